@@ -1,0 +1,114 @@
+import type { webcrypto } from "node:crypto";
+import type { IpAddress } from "./ip.js";
+
+/** A value that is at hand or comes later. The hot path awaits only where it must. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** The kinds of key that stand in the key header. */
+export type KeyKind = "service-key" | "profile-key";
+
+/** What a route may accept. */
+export type CredentialKind = "jwt" | KeyKind;
+
+/** A list of addresses, compiled. The list behind it may be replaced while it is in use. */
+export interface AddressList {
+  /** `shadow`: the list is asked, its no is reported, and the delivery passes. */
+  readonly mode: "enforce" | "shadow";
+  /** Whether the address stands on the list. */
+  has(address: IpAddress): boolean;
+}
+
+/** Who holds a credential. */
+export interface Owner {
+  readonly tenant: string;
+  /** Left out for what belongs to the tenant itself: profile keys. */
+  readonly service?: string;
+  /** Lists that apply once this owner is known: the tenant's, then the service's. All must have the address. */
+  readonly allowIps: readonly AddressList[];
+}
+
+/** What every credential has. Times are milliseconds since the epoch; `Infinity` stands for "no end". */
+export interface Credential {
+  /** Stable name, unique within its owner; used in logs and by the command line. Never secret. */
+  readonly id: string;
+  readonly owner: Owner;
+  readonly active: boolean;
+  /** Valid from this instant on. */
+  readonly notBeforeMs: number;
+  /** Valid before this instant. */
+  readonly expiresAtMs: number;
+}
+
+/** A service key or profile key, known by its digest only. */
+export interface KeyCredential extends Credential {
+  readonly kind: KeyKind;
+  /** SHA-256 of the key's bytes, 32 bytes. */
+  readonly digest: Buffer;
+}
+
+/** A key that can check signatures made with the algorithms it lists. */
+export interface VerificationKey {
+  /** The `kid` that tokens name this key by; undefined in a set whose key has none. */
+  readonly kid: string | undefined;
+  /** JWS algorithms that this key may check (RFC 7518 section 3.1). Never taken from a token. */
+  readonly algorithms: readonly string[];
+  /** The imported key for one of `algorithms`. A promise only until the import has finished. */
+  cryptoKey(algorithm: string): MaybePromise<webcrypto.CryptoKey>;
+}
+
+/** Where the keys of one JWT credential come from: the key itself, a local set, a remote set. */
+export interface KeySet {
+  /**
+   * The keys for a token that names `kid`, or names none. Never more than four.
+   * Throws CredentialsUnavailableError where a remote set was never reached, or is too old to trust.
+   */
+  find(kid: string | undefined, algorithm: string): MaybePromise<readonly VerificationKey[]>;
+  /** Ends timers and requests of a remote set. */
+  close?(): void;
+}
+
+/** The rules a token must keep (RFC 7519 section 4.1, RFC 8725). */
+export interface TokenPolicy {
+  /** Exact issuer. */
+  readonly issuer: string;
+  /** At least one of these must stand in `aud`; undefined: `aud` is not looked at. */
+  readonly audience: readonly string[] | undefined;
+  /** JWS algorithms accepted, one family. */
+  readonly algorithms: readonly string[];
+  /** Seconds since `iat` after which a token is too old; then `iat` is required and `exp` is not. */
+  readonly maxAgeSeconds: number | undefined;
+  /** The longest life that a token may claim for itself: `exp` minus `iat` (or minus now), in seconds. */
+  readonly maxLifetimeSeconds: number;
+  /** Clock difference allowed for `exp`, `nbf` and `iat`, 0 to 300 seconds. */
+  readonly toleranceSeconds: number;
+  readonly requiredClaims: readonly string[];
+  /** Accepted `typ` of the token's header, lower case; "jwt" also accepts an absent one. */
+  readonly typ: string;
+  /** Claim that must hold the SHA-256 of the body; undefined: none. */
+  readonly bodyHashClaim: string | undefined;
+}
+
+/** A JWT verification key of one service. */
+export interface TokenCredential extends Credential {
+  readonly kind: "jwt";
+  readonly policy: TokenPolicy;
+  readonly keys: KeySet;
+}
+
+/**
+ * Where credentials are looked up. Both methods return also what is inactive or outside its lifetime: the gate
+ * judges that. They throw CredentialsUnavailableError where they cannot answer.
+ */
+export interface CredentialSource {
+  /** The key of this kind whose SHA-256 has this lower-case hex form. */
+  findKey(digest: string, kind: KeyKind): MaybePromise<KeyCredential | undefined>;
+  /** The JWT credentials of an issuer, in the order in which they were given. */
+  findTokenCredentials(hint: {
+    readonly issuer: string;
+    readonly keyId: string | undefined;
+  }): MaybePromise<readonly TokenCredential[]>;
+  /** Resolves when lookups can be answered. */
+  ready?(): Promise<void>;
+  /** Ends watchers, timers and requests. */
+  close?(): void;
+}

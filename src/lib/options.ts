@@ -1,0 +1,122 @@
+/**
+ * Checks that are made once, when something is constructed. Each throws a TypeError that names the option and the
+ * fix. Only own properties count, so that a polluted Object.prototype sets no option (ATTACKS I09).
+ */
+
+/** Refuses anything but a plain options object, and keys that are not known, naming the near miss. */
+export function assertOptions(
+  value: unknown,
+  known: readonly string[],
+  where: string,
+): asserts value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TypeError(`${where} must be an object, not ${describe(value)}`);
+  }
+  for (const key of Reflect.ownKeys(value)) {
+    if (typeof key === "string" && known.includes(key)) continue;
+    const name = String(key);
+    const near = nearest(name, known);
+    const hint = near === undefined ? `known options: ${known.join(", ")}` : `did you mean "${near}"?`;
+    throw new TypeError(`${where} has no option "${name}"; ${hint}`);
+  }
+}
+
+/** The own property `key` of an options object, or undefined. */
+export function own<T extends object, K extends keyof T>(options: T, key: K): T[K] | undefined {
+  return Object.hasOwn(options, key) ? options[key] : undefined;
+}
+
+/** A finite number within bounds, or the default where it was left out. Units belong in the option's name. */
+export function numberOption(
+  value: unknown,
+  where: string,
+  bounds: {
+    readonly min: number;
+    readonly max: number;
+    readonly fallback: number;
+    readonly integer?: boolean;
+  },
+): number {
+  if (value === undefined) return bounds.fallback;
+  const fits =
+    typeof value === "number" &&
+    value >= bounds.min &&
+    value <= bounds.max &&
+    (bounds.integer !== true || Number.isSafeInteger(value));
+  if (!fits) {
+    const kind = bounds.integer === true ? "a whole number" : "a number";
+    throw new TypeError(
+      `${where} must be ${kind} from ${bounds.min} to ${bounds.max}, not ${describe(value)}`,
+    );
+  }
+  return value;
+}
+
+/** A string with something in it. */
+export function stringOption(value: unknown, where: string): string {
+  if (typeof value !== "string" || value.trim() === "") {
+    throw new TypeError(`${where} must be a string that is not empty, not ${describe(value)}`);
+  }
+  return value;
+}
+
+/** One of a closed set of strings, or the default where it was left out. */
+export function choiceOption<T extends string>(
+  value: unknown,
+  where: string,
+  choices: readonly T[],
+  fallback: T,
+): T {
+  if (value === undefined) return fallback;
+  const found = choices.find((choice) => choice === value);
+  if (found === undefined) {
+    throw new TypeError(
+      `${where} must be one of ${choices.map((c) => `"${c}"`).join(", ")}, not ${describe(value)}`,
+    );
+  }
+  return found;
+}
+
+/** `true`, or left out. Anything else is refused, so that a truthy string never weakens a check. */
+export function flagOption(value: unknown, where: string): boolean {
+  if (value === undefined || value === false) return false;
+  if (value === true) return true;
+  throw new TypeError(`${where} must be true or left out, not ${describe(value)}`);
+}
+
+/** The kind of a value for an error message; never the value of a string, which may be a secret. */
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
+  if (typeof value === "number") return String(value);
+  if (typeof value === "string") return value === "" ? "an empty string" : "a string";
+  if (typeof value === "undefined") return "undefined";
+  return `a${/^[aeiou]/.test(typeof value) ? "n" : ""} ${typeof value}`;
+}
+
+function nearest(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = 4;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance && distance < candidate.length) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein distance; both sides are short option names. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(substitution, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length] ?? 0;
+}
