@@ -1,0 +1,11 @@
+import type { Refusal } from "../errors.js";
+
+/** What became of a delivery; the http room turns it into an answer. */
+export type Outcome =
+  /** Every handler of the event is done. */
+  | { readonly status: "handled"; readonly id: string }
+  /** No handler wants this type of event. */
+  | { readonly status: "ignored"; readonly id: string }
+  /** An OPTIONS request. */
+  | { readonly status: "options" }
+  | { readonly status: "refused"; readonly refusal: Refusal };

@@ -1,0 +1,119 @@
+import type {
+  CredentialKind,
+  CredentialSource,
+  KeyKind,
+  MaybePromise,
+  Owner,
+  TokenCredential,
+} from "../contracts/credential.js";
+import type { Caller } from "../contracts/delivery.js";
+import { Refusal } from "../errors.js";
+import { hasTokenInQuery, readBearer, readKey } from "./authorization.js";
+import { verifyToken } from "./jwt.js";
+import { findCaller } from "./service-key.js";
+
+/** What a route accepts, prepared. */
+export interface AuthPolicy {
+  readonly acceptsJwt: boolean;
+  /** The kinds of key accepted, in the order in which they are tried. */
+  readonly keyKinds: readonly KeyKind[];
+  /** Lower-case name of the header that holds the key. */
+  readonly keyHeader: string;
+  /** Undefined only for a route that accepts anyone. */
+  readonly credentials: CredentialSource | undefined;
+}
+
+/** A caller who was let in. */
+export interface Authenticated {
+  readonly caller: Caller;
+  /** Whose allowlists apply now; undefined for a route that accepts anyone. */
+  readonly owner: Owner | undefined;
+  /** The credential of the token that decided, for the check of its body hash. */
+  readonly tokenCredential: TokenCredential | undefined;
+}
+
+/** The part of a request that credentials stand in. */
+export interface CredentialHeaders {
+  readonly url: string;
+  readonly rawHeaders: readonly string[];
+}
+
+const anyone: Authenticated = { caller: { method: "none" }, owner: undefined, tokenCredential: undefined };
+
+/** The kinds of credential that a policy accepts, for messages. */
+export function acceptedKinds(policy: AuthPolicy): readonly CredentialKind[] {
+  return policy.acceptsJwt ? ["jwt", ...policy.keyKinds] : policy.keyKinds;
+}
+
+/**
+ * Who sent a request. A JWT decides alone: where one is present, valid or not, the key header is never read
+ * (docs/guides/authentication.md has the whole table). Answers without a promise where the credentials are at hand and the key decides.
+ * Refuses with ERR_CREDENTIAL_MISSING, ERR_CREDENTIAL_REPEATED, ERR_CREDENTIAL_IN_QUERY, ERR_HEADER_MALFORMED,
+ * ERR_TOKEN_INVALID, ERR_KEY_INVALID, ERR_CREDENTIALS_UNAVAILABLE or ERR_INTERNAL.
+ */
+export function authenticate(
+  request: CredentialHeaders,
+  policy: AuthPolicy,
+  nowMs: number,
+): MaybePromise<Authenticated | Refusal> {
+  if (policy.credentials === undefined) return anyone;
+  if (hasTokenInQuery(request.url)) {
+    return new Refusal(
+      "ERR_CREDENTIAL_IN_QUERY",
+      "access_token stands in the query string; send it as Authorization: Bearer",
+    );
+  }
+  if (policy.acceptsJwt) {
+    const bearer = readBearer(request.rawHeaders);
+    if (bearer instanceof Refusal) return bearer;
+    if (bearer !== undefined) return byToken(bearer.token, policy.credentials, nowMs);
+  }
+  return byKey(request.rawHeaders, policy, policy.credentials, nowMs);
+}
+
+async function byToken(
+  token: string,
+  credentials: CredentialSource,
+  nowMs: number,
+): Promise<Authenticated | Refusal> {
+  if (token === "") return new Refusal("ERR_TOKEN_INVALID", "nothing stands behind Bearer");
+  const verified = await verifyToken(token, credentials, nowMs);
+  if (verified instanceof Refusal) return verified;
+  const { credential, claims } = verified;
+  const { id, owner } = credential;
+  return {
+    caller: { method: "jwt", tenant: owner.tenant, service: owner.service ?? "", credentialId: id, claims },
+    owner,
+    tokenCredential: credential,
+  };
+}
+
+function byKey(
+  rawHeaders: readonly string[],
+  policy: AuthPolicy,
+  credentials: CredentialSource,
+  nowMs: number,
+): MaybePromise<Authenticated | Refusal> {
+  if (policy.keyKinds.length === 0) {
+    return new Refusal("ERR_CREDENTIAL_MISSING", "no JWT was sent, and nothing else is accepted here");
+  }
+  const key = readKey(rawHeaders, policy.keyHeader);
+  if (key instanceof Refusal) return key;
+  if (key === undefined) {
+    const wanted = policy.acceptsJwt ? "neither a JWT nor a key was sent" : "no key was sent";
+    return new Refusal("ERR_CREDENTIAL_MISSING", `${wanted}; the key header is "${policy.keyHeader}"`);
+  }
+  const found = findCaller(key, policy.keyKinds, credentials, nowMs);
+  return found instanceof Promise ? found.then(asCaller) : asCaller(found);
+}
+
+function asCaller(found: Awaited<ReturnType<typeof findCaller>>): Authenticated | Refusal {
+  if (found instanceof Refusal) return found;
+  const { id, kind, owner } = found;
+  const { tenant, service } = owner;
+  const caller: Caller =
+    kind === "profile-key"
+      ? { method: kind, tenant, credentialId: id }
+      : { method: kind, tenant, service: service ?? "", credentialId: id };
+  return { caller, owner, tokenCredential: undefined };
+}

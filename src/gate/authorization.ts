@@ -1,0 +1,90 @@
+import { Refusal } from "../errors.js";
+
+/** A token from `Authorization: Bearer`, not yet looked at; empty where nothing stood behind the scheme. */
+export interface BearerToken {
+  readonly token: string;
+}
+
+/**
+ * The bearer token of a request (RFC 6750 section 2.1, RFC 9110 section 11.4), undefined where there is none: no
+ * header, or another scheme. Reads the raw header lines, because Node keeps only the first of two `Authorization`
+ * lines and says nothing. Refuses: two lines (ERR_CREDENTIAL_REPEATED), control or non-ASCII bytes
+ * (ERR_HEADER_MALFORMED), a scheme `Bearer` that no space ends (ERR_TOKEN_INVALID).
+ */
+export function readBearer(rawHeaders: readonly string[]): BearerToken | Refusal | undefined {
+  const value = singleHeader(rawHeaders, "authorization");
+  if (value === undefined || value instanceof Refusal) return value;
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) {
+      return new Refusal("ERR_HEADER_MALFORMED", "Authorization holds control or non-ASCII bytes");
+    }
+  }
+  if (value.slice(0, 6).toLowerCase() !== "bearer") return undefined;
+  if (value.length === 6) return { token: "" };
+  if (isTokenChar(value.charCodeAt(6))) return undefined;
+  if (value.charCodeAt(6) !== 0x20) {
+    return new Refusal("ERR_TOKEN_INVALID", "the scheme Bearer is not followed by a space");
+  }
+  let start = 7;
+  while (value.charCodeAt(start) === 0x20) start++;
+  return { token: value.slice(start) };
+}
+
+/**
+ * The key of a request, undefined where the header is absent or empty. `header` is lower case. Two lines, or two
+ * keys joined by a comma as proxies and Node do, are ERR_CREDENTIAL_REPEATED: which one counts must not be a guess.
+ */
+export function readKey(rawHeaders: readonly string[], header: string): string | Refusal | undefined {
+  const value = singleHeader(rawHeaders, header);
+  if (value === undefined || value === "" || value instanceof Refusal) return value || undefined;
+  if (value.includes(",")) {
+    return new Refusal("ERR_CREDENTIAL_REPEATED", `the header ${header} holds more than one key`);
+  }
+  return value;
+}
+
+/**
+ * Whether the query string carries `access_token` (RFC 6750 section 2.3), also percent-encoded. Such a URL has
+ * leaked into logs already, so the request is refused whatever else it brings.
+ */
+export function hasTokenInQuery(url: string): boolean {
+  const mark = url.indexOf("?");
+  if (mark === -1) return false;
+  for (const pair of url.slice(mark + 1).split("&")) {
+    const equals = pair.indexOf("=");
+    const name = equals === -1 ? pair : pair.slice(0, equals);
+    if (name === "access_token" || (name.includes("%") && percentDecoded(name) === "access_token"))
+      return true;
+  }
+  return false;
+}
+
+function singleHeader(rawHeaders: readonly string[], name: string): string | Refusal | undefined {
+  let value: string | undefined;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const candidate = rawHeaders[i] as string;
+    if (candidate.length !== name.length || candidate.toLowerCase() !== name) continue;
+    if (value !== undefined) return new Refusal("ERR_CREDENTIAL_REPEATED", `the header ${name} came twice`);
+    value = rawHeaders[i + 1] as string;
+  }
+  return value;
+}
+
+function percentDecoded(name: string): string | undefined {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 9110 section 5.6.2 tchar: what may continue a scheme's name. */
+function isTokenChar(code: number): boolean {
+  return (
+    (code >= 0x30 && code <= 0x39) ||
+    (code >= 0x41 && code <= 0x5a) ||
+    (code >= 0x5e && code <= 0x7a) ||
+    "!#$%&'*+-.|~".includes(String.fromCharCode(code))
+  );
+}

@@ -1,0 +1,251 @@
+import { channel } from "node:diagnostics_channel";
+import type { Caller } from "./contracts/delivery.js";
+import type { Logger } from "./contracts/logger.js";
+import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "./errors.js";
+import type { Clock } from "./lib/clock.js";
+import { assertOptions, describe } from "./lib/options.js";
+import { printable } from "./lib/printable.js";
+import { stderrLogger } from "./lib/stderr-logger.js";
+
+/** What every report has. */
+interface Report {
+  /** The receiver's `name`, or the name of a stand-alone guard. */
+  readonly receiver: string;
+  /** Also in the answer, as `X-Request-Id`. */
+  readonly requestId: string;
+}
+
+/** Told when a delivery passed every check, before its handlers run. */
+export interface AcceptedReport extends Report {
+  readonly address: string | undefined;
+  readonly caller: Caller;
+  readonly event: { readonly id: string; readonly type: string };
+}
+
+/** Told when a delivery is turned away, or would have been by a list in shadow mode. */
+export interface RefusedReport extends Report {
+  readonly code: ErrorCode;
+  readonly status: number;
+  /** Why, in words for the operator; no key, token or body in it. */
+  readonly reason: string;
+  readonly address: string | undefined;
+  readonly method: string;
+  /** False: an allowlist in shadow mode said no, and the delivery passed. */
+  readonly enforced: boolean;
+  /** The error of this code; `cause` and, for schema violations, `issues` say more. Made when asked for. */
+  readonly error: AnyHookgateError;
+}
+
+/** Told when a handler is done with an event. */
+export interface HandledReport extends Report {
+  readonly event: { readonly id: string; readonly type: string };
+  readonly handler: string;
+  readonly attempt: number;
+  readonly durationMs: number;
+}
+
+/** Told when a handler threw, rejected or ran out of time. */
+export interface FailedReport extends HandledReport {
+  readonly code: "ERR_HANDLER_FAILED" | "ERR_HANDLER_TIMEOUT";
+  /** `cause` is what the handler threw. */
+  readonly error: AnyHookgateError;
+}
+
+/** Functions told what happens. What they throw is logged and goes no further; nothing waits for them. */
+export interface Hooks {
+  accepted?(report: AcceptedReport): void;
+  refused?(report: RefusedReport): void;
+  handled?(report: HandledReport): void;
+  failed?(report: FailedReport): void;
+}
+
+/** The parts of a refusal that are known wherever it happens. */
+export interface RefusedRequest {
+  readonly requestId: string;
+  readonly method: string;
+  readonly address: string | undefined;
+}
+
+/** Tells hooks, `node:diagnostics_channel` (`hookgate:accepted` …) and the logger. */
+export interface Observer {
+  readonly logger: Logger;
+  accepted(report: Omit<AcceptedReport, "receiver">): void;
+  refused(request: RefusedRequest, refusal: Refusal, enforced: boolean): void;
+  handled(report: Omit<HandledReport, "receiver">): void;
+  failed(report: Omit<FailedReport, "receiver">): void;
+  /** Says what is not tied to one delivery: a credentials file that cannot be read, a late rejection. */
+  note(level: "warn" | "error", message: string, details: object): void;
+}
+
+const hookNames = ["accepted", "refused", "handled", "failed"] as const;
+
+const channels = {
+  accepted: channel("hookgate:accepted"),
+  refused: channel("hookgate:refused"),
+  handled: channel("hookgate:handled"),
+  failed: channel("hookgate:failed"),
+};
+
+const windowMs = 60_000;
+
+/** Checks the options `logger` and `hooks` and joins them. Without a logger: standard error, see `stderrLogger`. */
+export function createObserver(options: {
+  readonly name: string;
+  readonly logger: unknown;
+  readonly hooks: unknown;
+  readonly clock: Clock;
+  readonly where: string;
+}): Observer {
+  const { name, clock, where } = options;
+  const hooks = parseHooks(options.hooks, `${where}.hooks`);
+  const given = parseLogger(options.logger, `${where}.logger`);
+  const logger = unbreakable(given ?? stderrLogger(clock));
+  const refusals = given === undefined ? countedRefusals(logger, clock) : undefined;
+
+  const tell = <K extends (typeof hookNames)[number]>(
+    kind: K,
+    report: Parameters<NonNullable<Hooks[K]>>[0],
+  ): void => {
+    if (channels[kind].hasSubscribers) channels[kind].publish(report);
+    const hook = hooks[kind] as ((report: unknown) => unknown) | undefined;
+    if (hook === undefined) return;
+    try {
+      const result = hook(report);
+      if (result instanceof Promise) {
+        result.catch((error: unknown) =>
+          logger.error({ error, receiver: name }, `the hook "${kind}" rejected`),
+        );
+      }
+    } catch (error) {
+      logger.error({ error, receiver: name }, `the hook "${kind}" threw`);
+    }
+  };
+
+  return {
+    logger,
+    accepted(report) {
+      tell("accepted", { receiver: name, ...report });
+      const { requestId, address, event } = report;
+      logger.debug(
+        { receiver: name, requestId, address, ...loggedEvent(event), ...loggedCaller(report.caller) },
+        "accepted",
+      );
+    },
+    refused(request, refusal, enforced) {
+      if (hooks.refused !== undefined || channels.refused.hasSubscribers) {
+        tell("refused", refusedReport(name, request, refusal, enforced));
+      }
+      const level = errorEntry(refusal.code).status >= 500 ? "error" : "warn";
+      const verb = enforced ? "refused" : "would refuse (shadow mode)";
+      const message = `${verb} ${refusal.code}: ${refusal.reason}`;
+      const details = { receiver: name, code: refusal.code, ...request, ...loggedCause(refusal) };
+      if (refusals === undefined) logger[level](details, message);
+      else refusals(`${refusal.code} ${enforced}`, level, details, message);
+    },
+    handled(report) {
+      tell("handled", { receiver: name, ...report });
+      const { event, ...rest } = report;
+      logger.debug({ receiver: name, ...rest, ...loggedEvent(event) }, "handled");
+    },
+    failed(report) {
+      tell("failed", { receiver: name, ...report });
+      const { event, ...rest } = report;
+      logger.error({ receiver: name, ...rest, ...loggedEvent(event) }, `handler failed ${report.code}`);
+    },
+    note: (level, message, details) => logger[level]({ receiver: name, ...details }, message),
+  };
+}
+
+function refusedReport(
+  receiver: string,
+  request: RefusedRequest,
+  refusal: Refusal,
+  enforced: boolean,
+): RefusedReport {
+  const { code, reason } = refusal;
+  let error: AnyHookgateError | undefined;
+  return {
+    receiver,
+    ...request,
+    code,
+    reason,
+    enforced,
+    status: errorEntry(code).status,
+    get error() {
+      error ??= refusal.toError();
+      return error;
+    },
+  };
+}
+
+function loggedEvent(event: { readonly id: string; readonly type: string }): object {
+  return { eventId: printable(event.id), eventType: printable(event.type) };
+}
+
+/** Claims stay out of the log: they may hold personal data. */
+function loggedCaller(caller: Caller): object {
+  if (caller.method === "none") return { method: "none" };
+  return { method: caller.method, tenant: caller.tenant, credentialId: caller.credentialId };
+}
+
+/** Only an Error is worth a line; schema issues may quote the body. */
+function loggedCause(refusal: Refusal): object {
+  return refusal.cause instanceof Error ? { error: refusal.cause } : {};
+}
+
+function parseHooks(value: unknown, where: string): Hooks {
+  if (value === undefined) return {};
+  assertOptions(value, hookNames, where);
+  for (const name of hookNames) {
+    const hook = Object.hasOwn(value, name) ? value[name] : undefined;
+    if (hook !== undefined && typeof hook !== "function") {
+      throw new TypeError(`${where}.${name} must be a function, not ${describe(hook)}`);
+    }
+  }
+  return { ...(value as Hooks) };
+}
+
+function parseLogger(value: unknown, where: string): Logger | undefined {
+  if (value === undefined) return undefined;
+  const methods = ["debug", "info", "warn", "error"] as const;
+  const missing = methods.filter((m) => typeof (value as Record<string, unknown> | null)?.[m] !== "function");
+  if (missing.length > 0) {
+    throw new TypeError(
+      `${where} must have the methods debug, info, warn and error, as pino and console have; missing: ${missing.join(", ")}`,
+    );
+  }
+  return value as Logger;
+}
+
+/** A logger that throws must not take a delivery with it. */
+function unbreakable(logger: Logger): Logger {
+  const guarded =
+    (level: keyof Logger) =>
+    (details: object, message: string): void => {
+      try {
+        logger[level](details, message);
+      } catch {
+        // There is nowhere left to say it.
+      }
+    };
+  return { debug: guarded("debug"), info: guarded("info"), warn: guarded("warn"), error: guarded("error") };
+}
+
+/** On standard error a kind of refusal is written once a minute; the others of that minute are counted. */
+function countedRefusals(logger: Logger, clock: Clock) {
+  const counts = new Map<string, number>();
+  return (kind: string, level: "warn" | "error", details: object, message: string): void => {
+    const count = counts.get(kind);
+    if (count !== undefined) {
+      counts.set(kind, count + 1);
+      return;
+    }
+    counts.set(kind, 0);
+    logger[level](details, message);
+    clock.after(windowMs, () => {
+      const more = counts.get(kind) ?? 0;
+      counts.delete(kind);
+      if (more > 0) logger[level]({}, `${more} more like this within a minute: ${message}`);
+    });
+  };
+}
