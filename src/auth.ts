@@ -1,0 +1,128 @@
+import type { CredentialKind, CredentialSource, KeyKind } from "./contracts/credential.js";
+import type { JwtOptions } from "./credentials/jwt-options.js";
+import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/single-service.js";
+import type { AuthPolicy } from "./gate/authenticate.js";
+import type { Clock } from "./lib/clock.js";
+import { assertOptions, describe, flagOption, own, stringOption } from "./lib/options.js";
+
+/** The one-line form: one service with its own key, its own JWTs, or both. What is given is accepted. */
+export interface SingleServiceAuth {
+  /** One key, several, or keys with ids and lifetimes. Header: `key`, unless `header` says otherwise. */
+  readonly serviceKey?: ServiceKeyOptions;
+  readonly jwt?: JwtOptions | readonly JwtOptions[];
+}
+
+/** The full form: credentials of tenants and services, and which kinds of them this route accepts. */
+export interface CredentialsAuth {
+  /** Default: `["jwt", "service-key"]`. Where "jwt" is accepted it has priority over any key. */
+  readonly accept?: readonly CredentialKind[];
+  /** From `defineCredentials`, `credentialsFromFile` or `credentialsFrom`. */
+  readonly credentials: CredentialSource;
+  /** Header that keys stand in. Default: `key`. */
+  readonly keyHeader?: string;
+}
+
+/** No authentication at all: only for routes that something else protects. */
+export interface NoAuth {
+  readonly dangerouslyAcceptAnyone: true;
+}
+
+/** How callers prove who they are. */
+export type AuthOptions = SingleServiceAuth | CredentialsAuth | NoAuth;
+
+const kinds: readonly CredentialKind[] = ["jwt", "service-key", "profile-key"];
+const howTo =
+  "give `serviceKey`, `jwt` or both; or `credentials` with `accept`; or, to let anyone in, `dangerouslyAcceptAnyone: true`";
+
+/** Resolves `auth` once. Throws a TypeError that names the option and the fix. */
+export function resolveAuth(
+  auth: unknown,
+  where: string,
+  context: { readonly name: string; readonly clock: Clock },
+): AuthPolicy {
+  if (auth === undefined || auth === null) throw new TypeError(`${where} is missing: ${howTo}`);
+  assertOptions(
+    auth,
+    ["serviceKey", "jwt", "accept", "credentials", "keyHeader", "dangerouslyAcceptAnyone"],
+    where,
+  );
+  const given = Object.keys(auth).filter((key) => auth[key] !== undefined);
+  if (given.includes("dangerouslyAcceptAnyone")) return acceptAnyone(auth, given, where);
+  if (given.includes("credentials") || given.includes("accept") || given.includes("keyHeader")) {
+    return fromCredentials(auth, given, where);
+  }
+  if (given.length === 0) throw new TypeError(`${where} has nothing to check callers by: ${howTo}`);
+  const { credentials, keyHeader } = singleServiceCredentials(
+    { name: context.name, serviceKey: own(auth, "serviceKey"), jwt: own(auth, "jwt") },
+    where,
+    context.clock,
+  );
+  return {
+    acceptsJwt: given.includes("jwt"),
+    keyKinds: given.includes("serviceKey") ? ["service-key"] : [],
+    keyHeader,
+    credentials,
+  };
+}
+
+function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], where: string): AuthPolicy {
+  const on = flagOption(auth.dangerouslyAcceptAnyone, `${where}.dangerouslyAcceptAnyone`);
+  if (!on || given.length > 1) {
+    throw new TypeError(`${where}.dangerouslyAcceptAnyone must be true and stand alone: ${howTo}`);
+  }
+  return { acceptsJwt: false, keyKinds: [], keyHeader: "key", credentials: undefined };
+}
+
+function fromCredentials(auth: Record<string, unknown>, given: readonly string[], where: string): AuthPolicy {
+  if (given.includes("serviceKey") || given.includes("jwt")) {
+    throw new TypeError(
+      `${where} mixes two forms: \`serviceKey\` and \`jwt\` are for a single service; with \`credentials\` put them under the service in defineCredentials`,
+    );
+  }
+  const credentials = auth.credentials;
+  if (!isCredentialSource(credentials)) {
+    throw new TypeError(
+      `${where}.credentials must come from defineCredentials, credentialsFromFile or credentialsFrom, not ${describe(credentials)}`,
+    );
+  }
+  const accept = parseAccept(own(auth, "accept"), `${where}.accept`);
+  return {
+    acceptsJwt: accept.includes("jwt"),
+    keyKinds: accept.filter((kind): kind is KeyKind => kind !== "jwt"),
+    keyHeader: parseKeyHeader(own(auth, "keyHeader"), `${where}.keyHeader`),
+    credentials,
+  };
+}
+
+function isCredentialSource(value: unknown): value is CredentialSource {
+  const source = value as Partial<CredentialSource> | null | undefined;
+  return typeof source?.findKey === "function" && typeof source.findTokenCredentials === "function";
+}
+
+function parseAccept(value: unknown, where: string): readonly CredentialKind[] {
+  if (value === undefined) return ["jwt", "service-key"];
+  const list = kinds.map((kind) => `"${kind}"`).join(", ");
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new TypeError(`${where} must be an array with at least one of ${list}, not ${describe(value)}`);
+  }
+  const unknown = value.find((kind) => !kinds.includes(kind));
+  if (unknown !== undefined) {
+    throw new TypeError(`${where} holds ${JSON.stringify(unknown)}; the kinds of credential are ${list}`);
+  }
+  return [...new Set(value as CredentialKind[])];
+}
+
+/** The lower-case name of the key header; also used for the single-service form. */
+function parseKeyHeader(value: unknown, where: string): string {
+  if (value === undefined) return "key";
+  const header = stringOption(value, where).toLowerCase();
+  if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header)) {
+    throw new TypeError(`${where} is not a header name (RFC 9110 section 5.1)`);
+  }
+  if (header === "authorization" || header === "cookie") {
+    throw new TypeError(
+      `${where}: a key cannot stand in "${header}"; use a header of its own, such as "key" or "x-api-key"`,
+    );
+  }
+  return header;
+}

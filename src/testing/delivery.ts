@@ -1,0 +1,107 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestListener,
+  request,
+  type Server,
+} from "node:http";
+import { duplexPair } from "node:stream";
+import { text } from "node:stream/consumers";
+
+/** What a sender would send. Whatever is left out is left out of the request as well. */
+export interface TestDelivery {
+  /** Default: POST. */
+  readonly method?: string;
+  /** Path and query; default "/". For a URL as target: resolved against it. */
+  readonly path?: string;
+  /** A string or bytes as they are; anything else as JSON. */
+  readonly body?: unknown;
+  /** Default: `application/json` where there is a body. */
+  readonly contentType?: string;
+  /** Sent in the key header. */
+  readonly key?: string;
+  /** Default: `key`. */
+  readonly keyHeader?: string;
+  /** Sent as `Authorization: Bearer`. */
+  readonly token?: string;
+  /** Further headers; they win over those above. A list sends a header more than once. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** What came back. */
+export interface TestAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly text: string;
+  /** The body parsed as JSON. Throws where it is none. */
+  json(): unknown;
+}
+
+/** Who can be sent to: a URL, or an Express app or other request listener, which is then reached without a socket. */
+export type TestTarget = string | URL | RequestListener;
+
+/**
+ * Sends a delivery and resolves with the answer. An app is given a real HTTP connection in memory: no port is
+ * opened, and `remoteAddress` (default 127.0.0.1) is what the app sees as the sender's address.
+ */
+export async function sendDelivery(
+  target: TestTarget,
+  delivery: TestDelivery,
+  options: { readonly remoteAddress?: string } = {},
+): Promise<TestAnswer> {
+  if (typeof target === "function") {
+    const connection = connectInMemory(createServer(target), options.remoteAddress ?? "127.0.0.1");
+    return exchange(new URL(delivery.path ?? "/", "http://in-memory.test"), delivery, connection);
+  }
+  return exchange(delivery.path === undefined ? new URL(target) : new URL(delivery.path, target), delivery);
+}
+
+function connectInMemory(server: Server, remoteAddress: string) {
+  const [client, accepted] = duplexPair();
+  server.emit("connection", Object.assign(accepted, { remoteAddress }));
+  return () => client;
+}
+
+function exchange(
+  url: URL,
+  delivery: TestDelivery,
+  createConnection?: ReturnType<typeof connectInMemory>,
+): Promise<TestAnswer> {
+  const body = bodyOf(delivery.body);
+  const headers: OutgoingHttpHeaders = { ...headersOf(delivery, body) };
+  for (const [name, value] of Object.entries(delivery.headers ?? {})) {
+    headers[name.toLowerCase()] = typeof value === "string" ? value : [...value];
+  }
+  return new Promise((resolve, reject) => {
+    const { method = "POST" } = delivery;
+    // With an agent, even a fresh one, Node would look the host up instead of using our connection.
+    const connection = createConnection === undefined ? { agent: false } : { createConnection };
+    const sent = request(url, { method, headers, ...connection }, (response) => {
+      text(response).then((content) => {
+        sent.destroy();
+        const { statusCode = 0, headers: received } = response;
+        resolve({ status: statusCode, headers: received, text: content, json: () => JSON.parse(content) });
+      }, reject);
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+function headersOf(delivery: TestDelivery, body: Buffer | undefined): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (body !== undefined) {
+    headers["content-type"] = delivery.contentType ?? "application/json";
+    headers["content-length"] = String(body.length);
+  }
+  if (delivery.key !== undefined) headers[delivery.keyHeader ?? "key"] = delivery.key;
+  if (delivery.token !== undefined) headers.authorization = `Bearer ${delivery.token}`;
+  return headers;
+}
+
+function bodyOf(body: unknown): Buffer | undefined {
+  if (body === undefined) return undefined;
+  if (typeof body === "string" || body instanceof Uint8Array) return Buffer.from(body);
+  return Buffer.from(JSON.stringify(body));
+}

@@ -1,0 +1,117 @@
+import { describe, expect, it } from "@jest/globals";
+import { Refusal } from "../../../src/errors.js";
+import { hasTokenInQuery, readBearer, readKey } from "../../../src/gate/authorization.js";
+
+function outcome(value: unknown): unknown {
+  return value instanceof Refusal ? value.code : value;
+}
+const bearer = (...lines: string[]) => outcome(readBearer(lines.flatMap((line) => ["Authorization", line])));
+const key = (...lines: string[]) =>
+  outcome(readKey(["Host", "x", ...lines.flatMap((line) => ["KEY", line])], "key"));
+
+describe("readBearer", () => {
+  it("finds no token where there is no Authorization header", () => {
+    expect(outcome(readBearer([]))).toBeUndefined();
+    expect(outcome(readBearer(["Host", "x", "Authorisation.", "Bearer a"]))).toBeUndefined();
+  });
+
+  it.each(["Bearer abc", "bearer abc", "BEARER abc", "bEaReR abc", "Bearer   abc"])(
+    "B01 B04 takes the scheme in any case and one or more spaces: %s",
+    (line) => expect(bearer(line)).toEqual({ token: "abc" }),
+  );
+
+  it.each([
+    "Basic abc",
+    "Digest a",
+    "Token abc",
+    "JWT abc",
+    "BearerX abc",
+    "Bearer.v2 abc",
+    "Bearer_ x",
+    "Beare",
+    "",
+    "abc.def.ghi",
+  ])("B01 leaves other schemes alone: %s", (line) => expect(bearer(line)).toBeUndefined());
+
+  it("B02 refuses two lines, also in other case and of other schemes", () => {
+    expect(bearer("Bearer a", "Bearer a")).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(outcome(readBearer(["authorization", "Basic x", "AUTHORIZATION", "Bearer a"]))).toBe(
+      "ERR_CREDENTIAL_REPEATED",
+    );
+  });
+
+  it.each([
+    ["Bearer a, Bearer b", "a, Bearer b"],
+    ["Bearer a b", "a b"],
+    ["Bearer Bearer a", "Bearer a"],
+    ['Bearer "a"', '"a"'],
+  ])("B03 hands %s on as one token, which is none", (line, token) => expect(bearer(line)).toEqual({ token }));
+
+  it.each(["Bearer,a", "Bearer=a", "Bearer:a", "Bearer(a", "Bearer[a", "Bearer/a", "Bearer@a", "Bearer{a"])(
+    "B04 counts %s as a token that is not one",
+    (line) => expect(bearer(line)).toBe("ERR_TOKEN_INVALID"),
+  );
+
+  it("B05 takes a bare Bearer for a token that is empty", () => {
+    expect(bearer("Bearer")).toEqual({ token: "" });
+    expect(bearer("Bearer ")).toEqual({ token: "" });
+  });
+
+  it("B07 ignores Proxy-Authorization and X-Forwarded-Authorization", () => {
+    expect(
+      readBearer(["Proxy-Authorization", "Bearer a", "X-Forwarded-Authorization", "Bearer a"]),
+    ).toBeUndefined();
+  });
+
+  it.each([
+    "Bearer\tabc",
+    "Bearer\u00a0abc",
+    "Bearer ab\u00e9",
+    "Bearer a\x00",
+    "Basic \u00ff",
+    "Bearer a\x7f",
+  ])("B04 B08 refuses control and non-ASCII bytes: %j", (line) =>
+    expect(bearer(line)).toBe("ERR_HEADER_MALFORMED"),
+  );
+
+  it("B09 is not confused by headers named like members of Object.prototype", () => {
+    expect(readBearer(["__proto__", "Bearer a", "constructor", "Bearer b"])).toBeUndefined();
+  });
+});
+
+describe("readKey", () => {
+  it("C03 finds no key where the header is absent or empty", () => {
+    expect(key()).toBeUndefined();
+    expect(key("")).toBeUndefined();
+  });
+
+  it("takes the header in any case and the value as it is", () => expect(key("aBc/+=")).toBe("aBc/+="));
+
+  it("C04 refuses a key sent twice, even the same one, and joined ones", () => {
+    expect(key("a", "a")).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(key("", "a")).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(key("k1, k2")).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(key("k1,k2")).toBe("ERR_CREDENTIAL_REPEATED");
+  });
+});
+
+describe("hasTokenInQuery", () => {
+  it.each([
+    "/?access_token=a",
+    "/h?a=b&access_token",
+    "/h?access%5Ftoken=a",
+    "/h?%61ccess_token=",
+    "/?access_token=&x",
+  ])("B06 sees it in %s", (url) => expect(hasTokenInQuery(url)).toBe(true));
+
+  it.each([
+    "/",
+    "/access_token=a",
+    "/?",
+    "/?my_access_token=1",
+    "/?a=access_token=b",
+    "/?access_tokens=1",
+    "/?%=1",
+    "/?%zz=1",
+  ])("B06 does not see it in %s", (url) => expect(hasTokenInQuery(url)).toBe(false));
+});
