@@ -1,0 +1,176 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { describe, expect, it, jest } from "@jest/globals";
+import type { Caller } from "../../src/contracts/delivery.js";
+import { Refusal } from "../../src/errors.js";
+import { stderrLogger } from "../../src/lib/stderr-logger.js";
+import { createObserver, type Hooks, type RefusedReport } from "../../src/observe.js";
+import { createFakeClock } from "../../src/testing/index.js";
+
+const request = { requestId: "r1", method: "POST", address: "192.0.2.1" };
+const caller: Caller = {
+  method: "jwt",
+  tenant: "t",
+  service: "s",
+  credentialId: "c",
+  claims: { iss: "canary-claim" },
+};
+const event = { id: "e\n1", type: "order.paid" };
+
+function setUp(options: { hooks?: Hooks; logger?: unknown } = {}) {
+  const lines: { level: string; details: Record<string, unknown>; message: string }[] = [];
+  const add = (level: string) => (details: object, message: string) =>
+    lines.push({ level, details: { ...details }, message });
+  const logger = { debug: add("debug"), info: add("info"), warn: add("warn"), error: add("error") };
+  const clock = createFakeClock();
+  const observer = createObserver({
+    name: "orders",
+    logger,
+    hooks: undefined,
+    clock,
+    where: "createReceiver",
+    ...options,
+  });
+  return { observer, lines, clock };
+}
+
+describe("createObserver", () => {
+  it("tells hooks, channel and log of a refusal", () => {
+    const refused = jest.fn<(report: RefusedReport) => void>();
+    const heard = jest.fn();
+    subscribe("hookgate:refused", heard);
+    const { observer, lines } = setUp({ hooks: { refused } });
+    observer.refused(request, new Refusal("ERR_KEY_INVALID", "the key is unknown"), true);
+    unsubscribe("hookgate:refused", heard);
+    const [report] = refused.mock.calls[0] ?? [];
+    expect(report).toMatchObject({
+      receiver: "orders",
+      code: "ERR_KEY_INVALID",
+      status: 401,
+      reason: "the key is unknown",
+      enforced: true,
+      ...request,
+    });
+    expect(report?.error).toBe(report?.error);
+    expect(report?.error.code).toBe("ERR_KEY_INVALID");
+    expect(heard).toHaveBeenCalledWith(report, "hookgate:refused");
+    expect(lines).toEqual([
+      {
+        level: "warn",
+        message: "refused ERR_KEY_INVALID: the key is unknown",
+        details: { receiver: "orders", code: "ERR_KEY_INVALID", ...request },
+      },
+    ]);
+  });
+
+  it("says when a list in shadow mode would have refused", () => {
+    const { observer, lines } = setUp();
+    observer.refused(request, new Refusal("ERR_ADDRESS_REFUSED", "no range"), false);
+    expect(lines[0]?.message).toBe("would refuse (shadow mode) ERR_ADDRESS_REFUSED: no range");
+  });
+
+  it("logs what is our fault as an error, with its cause", () => {
+    const { observer, lines } = setUp();
+    const cause = new Error("boom");
+    observer.refused(request, new Refusal("ERR_INTERNAL", "it failed", cause), true);
+    expect(lines[0]).toMatchObject({ level: "error", details: { error: cause } });
+  });
+
+  it("I01 I02 logs neither claims nor schema issues, and escapes what comes from outside", () => {
+    const { observer, lines } = setUp();
+    observer.accepted({ ...request, caller, event });
+    observer.refused(request, new Refusal("ERR_EVENT_INVALID", "x", [{ message: "canary-body" }]), true);
+    observer.handled({ requestId: "r1", event, handler: "h", attempt: 1, durationMs: 2 });
+    const text = JSON.stringify(lines);
+    expect(text).not.toContain("canary");
+    expect(lines[0]?.details).toMatchObject({
+      eventId: "e\\u000a1",
+      method: "jwt",
+      tenant: "t",
+      credentialId: "c",
+    });
+    expect(lines.map(({ level }) => level)).toEqual(["debug", "warn", "debug"]);
+  });
+
+  it("tells of a failed handler with its error", () => {
+    const failed = jest.fn();
+    const { observer, lines } = setUp({ hooks: { failed } });
+    const error = new Refusal("ERR_HANDLER_FAILED", "it threw", new Error("boom")).toError();
+    observer.failed({
+      requestId: "r1",
+      event,
+      handler: "h",
+      attempt: 1,
+      durationMs: 2,
+      code: "ERR_HANDLER_FAILED",
+      error,
+    });
+    expect(failed).toHaveBeenCalledWith(expect.objectContaining({ receiver: "orders", error }));
+    expect(lines[0]).toMatchObject({
+      level: "error",
+      message: "handler failed ERR_HANDLER_FAILED",
+      details: { error },
+    });
+  });
+
+  it("goes on when a hook throws or rejects, and when the logger throws", async () => {
+    const broken = () => {
+      throw new Error("hook");
+    };
+    const { observer, lines } = setUp({
+      hooks: { accepted: broken, refused: (async () => broken()) as () => void },
+    });
+    observer.accepted({ ...request, caller: { method: "none" }, event });
+    observer.refused(request, new Refusal("ERR_METHOD", "GET"), true);
+    await new Promise(setImmediate);
+    expect(lines.map(({ message }) => message)).toEqual(
+      expect.arrayContaining([`the hook "accepted" threw`, `the hook "refused" rejected`]),
+    );
+    const throwing = setUp({ logger: { debug: broken, info: broken, warn: broken, error: broken } });
+    expect(() => throwing.observer.note("warn", "x", {})).not.toThrow();
+  });
+
+  it("counts refusals on standard error instead of repeating them", () => {
+    const written = jest.spyOn(process.stderr, "write").mockReturnValue(true);
+    const { observer, clock } = setUp({ logger: undefined });
+    for (let i = 0; i < 5; i++) observer.refused(request, new Refusal("ERR_KEY_INVALID", "unknown"), true);
+    observer.refused(request, new Refusal("ERR_METHOD", "GET"), true);
+    expect(written).toHaveBeenCalledTimes(2);
+    clock.advance(60_000);
+    expect(written.mock.calls.at(-1)?.[0]).toContain(
+      "4 more like this within a minute: refused ERR_KEY_INVALID",
+    );
+    expect(written).toHaveBeenCalledTimes(3);
+    written.mockRestore();
+    expect(clock.pending).toBe(0);
+  });
+
+  it.each([
+    [
+      { logger: {} },
+      "createReceiver.logger must have the methods debug, info, warn and error, as pino and console have; missing: debug, info, warn, error",
+    ],
+    [{ logger: null }, "createReceiver.logger must have the methods"],
+    [{ hooks: { refuse: () => {} } }, `createReceiver.hooks has no option "refuse"; did you mean "refused"?`],
+    [{ hooks: { refused: 1 } }, "createReceiver.hooks.refused must be a function, not 1"],
+  ])("refuses %j", (options, message) => {
+    expect(() => setUp(options as { hooks: Hooks })).toThrow(message);
+  });
+});
+
+describe("stderrLogger", () => {
+  it("writes warnings and errors as one line each, with the stack of errors", () => {
+    const lines: string[] = [];
+    const logger = stderrLogger(createFakeClock(), (line) => lines.push(line));
+    logger.debug({}, "no");
+    logger.info({}, "no");
+    logger.warn({}, "careful");
+    logger.error({ error: new Error("boom"), circular: 1 }, "broken");
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    logger.error(circular, "odd");
+    expect(lines[0]).toBe("2026-01-01T00:00:00.000Z WARN hookgate: careful\n");
+    expect(lines[1]).toMatch(/ERROR hookgate: broken \{"error":"Error: boom\\n +at .*"circular":1\}\n$/);
+    expect(lines[2]).toContain("odd\n");
+    expect(lines).toHaveLength(3);
+  });
+});
