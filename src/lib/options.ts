@@ -94,7 +94,8 @@ export function describe(value: unknown): string {
   return `a${/^[aeiou]/.test(typeof value) ? "n" : ""} ${typeof value}`;
 }
 
-function nearest(name: string, known: readonly string[]): string | undefined {
+/** The known name that a misspelled one most likely stood for, or undefined where none is near. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = 4;
   for (const candidate of known) {

@@ -1,0 +1,19 @@
+import type { SchemaIssue } from "../contracts/standard-schema.js";
+import { printable } from "../lib/printable.js";
+
+const maxPaths = 10;
+
+/**
+ * Where a schema found fault, for a log line: `["total", "items.0.sku"]`, each path once, at most ten, escaped and
+ * cut at 100 characters; `"(root)"` stands for the data as a whole. Messages are left out, for they may quote the
+ * data (ATTACKS I01, I02).
+ */
+export function issuePaths(issues: readonly SchemaIssue[]): readonly string[] {
+  const paths = new Set<string>();
+  for (const { path } of issues) {
+    if (paths.size === maxPaths) break;
+    const keys = path?.map((segment) => String(typeof segment === "object" ? segment.key : segment));
+    paths.add(keys === undefined || keys.length === 0 ? "(root)" : printable(keys.join(".")));
+  }
+  return [...paths];
+}
