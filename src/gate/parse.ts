@@ -1,0 +1,27 @@
+import { Refusal } from "../errors.js";
+import { parseForm } from "./form.js";
+import type { BodyKind } from "./media-type.js";
+import { parseStrictJsonBytes } from "./strict-json.js";
+
+/**
+ * What a body says, read as the kind that its content type named; or a Refusal with ERR_BODY_MALFORMED (also for an
+ * empty body) or, for a token in a form, ERR_CREDENTIAL_REPEATED. See `parseStrictJson` and `parseForm`.
+ */
+export function parseBody(rawBody: Buffer, kind: BodyKind): { readonly value: unknown } | Refusal {
+  if (isBlank(rawBody)) {
+    const what = rawBody.length === 0 ? "is empty" : "holds nothing but white space";
+    return new Refusal("ERR_BODY_MALFORMED", `the body ${what}`);
+  }
+  if (kind === "form") return parseForm(rawBody);
+  const json = parseStrictJsonBytes(rawBody);
+  return json.ok ? json : new Refusal("ERR_BODY_MALFORMED", `the body ${json.reason}`);
+}
+
+/** Stops at the first byte that says something: for all but hostile bodies, the first. */
+function isBlank(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
+  }
+  return true;
+}
