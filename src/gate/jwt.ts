@@ -1,0 +1,176 @@
+import { Buffer } from "node:buffer";
+import { createHash, timingSafeEqual } from "node:crypto";
+import { compactVerify, errors } from "jose";
+import type {
+  CredentialSource,
+  MaybePromise,
+  TokenCredential,
+  VerificationKey,
+} from "../contracts/credential.js";
+import type { JwtClaims } from "../contracts/delivery.js";
+import { CredentialsUnavailableError, Refusal } from "../errors.js";
+import { own } from "../lib/options.js";
+import { printable } from "../lib/printable.js";
+import { policyFault, tokenEndMs } from "./token-claims.js";
+import { type ParsedToken, parseToken } from "./token-format.js";
+
+/** A token that passed every check. */
+export interface VerifiedToken {
+  readonly credential: TokenCredential;
+  readonly claims: JwtClaims;
+  /**
+   * When this result stops being true, in milliseconds since the epoch: the end of the token's life or of its
+   * credential's, whichever comes first. The credential must still be the one that the source answers with.
+   */
+  readonly expiresAtMs: number;
+}
+
+/** Most keys that one token is tried with. */
+const maxKeysPerToken = 4;
+
+/**
+ * Checks a compact JWT against the credentials of its issuer (RFC 7515 section 5.2, RFC 7519 section 7.2, RFC 8725).
+ * `now` is in milliseconds. Every "no" is a Refusal: ERR_TOKEN_INVALID whatever the cause, with the cause in its reason;
+ * ERR_CREDENTIALS_UNAVAILABLE where the source or a key set cannot answer; ERR_INTERNAL for what nobody foresaw.
+ */
+export function verifyToken(
+  token: string,
+  source: CredentialSource,
+  now: number,
+): MaybePromise<VerifiedToken | Refusal> {
+  const parsed = parseToken(token);
+  if (!parsed.ok) return invalid(parsed.reason);
+  const issuer = own(parsed.claims, "iss");
+  if (typeof issuer !== "string") return invalid("iss is missing or not a string");
+  let found: MaybePromise<readonly TokenCredential[]>;
+  try {
+    found = source.findTokenCredentials({ issuer, keyId: parsed.keyId });
+  } catch (error) {
+    return failure(error);
+  }
+  if (isList(found)) return decide(token, parsed, found, now);
+  return found.then((credentials) => decide(token, parsed, credentials, now)).catch(failure);
+}
+
+/**
+ * Whether the body is the one that the token's `bodyHashClaim` speaks of: SHA-256 of its bytes as lower-case hex,
+ * base64url or base64. True for a credential without that claim in its policy. Takes the same time for any two hashes.
+ */
+export function bodyHashMatches(
+  credential: TokenCredential,
+  claims: JwtClaims,
+  rawBody: Uint8Array,
+): boolean {
+  const claim = credential.policy.bodyHashClaim;
+  if (claim === undefined) return true;
+  const given = own(claims, claim);
+  if (typeof given !== "string") return false;
+  const digest = createHash("sha256").update(rawBody).digest();
+  const forms = ["hex", "base64url", "base64"] as const;
+  return forms.some((form) => sameText(given, digest.toString(form)));
+}
+
+function sameText(given: string, expected: string): boolean {
+  const a = Buffer.from(given);
+  const b = Buffer.from(expected);
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** What can be settled without a key is settled first, so that a bad token costs no signature check. */
+function decide(
+  token: string,
+  parsed: ParsedToken,
+  credentials: readonly TokenCredential[],
+  now: number,
+): MaybePromise<VerifiedToken | Refusal> {
+  const candidates: TokenCredential[] = [];
+  const faults: string[] = [];
+  for (const credential of credentials) {
+    const fault = lifetimeFault(credential, now) ?? policyFault(parsed, credential.policy, now);
+    if (fault === undefined) candidates.push(credential);
+    else if (faults.length < maxKeysPerToken) faults.push(`credential "${credential.id}": ${fault}`);
+  }
+  if (candidates.length > 0) return tryKeys(token, parsed, candidates, faults);
+  if (faults.length > 0) return invalid(faults.join("; "));
+  return invalid(`no JWT credential has the issuer "${printable(String(own(parsed.claims, "iss")))}"`);
+}
+
+function lifetimeFault(credential: TokenCredential, now: number): string | undefined {
+  if (!credential.active) return "it is inactive";
+  if (now < credential.notBeforeMs) return "its notBefore has not come yet";
+  if (now >= credential.expiresAtMs) return "its expiresAt has passed";
+  return undefined;
+}
+
+async function tryKeys(
+  token: string,
+  parsed: ParsedToken,
+  candidates: readonly TokenCredential[],
+  faults: readonly string[],
+): Promise<VerifiedToken | Refusal> {
+  let tried = 0;
+  let unavailable: Refusal | undefined;
+  for (const credential of candidates) {
+    try {
+      const keys = await credential.keys.find(parsed.keyId, parsed.algorithm);
+      for (const key of keys) {
+        if (!key.algorithms.includes(parsed.algorithm)) continue;
+        if (tried === maxKeysPerToken)
+          return invalid(`none of the first ${tried} keys of the issuer verifies it`);
+        tried += 1;
+        if (await signatureHolds(token, key, parsed.algorithm)) return accepted(credential, parsed);
+      }
+    } catch (error) {
+      const refusal = failure(error);
+      if (refusal.code === "ERR_INTERNAL") return refusal;
+      // A key set that is out of reach does not stand in the way of another credential's key.
+      unavailable ??= refusal;
+    }
+  }
+  if (unavailable !== undefined) return unavailable;
+  if (tried > 0) return invalid("the signature does not verify with the key of this issuer and kid");
+  return invalid([noKey(parsed), ...faults].join("; "));
+}
+
+async function signatureHolds(token: string, key: VerificationKey, algorithm: string): Promise<boolean> {
+  const cryptoKey = await key.cryptoKey(algorithm);
+  try {
+    await compactVerify(token, cryptoKey, { algorithms: [algorithm] });
+    return true;
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return false;
+    throw error;
+  }
+}
+
+function accepted(credential: TokenCredential, { claims }: ParsedToken): VerifiedToken {
+  return {
+    credential,
+    // policyFault has checked each registered claim against its type.
+    claims: claims as JwtClaims,
+    expiresAtMs: Math.min(tokenEndMs(claims, credential.policy), credential.expiresAtMs),
+  };
+}
+
+function noKey({ keyId, algorithm }: ParsedToken): string {
+  if (keyId === undefined) return `no key of the issuer checks ${printable(algorithm)}`;
+  return (
+    `the token names kid "${printable(keyId)}", which no usable key of its issuer has; ` +
+    "set `kid` (or `id`) of the JWT credential to the kid that the sender uses"
+  );
+}
+
+function isList(found: MaybePromise<readonly TokenCredential[]>): found is readonly TokenCredential[] {
+  return Array.isArray(found);
+}
+
+function invalid(reason: string): Refusal {
+  return new Refusal("ERR_TOKEN_INVALID", reason);
+}
+
+/** Fail closed: whatever was thrown, the token does not pass (ATTACKS A34). */
+function failure(error: unknown): Refusal {
+  if (error instanceof CredentialsUnavailableError)
+    return new Refusal(error.code, error.message, error.cause);
+  return new Refusal("ERR_INTERNAL", "the check of a token failed in a way that was not foreseen", error);
+}

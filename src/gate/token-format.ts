@@ -1,0 +1,128 @@
+import { Buffer } from "node:buffer";
+import { own } from "../lib/options.js";
+import { parseStrictJsonBytes } from "./strict-json.js";
+
+/** Longest token that is looked at, in characters: all of them are ASCII in a token that passes. */
+export const maxTokenLength = 8192;
+/** Deepest nesting of a token's header and payload. */
+export const maxTokenDepth = 32;
+/** Longest `kid`, in UTF-16 units. */
+export const maxKidLength = 256;
+
+/** A compact JWS whose form is right. Nothing in it is trusted yet. */
+export interface ParsedToken {
+  readonly ok: true;
+  readonly algorithm: string;
+  readonly keyId: string | undefined;
+  /** The header's `typ` in lower case, without "application/" (RFC 7515 section 4.1.9). */
+  readonly typ: string | undefined;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** What is wrong with a token's form; for the operator, quotes nothing of the token. */
+export interface TokenFault {
+  readonly ok: false;
+  readonly reason: string;
+}
+
+/**
+ * Header members that point at a key, nest another format or change what is signed. A token with one of them is
+ * refused whatever its value: none is of use where keys are configured (RFC 8725 sections 3.1 and 3.10).
+ */
+const refusedMembers = ["crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "zip", "cty"] as const;
+
+/**
+ * Reads the form of a compact JWS (RFC 7515 section 7.1), stricter than the RFC's readers usually are: at most 8 KiB,
+ * three parts of canonical base64url (RFC 4648 section 3.5), strict UTF-8 and JSON without repeated members.
+ * The signature is not checked here.
+ */
+export function parseToken(token: string): ParsedToken | TokenFault {
+  if (token.length > maxTokenLength) {
+    return fault(`the token has ${token.length} characters; at most ${maxTokenLength} are read`);
+  }
+  const first = token.indexOf(".");
+  const second = token.indexOf(".", first + 1);
+  if (first < 0 || second < 0) return fault("the token does not have three parts joined by dots");
+  if (token.includes(".", second + 1)) {
+    return fault("the token has more than three parts: encrypted tokens (JWE) are not accepted");
+  }
+  const header = parsePart(token.slice(0, first), "header");
+  if (typeof header === "string") return fault(header);
+  const claims = parsePart(token.slice(first + 1, second), "payload");
+  if (typeof claims === "string") return fault(claims);
+  if (decodeBase64url(token.slice(second + 1)) === undefined) {
+    return fault("the token's signature is empty or not canonical base64url");
+  }
+  return parseHeader(header, claims);
+}
+
+function parseHeader(
+  header: Record<string, unknown>,
+  claims: Record<string, unknown>,
+): ParsedToken | TokenFault {
+  const alg = own(header, "alg");
+  const kid = own(header, "kid");
+  const typ = own(header, "typ");
+  if (typeof alg !== "string") return fault('the header\'s "alg" is missing or not a string');
+  for (const member of refusedMembers) {
+    if (Object.hasOwn(header, member)) return fault(`the header has "${member}", which is not accepted`);
+  }
+  if (kid !== undefined && (typeof kid !== "string" || kid === "" || kid.length > maxKidLength)) {
+    return fault(`the header's "kid" is not a string of 1 to ${maxKidLength} characters`);
+  }
+  if (typ !== undefined && typeof typ !== "string") return fault('the header\'s "typ" is not a string');
+  return {
+    ok: true,
+    algorithm: alg,
+    keyId: kid,
+    typ: typ === undefined ? undefined : normalizeTyp(typ),
+    claims,
+  };
+}
+
+/** A media type as `typ` has it: lower case, "application/" left out where no other "/" follows. */
+export function normalizeTyp(typ: string): string {
+  const lower = typ.toLowerCase();
+  const prefix = "application/";
+  return lower.startsWith(prefix) && !lower.includes("/", prefix.length) ? lower.slice(prefix.length) : lower;
+}
+
+/** The JSON object of one part, or what is wrong with it. */
+function parsePart(part: string, name: string): Record<string, unknown> | string {
+  const bytes = decodeBase64url(part);
+  if (bytes === undefined) return `the token's ${name} is empty or not canonical base64url`;
+  const parsed = parseStrictJsonBytes(bytes, { maxDepth: maxTokenDepth });
+  if (!parsed.ok) return `the token's ${name} ${parsed.reason}`;
+  if (!isJsonObject(parsed.value)) return `the token's ${name} is not a JSON object`;
+  // A look at the bytes first: only a token that spells the name, or may hide it behind an escape, pays for the walk.
+  if ((bytes.includes("__proto__") || bytes.includes(backslash)) && holdsProto(parsed.value)) {
+    return `the token's ${name} has a member "__proto__"`;
+  }
+  return parsed.value;
+}
+
+/**
+ * The bytes of canonical base64url: not empty, no padding, white space or foreign alphabet, unused bits zero
+ * (RFC 7515 section 2, RFC 4648 section 3.5). Anything else is undefined.
+ */
+export function decodeBase64url(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, "base64url");
+  // Node's decoder is lenient and its encoder is not: what does not come back the same was not canonical.
+  return text !== "" && bytes.toString("base64url") === text ? bytes : undefined;
+}
+
+const backslash = 0x5c;
+
+function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether a member `__proto__` stands anywhere in a value; the depth is bounded by the parser. */
+function holdsProto(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return Object.hasOwn(value, "__proto__") || Object.values(value).some(holdsProto);
+}
+
+function fault(reason: string): TokenFault {
+  return { ok: false, reason };
+}
