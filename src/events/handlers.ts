@@ -129,7 +129,7 @@ function readEntry(
   if (typeof handler !== "function") {
     throw new TypeError(`${label}: the handler must be a function, not ${describe(handler)}`);
   }
-  const given = options ?? {};
+  const given = options === undefined ? {} : options;
   assertOptions(given, ["name", "timeoutMs", "concurrency"], `${label} options`);
   const name = own(given, "name");
   return Object.freeze({

@@ -12,8 +12,11 @@ export function issuePaths(issues: readonly SchemaIssue[]): readonly string[] {
   const paths = new Set<string>();
   for (const { path } of issues) {
     if (paths.size === maxPaths) break;
-    const keys = path?.map((segment) => String(typeof segment === "object" ? segment.key : segment));
-    paths.add(keys === undefined || keys.length === 0 ? "(root)" : printable(keys.join(".")));
+    // Not path.map: arktype's paths are a subclass of Array that map would make one entry too many of.
+    const keys = Array.from(path ?? [], (segment) =>
+      String(typeof segment === "object" ? segment.key : segment),
+    );
+    paths.add(keys.length === 0 ? "(root)" : printable(keys.join(".")));
   }
   return [...paths];
 }
