@@ -95,6 +95,13 @@ export interface TokenCredential extends Credential {
   readonly keys: KeySet;
 }
 
+/** What a credential source tells the operator; holds no secret. */
+export interface SourceReport {
+  readonly level: "warn" | "error";
+  readonly message: string;
+  readonly details: object;
+}
+
 /**
  * Where credentials are looked up. Both methods return also what is inactive or outside its lifetime: the gate
  * judges that. They throw CredentialsUnavailableError where they cannot answer.
@@ -109,6 +116,11 @@ export interface CredentialSource {
   }): MaybePromise<readonly TokenCredential[]>;
   /** Resolves when lookups can be answered. */
   ready?(): Promise<void>;
+  /**
+   * Tells `listener` what the operator should know: a file that cannot be read, a key set that cannot be fetched.
+   * What was reported before the first listener came is told to it. Returns the function that ends it.
+   */
+  observe?(listener: (report: SourceReport) => void): () => void;
   /** Ends watchers, timers and requests. */
   close?(): void;
 }
