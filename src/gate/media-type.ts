@@ -5,6 +5,9 @@ import { printable } from "../lib/printable.js";
 /** The kinds of body that can be read: JSON (`application/json`, `application/*+json`), URL-encoded forms. */
 export type BodyKind = "json" | "form";
 
+/** The check of one receiver: takes `rawHeaders`, gives the kind of the body or ERR_MEDIA_TYPE. */
+export type MediaTypes = (rawHeaders: readonly string[]) => BodyKind | Refusal;
+
 /**
  * A refusal whose cause is the content coding, not the type. Its answer carries `Accept-Encoding: identity`; an
  * answer to any other ERR_MEDIA_TYPE must not (RFC 9110 section 12.5.3).
@@ -22,17 +25,15 @@ const maxHeaderLength = 256;
 const rememberedHeaders = 16;
 
 /**
- * Prepares the check of Content-Type and Content-Encoding for the kinds of body that a receiver accepts. The check
- * takes `rawHeaders`, because `headers` hides a second line, and gives the body's kind or a Refusal with
- * ERR_MEDIA_TYPE (RFC 9110 sections 8.3, 8.4, 15.5.16). One line, visible ASCII without comma, `charset` absent or
- * utf-8, no coding but `identity`; the type is never guessed from the body.
+ * Prepares the check of Content-Type and Content-Encoding for the kinds of body that a receiver accepts
+ * (RFC 9110 sections 8.3, 8.4, 15.5.16). It reads `rawHeaders`, because `headers` hides a second line. Required: one
+ * line, visible ASCII without comma, `charset` absent or utf-8, no coding but `identity`. The type is never guessed
+ * from the body.
  */
-export function prepareMediaType(
-  accepted: readonly BodyKind[],
-): (rawHeaders: readonly string[]) => BodyKind | Refusal {
+export function createMediaTypes(accepted: readonly BodyKind[]): MediaTypes {
   // A sender repeats its header on each delivery: those that passed are recognised whole.
   const known = new Map<string, BodyKind>();
-  return function mediaType(rawHeaders) {
+  return function mediaTypes(rawHeaders) {
     const header = findType(rawHeaders);
     if (typeof header !== "string") return header;
     const remembered = known.get(header);
@@ -70,8 +71,10 @@ function findType(rawHeaders: readonly string[]): string | Refusal {
 function readKind(header: string, accepted: readonly BodyKind[]): BodyKind | Refusal {
   const quoted = printable(header);
   if (!isWellFormed(header)) return refuse(`Content-Type "${quoted}" is malformed (RFC 9110 section 8.3.1)`);
-  const { type, parameters } = parse(header);
-  const charset = parameters["charset"];
+  const {
+    type,
+    parameters: { charset },
+  } = parse(header);
   if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
     return refuse(`charset "${printable(charset, 40)}" is not accepted; bodies have to be utf-8`);
   }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
-import { ContentCodingRefusal, prepareMediaType } from "../../../src/gate/media-type.js";
+import { ContentCodingRefusal, createMediaTypes } from "../../../src/gate/media-type.js";
 
-const both = prepareMediaType(["json", "form"]);
-const jsonOnly = prepareMediaType(["json"]);
+const both = createMediaTypes(["json", "form"]);
+const jsonOnly = createMediaTypes(["json"]);
 
 function refusalOf(result: unknown): Refusal {
   if (!(result instanceof Refusal)) throw new Error(`accepted as ${String(result)}`);
@@ -11,7 +11,7 @@ function refusalOf(result: unknown): Refusal {
   return result;
 }
 
-describe("prepareMediaType", () => {
+describe("createMediaTypes", () => {
   it.each([
     ["application/json", "json"],
     ["Application/JSON", "json"],

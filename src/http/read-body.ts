@@ -1,0 +1,186 @@
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import getRawBody from "raw-body";
+import { Refusal } from "../errors.js";
+import type { BodyKind } from "../gate/media-type.js";
+import type { Clock } from "../lib/clock.js";
+import { assertOptions, choiceOption, describe, numberOption, own } from "../lib/options.js";
+
+/** The option `body` of a receiver. */
+export interface BodyOptions {
+  /** The longest body taken, in bytes: a whole number from 1 to 67,108,864 (64 MiB). Default: 262,144 (256 KiB). */
+  readonly maxBytes?: number | undefined;
+  /** Milliseconds that a body may take to arrive, 1 to 300,000. Default: 10,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Kinds of body taken. Default: `["json"]`. */
+  readonly types?: readonly BodyKind[] | undefined;
+  /** The member of the request that holds the bytes, as a Buffer, where the platform has read them before us. */
+  readonly preRead?: "rawBody" | "body" | undefined;
+}
+
+/** `BodyOptions`, resolved. */
+export interface ParsedBodyOptions {
+  readonly maxBytes: number;
+  readonly timeoutMs: number;
+  readonly types: readonly BodyKind[];
+  readonly preRead: "rawBody" | "body" | undefined;
+}
+
+const kinds: readonly BodyKind[] = ["json", "form"];
+const places = ["rawBody", "body"] as const;
+
+/** Reads the option `body`. Throws a TypeError that names the option and the fix; no bound can be switched off. */
+export function parseBodyOptions(options: unknown, where: string): ParsedBodyOptions {
+  const given: unknown = options === undefined ? {} : options;
+  assertOptions(given, ["maxBytes", "timeoutMs", "types", "preRead"], where);
+  const preRead = own(given, "preRead");
+  return {
+    maxBytes: numberOption(own(given, "maxBytes"), `${where}.maxBytes`, {
+      min: 1,
+      max: 67_108_864,
+      fallback: 262_144,
+      integer: true,
+    }),
+    timeoutMs: numberOption(own(given, "timeoutMs"), `${where}.timeoutMs`, {
+      min: 1,
+      max: 300_000,
+      fallback: 10_000,
+      integer: true,
+    }),
+    types: parseTypes(own(given, "types"), `${where}.types`),
+    preRead: preRead === undefined ? undefined : choiceOption(preRead, `${where}.preRead`, places, "rawBody"),
+  };
+}
+
+function parseTypes(types: unknown, where: string): readonly BodyKind[] {
+  if (types === undefined) return ["json"];
+  if (!Array.isArray(types) || types.length === 0) {
+    throw new TypeError(`${where} must be a list of "json" and "form", not ${describe(types)}`);
+  }
+  return types.map((type: unknown, index) => choiceOption(type ?? null, `${where}[${index}]`, kinds, "json"));
+}
+
+/** The body's length in bytes as its header announces it (RFC 9110 section 8.6); undefined: chunked, or no body. */
+export function contentLengthOf(req: IncomingMessage): number | undefined {
+  const header = req.headers["content-length"];
+  return header === undefined ? undefined : Number(header);
+}
+
+/** ERR_BODY_TOO_LARGE where the header announces more than `maxBytes`; needs nothing of the body. */
+export function refuseByLength(req: IncomingMessage, maxBytes: number): Refusal | undefined {
+  const length = contentLengthOf(req);
+  // Written so that a length that is no number is refused as well.
+  if (length === undefined || length <= maxBytes) return undefined;
+  return new Refusal(
+    "ERR_BODY_TOO_LARGE",
+    `the body announces ${length} bytes and body.maxBytes is ${maxBytes}`,
+  );
+}
+
+/** What `readBody` needs beside the request. */
+export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "timeoutMs"> {
+  readonly preRead?: ParsedBodyOptions["preRead"];
+  readonly clock: Clock;
+}
+
+/**
+ * The body's bytes, or a Refusal: ERR_BODY_TOO_LARGE, ERR_BODY_TIMEOUT, ERR_BODY_ABORTED, or ERR_BODY_CONSUMED where
+ * someone took them before. After a refusal the request is paused and free of our listeners; `sendAnswer` sees to
+ * the rest of its bytes. Never hangs, never rejects.
+ */
+export function readBody(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer | Refusal> {
+  const taken =
+    options.preRead === undefined ? undefined : takePreRead(req, options.preRead, options.maxBytes);
+  const known = taken ?? refuseUnreadable(req, options.preRead) ?? refuseByLength(req, options.maxBytes);
+  return known === undefined ? collect(req, options) : Promise.resolve(known);
+}
+
+/** The bytes that the platform kept; undefined where there are none. */
+function takePreRead(
+  req: IncomingMessage,
+  place: "rawBody" | "body",
+  maxBytes: number,
+): Buffer | Refusal | undefined {
+  const bytes: unknown = Reflect.get(req, place);
+  if (!(bytes instanceof Uint8Array)) return undefined;
+  if (bytes.length > maxBytes) {
+    return new Refusal(
+      "ERR_BODY_TOO_LARGE",
+      `req.${place} holds ${bytes.length} bytes and body.maxBytes is ${maxBytes}`,
+    );
+  }
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Why the stream cannot give the whole body any more; undefined where it can. */
+function refuseUnreadable(req: IncomingMessage, preRead: ParsedBodyOptions["preRead"]): Refusal | undefined {
+  if (req.destroyed && !req.readableEnded) return aborted();
+  if (Readable.isDisturbed(req) || req.readableEnded || holdsParsedBody(req)) return consumed(preRead, req);
+  if (req.readableEncoding !== null) {
+    return new Refusal(
+      "ERR_BODY_CONSUMED",
+      "an earlier middleware called req.setEncoding, which changes the bytes; mount the receiver before it",
+    );
+  }
+  return undefined;
+}
+
+/** Express 4's parsers leave `{}` on requests that they pass over; that body can still be read. */
+function holdsParsedBody(req: IncomingMessage): boolean {
+  const body: unknown = Reflect.get(req, "body");
+  if (body === undefined || body === null) return false;
+  return typeof body !== "object" || Object.keys(body).length > 0;
+}
+
+function consumed(preRead: ParsedBodyOptions["preRead"], req: IncomingMessage): Refusal {
+  const why =
+    preRead === undefined
+      ? "an earlier middleware read the body, so its bytes are gone"
+      : `the body was read before, and req.${preRead} is ${describe(Reflect.get(req, preRead))}, not a Buffer`;
+  return new Refusal(
+    "ERR_BODY_CONSUMED",
+    `${why}. Mount the receiver before express.json() and other body parsers, or let the parser keep the bytes: ` +
+      "express.json({ verify: (req, _res, buf) => { req.rawBody = buf } }) " +
+      'together with the option body: { preRead: "rawBody" }',
+  );
+}
+
+function aborted(): Refusal {
+  return new Refusal("ERR_BODY_ABORTED", "the sender closed the connection before its body was complete");
+}
+
+function collect(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer | Refusal> {
+  return new Promise((resolve) => {
+    const finish = (result: Buffer | Refusal): void => {
+      stopTimer();
+      req.off("close", onClose);
+      resolve(result);
+    };
+    // raw-body tidies up on "close" without calling back: an abort that shows only so would hang.
+    const onClose = (): void => finish(aborted());
+    const stopTimer = options.clock.after(options.timeoutMs, () => {
+      finish(
+        new Refusal(
+          "ERR_BODY_TIMEOUT",
+          `the body was not complete within ${options.timeoutMs} ms (body.timeoutMs)`,
+        ),
+      );
+      // raw-body cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
+      release?.call(req);
+    });
+    req.on("close", onClose);
+    const length = contentLengthOf(req);
+    const limit = options.maxBytes;
+    // With a callback, since a promise would settle only after "close".
+    getRawBody(req, length === undefined ? { limit } : { limit, length }, (error, body) => {
+      // Typed as always there; it is null where all went well.
+      finish(error ? refusalFor(error, options.maxBytes) : body);
+    });
+    const release = req.listeners("aborted").at(-1);
+  });
+}
+
+function refusalFor(error: getRawBody.RawBodyError, maxBytes: number): Refusal {
+  if (error.type !== "entity.too.large") return aborted();
+  return new Refusal("ERR_BODY_TOO_LARGE", `the body is longer than body.maxBytes, ${maxBytes} bytes`);
+}

@@ -1,0 +1,99 @@
+import { type ServerResponse, STATUS_CODES } from "node:http";
+import { type ErrorCode, errorEntry } from "../errors.js";
+import { lingerOnClose, mustClose } from "./linger.js";
+
+/** Header fields by name; a list is sent as several lines. */
+export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
+
+/** An answer made once and sent often. */
+export interface PreparedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | number>>;
+  readonly body: Buffer | undefined;
+  /** True: the connection is closed behind it, whatever the request looks like. */
+  readonly close: boolean;
+}
+
+/** Statuses that never have a body (RFC 9110 sections 15.3.5, 15.4.5). */
+const bodiless: readonly number[] = [204, 304];
+
+/** RFC 9110's phrases where Node still has those of RFC 2616 and RFC 4918. */
+const phrases: ReadonlyMap<number, string> = new Map([
+  [413, "Content Too Large"],
+  [422, "Unprocessable Content"],
+]);
+
+/**
+ * Prepares an answer. `body` is text or bytes; name its type in `headers`. Content-Length, `Cache-Control: no-store`
+ * and `X-Content-Type-Options: nosniff` are added.
+ */
+export function prepareAnswer(answer: {
+  readonly status: number;
+  readonly body?: string | Buffer;
+  readonly headers?: AnswerHeaders;
+  readonly close?: boolean;
+}): PreparedAnswer {
+  const { status, close = false } = answer;
+  const body = bodiless.includes(status) ? undefined : Buffer.from(answer.body ?? "");
+  const headers: Record<string, string | string[] | number> = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+  };
+  for (const [name, value] of Object.entries(answer.headers ?? {})) {
+    headers[name] = typeof value === "string" ? value : [...value];
+  }
+  if (body !== undefined) headers["Content-Length"] = body.length;
+  return { status, headers, body, close };
+}
+
+/** Prepares an answer with a JSON body. */
+export function jsonAnswer(status: number, value: object, headers?: AnswerHeaders): PreparedAnswer {
+  return prepareAnswer({
+    status,
+    body: JSON.stringify(value),
+    headers: { "Content-Type": "application/json", ...headers },
+  });
+}
+
+/**
+ * Prepares the answer to an error: problem+json (RFC 9457), with `Retry-After` and closing as errors.ts has them. Below
+ * 500 it names the code. From 500 on it does not: which part of us failed is for the operator, so all 503 look alike.
+ */
+export function problemAnswer(code: ErrorCode, extraHeaders?: AnswerHeaders): PreparedAnswer {
+  const { status, retryAfterSeconds, close } = errorEntry(code);
+  const title = phrases.get(status) ?? STATUS_CODES[status];
+  const problem = { type: "about:blank", title, status };
+  return prepareAnswer({
+    status,
+    body: JSON.stringify(status < 500 ? { ...problem, code } : problem),
+    headers: {
+      "Content-Type": "application/problem+json",
+      ...(retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) }),
+      ...extraHeaders,
+    },
+    close: close === true,
+  });
+}
+
+/**
+ * Sends an answer and closes the connection where the answer, `close` or an unread body asks for it (see `mustClose`).
+ * False, and nothing sent, where someone has answered already or the sender is gone. Never throws.
+ */
+export function sendAnswer(
+  res: ServerResponse,
+  answer: PreparedAnswer,
+  options: { readonly requestId: string; readonly close?: boolean },
+): boolean {
+  if (res.headersSent || res.writableEnded || res.destroyed) return false;
+  const { req } = res;
+  const headers = { ...answer.headers, "X-Request-Id": options.requestId };
+  if (answer.close || options.close === true || mustClose(req)) {
+    if (!req.complete) lingerOnClose(req);
+    res.writeHead(answer.status, { ...headers, Connection: "close" });
+  } else {
+    res.writeHead(answer.status, headers);
+  }
+  if (req.method === "HEAD") res.end();
+  else res.end(answer.body);
+  return true;
+}
