@@ -1,9 +1,10 @@
 import type { CredentialKind, CredentialSource, KeyKind } from "./contracts/credential.js";
 import type { JwtOptions } from "./credentials/jwt-options.js";
+import { defaultKeyHeader, parseKeyHeader } from "./credentials/key-header.js";
 import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/single-service.js";
 import type { AuthPolicy } from "./gate/authenticate.js";
 import type { Clock } from "./lib/clock.js";
-import { assertOptions, describe, flagOption, own, stringOption } from "./lib/options.js";
+import { assertOptions, describe, flagOption, own } from "./lib/options.js";
 
 /** The one-line form: one service with its own key, its own JWTs, or both. What is given is accepted. */
 export interface SingleServiceAuth {
@@ -30,26 +31,41 @@ export interface NoAuth {
 /** How callers prove who they are. */
 export type AuthOptions = SingleServiceAuth | CredentialsAuth | NoAuth;
 
+/** The names of all options of `auth`, in whichever form. */
+export const authOptionNames: readonly string[] = [
+  "serviceKey",
+  "jwt",
+  "accept",
+  "credentials",
+  "keyHeader",
+  "dangerouslyAcceptAnyone",
+];
+
 const kinds: readonly CredentialKind[] = ["jwt", "service-key", "profile-key"];
 const howTo =
   "give `serviceKey`, `jwt` or both; or `credentials` with `accept`; or, to let anyone in, `dangerouslyAcceptAnyone: true`";
+
+/** `auth`, resolved. */
+export interface ResolvedAuth {
+  readonly policy: AuthPolicy;
+  /** Whether the credentials were made here, so that closing them is ours too. */
+  readonly ownsCredentials: boolean;
+}
 
 /** Resolves `auth` once. Throws a TypeError that names the option and the fix. */
 export function resolveAuth(
   auth: unknown,
   where: string,
   context: { readonly name: string; readonly clock: Clock },
-): AuthPolicy {
+): ResolvedAuth {
   if (auth === undefined || auth === null) throw new TypeError(`${where} is missing: ${howTo}`);
-  assertOptions(
-    auth,
-    ["serviceKey", "jwt", "accept", "credentials", "keyHeader", "dangerouslyAcceptAnyone"],
-    where,
-  );
+  assertOptions(auth, authOptionNames, where);
   const given = Object.keys(auth).filter((key) => auth[key] !== undefined);
-  if (given.includes("dangerouslyAcceptAnyone")) return acceptAnyone(auth, given, where);
+  if (given.includes("dangerouslyAcceptAnyone")) {
+    return { policy: acceptAnyone(auth, given, where), ownsCredentials: false };
+  }
   if (given.includes("credentials") || given.includes("accept") || given.includes("keyHeader")) {
-    return fromCredentials(auth, given, where);
+    return { policy: fromCredentials(auth, given, where), ownsCredentials: false };
   }
   if (given.length === 0) throw new TypeError(`${where} has nothing to check callers by: ${howTo}`);
   const { credentials, keyHeader } = singleServiceCredentials(
@@ -57,12 +73,13 @@ export function resolveAuth(
     where,
     context.clock,
   );
-  return {
+  const policy: AuthPolicy = {
     acceptsJwt: given.includes("jwt"),
     keyKinds: given.includes("serviceKey") ? ["service-key"] : [],
     keyHeader,
     credentials,
   };
+  return { policy, ownsCredentials: true };
 }
 
 function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], where: string): AuthPolicy {
@@ -70,7 +87,7 @@ function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], w
   if (!on || given.length > 1) {
     throw new TypeError(`${where}.dangerouslyAcceptAnyone must be true and stand alone: ${howTo}`);
   }
-  return { acceptsJwt: false, keyKinds: [], keyHeader: "key", credentials: undefined };
+  return { acceptsJwt: false, keyKinds: [], keyHeader: defaultKeyHeader, credentials: undefined };
 }
 
 function fromCredentials(auth: Record<string, unknown>, given: readonly string[], where: string): AuthPolicy {
@@ -110,19 +127,4 @@ function parseAccept(value: unknown, where: string): readonly CredentialKind[] {
     throw new TypeError(`${where} holds ${JSON.stringify(unknown)}; the kinds of credential are ${list}`);
   }
   return [...new Set(value as CredentialKind[])];
-}
-
-/** The lower-case name of the key header; also used for the single-service form. */
-function parseKeyHeader(value: unknown, where: string): string {
-  if (value === undefined) return "key";
-  const header = stringOption(value, where).toLowerCase();
-  if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header)) {
-    throw new TypeError(`${where} is not a header name (RFC 9110 section 5.1)`);
-  }
-  if (header === "authorization" || header === "cookie") {
-    throw new TypeError(
-      `${where}: a key cannot stand in "${header}"; use a header of its own, such as "key" or "x-api-key"`,
-    );
-  }
-  return header;
 }

@@ -1,4 +1,5 @@
 import { channel } from "node:diagnostics_channel";
+import type { CredentialSource, SourceReport } from "./contracts/credential.js";
 import type { Caller } from "./contracts/delivery.js";
 import type { Logger } from "./contracts/logger.js";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "./errors.js";
@@ -154,6 +155,12 @@ export function createObserver(options: {
     },
     note: (level, message, details) => logger[level]({ receiver: name, ...details }, message),
   };
+}
+
+/** Passes on to the log what a credential source has to say, and returns the function that ends it. */
+export function observeSource(source: CredentialSource | undefined, observer: Observer): () => void {
+  const note = ({ level, message, details }: SourceReport): void => observer.note(level, message, details);
+  return source?.observe?.(note) ?? (() => {});
 }
 
 function refusedReport(

@@ -8,4 +8,7 @@ export type Outcome =
   | { readonly status: "ignored"; readonly id: string }
   /** An OPTIONS request. */
   | { readonly status: "options" }
-  | { readonly status: "refused"; readonly refusal: Refusal };
+  /** A check said no. */
+  | { readonly status: "refused"; readonly refusal: Refusal }
+  /** A handler failed or ran out of time. */
+  | { readonly status: "failed"; readonly refusal: Refusal };

@@ -15,3 +15,14 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The clock of an option, or the machine's. */
+export function parseClock(value: Clock | undefined, where: string): Clock {
+  if (value === undefined) return systemClock;
+  if (typeof value?.now !== "function" || typeof value.after !== "function") {
+    throw new TypeError(
+      `${where} must have the methods now and after, as createFakeClock of hookgate/testing has`,
+    );
+  }
+  return value;
+}

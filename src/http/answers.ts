@@ -1,0 +1,80 @@
+import { randomUUID } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import type { Outcome } from "../contracts/outcome.js";
+import { type ErrorCode, errorTable, type Refusal } from "../errors.js";
+import { ContentCodingRefusal } from "../gate/media-type.js";
+import {
+  type AnswerHeaders,
+  jsonAnswer,
+  type PreparedAnswer,
+  prepareAnswer,
+  problemAnswer,
+  sendAnswer,
+} from "./respond.js";
+
+/** What a challenge says (RFC 9110 section 11.6.1). */
+export interface Challenge {
+  readonly realm: string;
+  /** Whether the route accepts JWTs: its challenge is then `Bearer`, else `Key`. */
+  readonly acceptsJwt: boolean;
+}
+
+/** The answers of one receiver or guard. */
+export interface Answers {
+  /** Sends the answer of an outcome. Never throws, also when the sender is gone. */
+  send(res: ServerResponse, outcome: Outcome, requestId: string): void;
+}
+
+/** The id of a request, in its answer, its reports and its log lines. */
+export function newRequestId(): string {
+  return randomUUID();
+}
+
+const allow = { Allow: "POST" };
+const codingAnswer = problemAnswer("ERR_MEDIA_TYPE", { "Accept-Encoding": "identity" });
+const optionsAnswer = prepareAnswer({ status: 204, headers: allow });
+
+/** Prepares every answer that does not depend on the delivery. */
+export function createAnswers(challenge: Challenge): Answers {
+  const problems = new Map<ErrorCode, PreparedAnswer>();
+  for (const code of Object.keys(errorTable) as ErrorCode[]) {
+    problems.set(code, problemAnswer(code, problemHeaders(code, challenge)));
+  }
+  const internal = problemAnswer("ERR_INTERNAL");
+  const answerOf = (refusal: Refusal): PreparedAnswer =>
+    refusal instanceof ContentCodingRefusal ? codingAnswer : (problems.get(refusal.code) ?? internal);
+  return {
+    send(res, outcome, requestId) {
+      sendAnswer(res, outcomeAnswer(outcome, answerOf), { requestId });
+    },
+  };
+}
+
+function outcomeAnswer(outcome: Outcome, answerOf: (refusal: Refusal) => PreparedAnswer): PreparedAnswer {
+  switch (outcome.status) {
+    case "options":
+      return optionsAnswer;
+    case "refused":
+    case "failed":
+      return answerOf(outcome.refusal);
+    case "handled":
+    case "ignored":
+      return jsonAnswer(200, { status: outcome.status, id: outcome.id });
+  }
+}
+
+/** RFC 6750 section 3: a challenge with every 401, with an error only where a token was sent. */
+function problemHeaders(code: ErrorCode, { realm, acceptsJwt }: Challenge): AnswerHeaders {
+  const scheme = `${acceptsJwt ? "Bearer" : "Key"} realm="${realm.replace(/["\\]/g, "\\$&")}"`;
+  switch (code) {
+    case "ERR_METHOD":
+      return allow;
+    case "ERR_CREDENTIAL_MISSING":
+    case "ERR_KEY_INVALID":
+      return { "WWW-Authenticate": scheme };
+    case "ERR_TOKEN_INVALID":
+      return { "WWW-Authenticate": `${scheme}, error="invalid_token"` };
+    default:
+      return {};
+  }
+}

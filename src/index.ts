@@ -1,0 +1,47 @@
+import "./http/express.js";
+
+export type { AuthOptions, CredentialsAuth, NoAuth, SingleServiceAuth } from "./auth.js";
+export type { AddressList, CredentialKind, CredentialSource, KeyKind } from "./contracts/credential.js";
+export type { Caller, Delivery, JwtClaims } from "./contracts/delivery.js";
+export type { Handler, HandlerContext, WebhookEvent } from "./contracts/event.js";
+export type { Logger } from "./contracts/logger.js";
+export type { SchemaIssue, StandardSchema } from "./contracts/standard-schema.js";
+export {
+  type CredentialsFileOptions,
+  credentialsFromFile,
+  type FileCredentials,
+} from "./credentials/file.js";
+export type { JwtOptions } from "./credentials/jwt-options.js";
+export type { KeyOptions } from "./credentials/key-options.js";
+export {
+  type CredentialLookup,
+  type CredentialLookupOptions,
+  credentialsFrom,
+  type FoundKey,
+  type FoundToken,
+} from "./credentials/lookup.js";
+export {
+  type Credentials,
+  type CredentialsDefinition,
+  defineCredentials,
+  type ServiceDefinition,
+  type TenantDefinition,
+} from "./credentials/model.js";
+export type { ServiceKeyOptions } from "./credentials/single-service.js";
+export * from "./errors.js";
+export type { EnvelopeOptions, Locator, ParsedDelivery } from "./events/envelope.js";
+export {
+  type EventMapOf,
+  type EventSchemas,
+  type UncheckedTypes,
+  uncheckedTypes,
+} from "./events/event-map.js";
+export type { HandlerOptions, HandlerRegistration } from "./events/handlers.js";
+export { type AllowIpsOptions, type Allowlist, createAllowlist } from "./gate/allowlist.js";
+export type { ClientAddressOptions } from "./gate/client-address.js";
+export { type GuardOptions, type RequireAuthOptions, requireAllowedIp, requireAuth } from "./guards.js";
+export type { Middleware } from "./http/guard.js";
+export type { BodyOptions } from "./http/read-body.js";
+export type { Clock } from "./lib/clock.js";
+export type { AcceptedReport, FailedReport, HandledReport, Hooks, RefusedReport } from "./observe.js";
+export { createReceiver, type Receiver, type ReceiverOptions } from "./receiver.js";

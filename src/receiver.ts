@@ -1,0 +1,154 @@
+import { type AuthOptions, resolveAuth } from "./auth.js";
+import type { Logger } from "./contracts/logger.js";
+import { createDeliveryWay } from "./delivery.js";
+import { createCatalog } from "./events/catalog.js";
+import { createEnvelope, type EnvelopeOptions } from "./events/envelope.js";
+import type { EventMapOf, EventsOption } from "./events/event-map.js";
+import { createHandlers, type HandlerRegistration, handlerTimeoutBounds } from "./events/handlers.js";
+import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "./gate/allowlist.js";
+import { type ClientAddressOptions, clientAddressResolver } from "./gate/client-address.js";
+import { createMediaTypes } from "./gate/media-type.js";
+import type { Middleware } from "./http/guard.js";
+import { type BodyOptions, parseBodyOptions } from "./http/read-body.js";
+import { createReceive } from "./http/receive.js";
+import { type Clock, parseClock } from "./lib/clock.js";
+import { assertOptions, numberOption, own, stringOption } from "./lib/options.js";
+import { createObserver, type Hooks, observeSource } from "./observe.js";
+
+/** Options of `createReceiver`. Unknown options are refused. */
+export interface ReceiverOptions<Events extends EventsOption | undefined = undefined>
+  extends EnvelopeOptions {
+  /** Stable name; in logs, in derived event ids and as the service of the one-line `auth`. */
+  readonly name: string;
+  /** Event types and their schemas, or `uncheckedTypes<T>()`. Left out: any type comes in, data is unknown. */
+  readonly events?: Events;
+  /** How callers prove who they are. */
+  readonly auth: AuthOptions;
+  /** Addresses that may call, checked before anything else. Left out: any; an empty list: none. */
+  readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
+  /** Proxies in front of this server, whose word on the sender's address counts. Default: none. */
+  readonly clientAddress?: ClientAddressOptions | undefined;
+  readonly body?: BodyOptions | undefined;
+  /** Milliseconds a handler may take, 1 to 86,400,000. Default: 10,000. */
+  readonly handlerTimeoutMs?: number | undefined;
+  /** Deliveries that may be in progress at once, 1 to 1,000,000; more are answered 503. Default: 1,000. */
+  readonly maxInProgress?: number | undefined;
+  /** pino or anything like it. Default: warnings and errors on standard error. */
+  readonly logger?: Logger | undefined;
+  readonly hooks?: Hooks | undefined;
+  /** For tests. Default: the machine's clock. */
+  readonly clock?: Clock | undefined;
+  /** `realm` of the challenge in a 401 (RFC 9110 section 11.5). Default: the name. */
+  readonly realm?: string | undefined;
+}
+
+/** Receives deliveries and hands their events to handlers. */
+export interface Receiver<EventMap> extends HandlerRegistration<EventMap> {
+  /**
+   * Middleware for Express 4.18+ and 5, or any server with the same shape. Mount it with `app.all` and ahead of body
+   * parsers. It answers every request itself and never calls `next`.
+   */
+  middleware(): Middleware;
+  /** Resolves when credentials can be looked up. Not needed without an inbox; good for failing early. */
+  start(): Promise<void>;
+  /**
+   * Answers further deliveries with 503 (ERR_STOPPED), waits for those in progress, and ends what the receiver
+   * started for its own credentials. A `credentials` object that was given belongs to whoever made it.
+   */
+  stop(): Promise<void>;
+}
+
+const known: readonly (keyof ReceiverOptions)[] = [
+  "name",
+  "events",
+  "auth",
+  "allowIps",
+  "clientAddress",
+  "body",
+  "type",
+  "id",
+  "data",
+  "handlerTimeoutMs",
+  "maxInProgress",
+  "logger",
+  "hooks",
+  "clock",
+  "realm",
+];
+
+const where = "createReceiver";
+
+/**
+ * Makes a receiver. Options are read and checked once, here: a mistake throws a TypeError that names the option and
+ * the fix.
+ *
+ * @example
+ * const receiver = createReceiver({
+ *   name: "orders",
+ *   events: { "order.paid": z.object({ orderId: z.string() }) },
+ *   auth: { serviceKey: process.env.HOOK_SERVICE_KEY },
+ * });
+ * receiver.on("order.paid", (event) => ship(event.data.orderId));
+ * app.all("/hooks/orders", receiver.middleware());
+ */
+export function createReceiver<const Events extends EventsOption | undefined = undefined>(
+  options: ReceiverOptions<Events>,
+): Receiver<EventMapOf<Events>> {
+  assertOptions(options, known, where);
+  const name = stringOption(own(options, "name"), `${where}.name`);
+  const clock = parseClock(own(options, "clock"), `${where}.clock`);
+  const observer = createObserver({
+    name,
+    clock,
+    where,
+    logger: own(options, "logger"),
+    hooks: own(options, "hooks"),
+  });
+  const auth = resolveAuth(own(options, "auth"), `${where}.auth`, { name, clock });
+  const allowIps = own(options, "allowIps");
+  const body = parseBodyOptions(own(options, "body"), `${where}.body`);
+  const catalog = createCatalog(own(options, "events"), `${where}.events`);
+  const handlers = createHandlers<EventMapOf<Events>>(catalog);
+  const way = createDeliveryWay({
+    clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
+    allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
+    auth: auth.policy,
+    body: { ...body, clock },
+    mediaTypes: createMediaTypes(body.types),
+    envelope: createEnvelope(options, name, where),
+    catalog,
+    handlers,
+    handlerTimeoutMs: numberOption(own(options, "handlerTimeoutMs"), `${where}.handlerTimeoutMs`, {
+      ...handlerTimeoutBounds,
+      fallback: 10_000,
+    }),
+    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, {
+      min: 1,
+      max: 1_000_000,
+      fallback: 1_000,
+      integer: true,
+    }),
+    clock,
+    observer,
+  });
+  const realm = own(options, "realm");
+  const receive = createReceive(way, {
+    realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
+    acceptsJwt: auth.policy.acceptsJwt,
+  });
+  const unobserve = observeSource(auth.policy.credentials, observer);
+  return {
+    on: (types, handler, handlerOptions) => handlers.on(types, handler, handlerOptions),
+    onAny: (handler, handlerOptions) => handlers.onAny(handler, handlerOptions),
+    off: (handler) => handlers.off(handler),
+    middleware: () => receive,
+    start: async () => {
+      await auth.policy.credentials?.ready?.();
+    },
+    stop: async () => {
+      await way.stop();
+      unobserve();
+      if (auth.ownsCredentials) auth.policy.credentials?.close?.();
+    },
+  };
+}
