@@ -37,6 +37,12 @@ export function parseSecret(secret: unknown, options: SecretOptions): Verificati
   }
   const bytes = secretBytes(secret, where);
   assertNotPublicKey(bytes, where);
+  if (typeof secret === "string" && secret !== secret.trim()) {
+    throw new TypeError(
+      `${where} begins or ends with white space, perhaps the line end of a file: trim it, ` +
+        "or give bytes where it belongs to the secret",
+    );
+  }
   const least = Math.max(...algorithms.map((algorithm) => algorithm.minSecretBytes));
   const fix = `use ${least} or more random bytes, such as \`openssl rand -base64 48\` prints`;
   if (bytes.length === 0) throw new TypeError(`${where} is empty; ${fix}`);
@@ -54,15 +60,7 @@ export function parseSecret(secret: unknown, options: SecretOptions): Verificati
 }
 
 function secretBytes(secret: unknown, where: string): Buffer {
-  if (typeof secret === "string") {
-    if (secret !== secret.trim()) {
-      throw new TypeError(
-        `${where} begins or ends with white space, perhaps the line end of a file: trim it, ` +
-          "or give bytes where it belongs to the secret",
-      );
-    }
-    return Buffer.from(secret, "utf8");
-  }
+  if (typeof secret === "string") return Buffer.from(secret, "utf8");
   // A copy: what the caller does to the array later must not change the key.
   if (secret instanceof Uint8Array) return Buffer.from(secret);
   const base64 =

@@ -1,0 +1,22 @@
+/**
+ * A self-signed P-256 certificate for localhost and 127.0.0.1, valid from 2020 to 2120, with its key. Made with openssl
+ * for these tests; it protects nothing.
+ */
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBZjCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABDpUMyZ7paw7kPEA
++5YL+ggNKdxn0DUqmpmhsQakgSH5mmdiZFDsKfIXUfLO3P7bxffikO1F6mJIWBSu
+Ym14zgajTjBMMBoGA1UdEQQTMBGCCWxvY2FsaG9zdIcEfwAAATAPBgNVHRMBAf8E
+BTADAQH/MB0GA1UdDgQWBBT8RrAALZpHXddhQV+UXfdBx2l4lTAKBggqhkjOPQQD
+AgNHADBEAiB3FT+b/b/ynbgPsd/PJwouE6FpGFemTUmmSyzM9Q4IqAIgMX0sJigZ
+Szc/8fhp7VLyGMED3XzE1cVrc6Dp/1QC5xw=
+-----END CERTIFICATE-----
+`;
+
+export const certificateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgu6U5OkfjDBBDsb9p
+S5RJ+YYfHni59ha3PPHspq3/x5ShRANCAAQ6VDMme6WsO5DxAPuWC/oIDSncZ9A1
+KpqZobEGpIEh+ZpnYmRQ7CnyF1Hyztz+28X34pDtRepiSFgUrmJteM4G
+-----END PRIVATE KEY-----
+`;
