@@ -91,7 +91,10 @@ export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "t
 export function readBody(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer | Refusal> {
   const taken =
     options.preRead === undefined ? undefined : takePreRead(req, options.preRead, options.maxBytes);
-  const known = taken ?? refuseUnreadable(req, options.preRead) ?? refuseByLength(req, options.maxBytes);
+  // Of an empty body nothing can be lost, even where a parser was there before.
+  const empty = contentLengthOf(req) === 0 ? Buffer.alloc(0) : undefined;
+  const known =
+    taken ?? empty ?? refuseUnreadable(req, options.preRead) ?? refuseByLength(req, options.maxBytes);
   return known === undefined ? collect(req, options) : Promise.resolve(known);
 }
 
