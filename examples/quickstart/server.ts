@@ -26,7 +26,9 @@ const receiver = createReceiver({
 });
 
 receiver.on("order.paid", (event, { caller }) => {
-  console.log(`  order ${event.data.orderId} was paid: ${event.data.total} (caller known by ${caller.method})`);
+  console.log(
+    `  order ${event.data.orderId} was paid: ${event.data.total} (caller known by ${caller.method})`,
+  );
 });
 receiver.on("order.refunded", (event) => {
   console.log(`  order ${event.data.orderId} was refunded: ${event.data.reason}`);

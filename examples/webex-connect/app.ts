@@ -1,7 +1,14 @@
 // The authentication table of Webex Connect's API page, written down as routes. What each API accepts stands in one
 // place; the credentials, with their rotation and the tenant's allowlist, come from outside.
 import express, { type Express, type RequestHandler } from "express";
-import { type CredentialKind, type CredentialSource, createReceiver, requireAuth } from "hookgate";
+import {
+  type Clock,
+  type CredentialKind,
+  type CredentialSource,
+  createReceiver,
+  type Logger,
+  requireAuth,
+} from "hookgate";
 
 interface Route {
   readonly api: string;
@@ -38,13 +45,14 @@ export interface AppOptions {
   /** Told of every inbound event that was handled. */
   readonly onEvent?: (data: unknown, service: string) => void;
   /** For tests: a clock that can be moved. */
-  readonly clock?: Parameters<typeof createReceiver>[0]["clock"];
+  readonly clock?: Clock;
+  readonly logger?: Logger;
 }
 
-export function createApp({ credentials, onEvent, clock }: AppOptions): Express {
+export function createApp({ credentials, onEvent, clock, logger }: AppOptions): Express {
   const app = express();
   for (const { api, path, accept } of routes) {
-    app.all(path, requireAuth({ accept, credentials, clock }), answer(api));
+    app.all(path, requireAuth({ name: api, accept, credentials, clock, logger }), answer(api));
   }
 
   const receiver = createReceiver({
@@ -53,6 +61,7 @@ export function createApp({ credentials, onEvent, clock }: AppOptions): Express 
     // Inbound webhooks carry whatever their sender likes; the webhook's address says what it is.
     type: () => "inbound",
     clock,
+    logger,
   });
   receiver.on("inbound", (event, { caller }) => {
     onEvent?.(event.data, "service" in caller ? caller.service : "");

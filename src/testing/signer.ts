@@ -5,7 +5,8 @@ import {
   randomBytes,
 } from "node:crypto";
 import { promisify } from "node:util";
-import { type JWK, type JWTPayload, SignJWT } from "jose";
+import { type JWTPayload, SignJWT } from "jose";
+import type { JwtOptions } from "../credentials/jwt-options.js";
 
 const generateKeyPair = promisify(generateKeyPairWithCallback);
 
@@ -29,9 +30,7 @@ export type SigningAlgorithm =
 export interface TestSigner {
   readonly algorithm: SigningAlgorithm;
   /** What goes into `auth.jwt` or a service's `jwt`, beside the issuer. */
-  readonly verification:
-    | { readonly secret: Uint8Array; readonly algorithms: [SigningAlgorithm] }
-    | { readonly publicKey: JWK; readonly algorithms: [SigningAlgorithm] };
+  readonly verification: Pick<JwtOptions, "secret" | "publicKey" | "algorithms">;
   /**
    * A signed token. `claims` are taken as they are: give `iss` and, unless the rules say otherwise, `exp`; times
    * are seconds since the epoch. `header` adds to, or replaces, members of the header.
@@ -58,7 +57,7 @@ export async function createTestSigner(
     };
   }
   const { publicKey, privateKey } = await keyPair(algorithm);
-  const jwk = publicKey.export({ format: "jwk" }) as JWK;
+  const jwk = publicKey.export({ format: "jwk" }) as JwtOptions["publicKey"] & object;
   return { algorithm, verification: { publicKey: jwk, algorithms: [algorithm] }, sign: sign(privateKey) };
 }
 

@@ -1,0 +1,54 @@
+// Runs the example with one tenant and one service, made up at the start: `npm run example:webex-connect`.
+import { randomBytes } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { defineCredentials } from "hookgate";
+import { SignJWT } from "jose";
+import { createApp, inboundWebhook, routes } from "./app.js";
+import { serviceJwt } from "./credentials.js";
+
+const serviceKey = randomBytes(32).toString("base64url");
+const profileKey = randomBytes(32).toString("base64url");
+const serviceId = "demo-service-id";
+const serviceSecret = randomBytes(32);
+
+const credentials = defineCredentials({
+  tenants: {
+    demo: {
+      profileKeys: [{ id: "profile-key-1", key: profileKey }],
+      // The tenant's allowlist holds for every API: the vendor takes IPv4 only, we take both.
+      allowIps: ["127.0.0.1", "::1"],
+      services: {
+        demo: {
+          serviceKeys: [{ id: "service-key-1", key: serviceKey }],
+          jwt: [serviceJwt({ serviceId, secretBase64: serviceSecret.toString("base64") })],
+        },
+      },
+    },
+  },
+});
+
+const token = await new SignJWT({})
+  .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+  .setIssuer(serviceId)
+  .setIssuedAt()
+  .sign(serviceSecret);
+
+const app = createApp({
+  credentials,
+  onEvent: (data, service) => console.log(`  inbound webhook for ${service}:`, JSON.stringify(data)),
+});
+const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
+  const { port } = server.address() as AddressInfo;
+  for (const { api, path, accept } of [...routes, inboundWebhook]) {
+    console.log(`\n# ${api}: ${accept.join(" or ")}`);
+    for (const kind of accept) {
+      const header =
+        kind === "jwt"
+          ? `authorization: Bearer ${token}`
+          : `key: ${kind === "service-key" ? serviceKey : profileKey}`;
+      console.log(
+        `curl -i http://127.0.0.1:${port}${path} -H 'content-type: application/json' -H '${header}' -d '{}'`,
+      );
+    }
+  }
+});
