@@ -65,6 +65,7 @@ describe.each([
     handlers.on("ping", noop);
     const before = handlers.handlersFor("ping");
     handlers.onAny(noop);
+    expect(names(handlers, "ping")).toEqual(["ping", "*"]);
     handlers.off("ping");
     expect(before.map(({ name }) => name)).toEqual(["ping"]);
     expect(names(handlers, "ping")).toEqual(["*"]);
