@@ -17,14 +17,20 @@ export function signWith(
   header: unknown,
   payload: unknown,
   key: KeyObject,
-  options: { hash?: string | undefined; padding?: number; alter?: (signature: Buffer) => Buffer } = {},
+  options: {
+    hash?: string | undefined;
+    padding?: number;
+    saltLength?: number;
+    alter?: (signature: Buffer) => Buffer;
+  } = {},
 ): string {
   const input = `${encode(header)}.${encode(payload)}`;
-  const { hash = null, padding, alter = (signature: Buffer) => signature } = options;
+  const { hash = null, padding, saltLength, alter = (signature: Buffer) => signature } = options;
   const signature = sign(hash, Buffer.from(input), {
     key,
     dsaEncoding: "ieee-p1363",
     ...(padding === undefined ? {} : { padding }),
+    ...(saltLength === undefined ? {} : { saltLength }),
   });
   return `${input}.${alter(signature).toString("base64url")}`;
 }
