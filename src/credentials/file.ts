@@ -45,6 +45,9 @@ export function credentialsFromFile(
   return new WatchedFile(absolutePath(path), parseOptions(options));
 }
 
+/** How long a file that cannot be used is given to become whole before anybody is told, in milliseconds. */
+const settleMs = 200;
+
 interface ResolvedOptions {
   readonly pollMs: number;
   readonly environment: Environment;
@@ -63,7 +66,10 @@ class WatchedFile implements FileCredentials {
   readonly #watch: FileWatch;
   readonly #warned = new Set<string>();
   #current: Loaded;
+  /** The mistake that observers were told of last. */
   #complaint: string | undefined;
+  /** The mistake that was met last; it may be a file that an editor has not finished writing. */
+  #suspicion: string | undefined;
   #cancelRetry = (): void => {};
   #closed = false;
 
@@ -72,7 +78,7 @@ class WatchedFile implements FileCredentials {
     this.#options = options;
     const reader = new StateReader(options.environment);
     this.#current = this.#load(reader, undefined);
-    this.#watch = watchFiles({ ...options, changed: () => this.reload() });
+    this.#watch = watchFiles({ ...options, changed: () => this.#read("later") });
     this.#watch.update(reader.paths, reader.fingerprint);
     this.#warnOfWriters(reader);
   }
@@ -91,24 +97,7 @@ class WatchedFile implements FileCredentials {
   }
 
   reload(): boolean {
-    if (this.#closed) return false;
-    this.#cancelRetry();
-    const reader = new StateReader(this.#options.environment);
-    const before = this.#current;
-    try {
-      this.#current = this.#load(reader, before);
-    } catch (error) {
-      this.#complain(error as Error);
-      // Watched as far as it was read: what is missing may appear, and a half-written file be finished.
-      this.#watch.update(reader.paths, reader.fingerprint);
-      this.#cancelRetry = this.#options.clock.after(this.#options.pollMs, () => this.reload());
-      return false;
-    }
-    this.#complaint = undefined;
-    this.#watch.update(reader.paths, reader.fingerprint);
-    this.#warnOfWriters(reader);
-    closeKeySets(before.index, this.#current.index);
-    return true;
+    return !this.#closed && this.#read("now");
   }
 
   close(): void {
@@ -116,6 +105,27 @@ class WatchedFile implements FileCredentials {
     this.#cancelRetry();
     this.#watch.close();
     closeKeySets(this.#current.index);
+  }
+
+  /** `complain` "later": a mistake is reported when it is still there after a moment. */
+  #read(complain: "now" | "later"): boolean {
+    this.#cancelRetry();
+    const reader = new StateReader(this.#options.environment);
+    const before = this.#current;
+    try {
+      this.#current = this.#load(reader, before);
+    } catch (error) {
+      this.#keepLast(error as Error, complain);
+      // Watched as far as it was read: what is missing may appear, and a half-written file be finished.
+      this.#watch.update(reader.paths, reader.fingerprint);
+      return false;
+    }
+    this.#complaint = undefined;
+    this.#suspicion = undefined;
+    this.#watch.update(reader.paths, reader.fingerprint);
+    this.#warnOfWriters(reader);
+    closeKeySets(before.index, this.#current.index);
+    return true;
   }
 
   #load(reader: StateReader, before: Loaded | undefined): Loaded {
@@ -139,11 +149,18 @@ class WatchedFile implements FileCredentials {
     }
   }
 
-  #complain(error: Error): void {
-    if (error.message === this.#complaint) return;
-    this.#complaint = error.message;
-    const message = `${error.message}\nThe credentials that were read last stay in use.`;
-    this.#reports.tell({ level: "error", message, details: { file: this.#path } });
+  #keepLast({ message }: Error, complain: "now" | "later"): void {
+    const { clock, pollMs } = this.#options;
+    const certain = complain === "now" || message === this.#suspicion;
+    this.#suspicion = message;
+    this.#cancelRetry = clock.after(certain ? pollMs : Math.min(pollMs, settleMs), () => this.#read("later"));
+    if (!certain || message === this.#complaint) return;
+    this.#complaint = message;
+    this.#reports.tell({
+      level: "error",
+      message: `${message}\nThe credentials that were read last stay in use.`,
+      details: { file: this.#path },
+    });
   }
 
   #warnOfWriters(reader: StateReader): void {
