@@ -28,15 +28,13 @@ export function mustClose(req: IncomingMessage): boolean {
 /**
  * Prepares a connection whose request body was not read to the end for closing: behind the answer our side is shut,
  * at most 64 KiB more are read and dropped, and the connection is destroyed when the sender closes it, or after one
- * second. To be called before the answer ends.
+ * second. To be called before the answer ends, on HTTP/1 only.
  *
  * Left alone, Node destroys the socket as soon as the answer is flushed (`resOnFinish` in its lib/_http_server.js calls
  * `destroySoon`). With bytes unread in the kernel that is a TCP reset, and a sender that is still writing loses the
  * answer with it (RFC 9112 section 9.6). So this one socket gets a `destroySoon` of its own.
  */
 export function lingerOnClose(req: IncomingMessage): void {
-  // HTTP/2 ends streams, not connections: nothing to do there.
-  if (req.httpVersionMajor !== 1) return;
   const socket: ServerSocket = req.socket;
   socket.destroySoon = () => linger(socket);
 }

@@ -87,7 +87,9 @@ export function sendAnswer(
   if (res.headersSent || res.writableEnded || res.destroyed) return false;
   const { req } = res;
   const headers = { ...answer.headers, "X-Request-Id": options.requestId };
-  if (answer.close || options.close === true || mustClose(req)) {
+  // HTTP/2 has streams to end, not connections (RFC 9113 section 8.2.2).
+  const close = req.httpVersionMajor === 1 && (answer.close || options.close === true || mustClose(req));
+  if (close) {
     if (!req.complete) lingerOnClose(req);
     res.writeHead(answer.status, { ...headers, Connection: "close" });
   } else {
