@@ -52,18 +52,22 @@ function fetchBytes({
     });
     // Rejecting first: once the response has begun, the request reports no error of its own.
     const fail = (error: Error): void => {
+      stopTimer();
       reject(error);
       sent.destroy();
     };
     const stopTimer = clock.after(timeoutMs, () =>
       fail(new Error(`no complete answer within ${timeoutMs} ms`)),
     );
-    sent.once("close", stopTimer);
-    sent.once("error", fail);
+    sent.on("error", fail);
     sent.once("response", (response) => {
       const fault = responseFault(response);
-      if (fault === undefined) readBytes(response, resolve, fail);
-      else fail(new Error(fault));
+      if (fault !== undefined) return fail(new Error(fault));
+      const finish = (bytes: Buffer): void => {
+        stopTimer();
+        resolve(bytes);
+      };
+      readBytes(response, finish, fail);
     });
     sent.end();
   });
