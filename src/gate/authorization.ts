@@ -26,9 +26,8 @@ export function readBearer(rawHeaders: readonly string[]): BearerToken | Refusal
   if (value.charCodeAt(6) !== 0x20) {
     return new Refusal("ERR_TOKEN_INVALID", "the scheme Bearer is not followed by a space");
   }
-  let start = 7;
-  while (value.charCodeAt(start) === 0x20) start++;
-  return { token: value.slice(start) };
+  // One space, although RFC 6750 has 1*SP: a second one belongs to a token that then is none.
+  return { token: value.slice(7) };
 }
 
 /**
