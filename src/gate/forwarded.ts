@@ -112,14 +112,14 @@ function isSpace(character: string): boolean {
 
 /** IPv4, or IPv6 in brackets, then perhaps a colon and a port. */
 function readNode(text: string, acceptsPort: (port: string) => boolean): IpAddress | undefined {
-  const bracket = text.startsWith("[") ? text.indexOf("]") : 0;
-  if (bracket === -1) return undefined;
-  const colon = text.indexOf(":", bracket);
+  // Behind the closing bracket; 0 where there is none, which leaves an opening one to parseIp to refuse.
+  const close = text.startsWith("[") ? text.indexOf("]") + 1 : 0;
+  const colon = text.indexOf(":", close);
   if (colon !== -1 && !acceptsPort(text.slice(colon + 1))) return undefined;
   const host = colon === -1 ? text : text.slice(0, colon);
-  if (bracket === 0) return parseIp(host);
-  const inner = host.slice(1, -1);
-  return host.length === bracket + 1 && inner.includes(":") ? parseIp(inner) : undefined;
+  if (close === 0) return parseIp(host);
+  const inner = text.slice(1, close - 1);
+  return host.length === close && inner.includes(":") ? parseIp(inner) : undefined;
 }
 
 /** Decimal, without leading zeros, up to 65535. */

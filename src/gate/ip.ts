@@ -71,7 +71,7 @@ function parseQuad(text: string, from: number): number {
   for (let i = from; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === dot) {
-      if (part === -1 || dots === 3) return -1;
+      if (part === -1) return -1;
       word = word * 256 + part;
       part = -1;
       dots++;

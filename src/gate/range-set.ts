@@ -17,13 +17,19 @@ const mappedBlock: Range = { family: 6, first: [0, 0, 0xffff, 0], last: [0, 0, 0
 export class RangeSet {
   /** How many ranges are left once those that overlap or touch have become one. */
   readonly size: number;
+  /** A family that the ranges hold every address of, one by one or together; undefined where there is none. */
+  readonly wholeFamily: 4 | 6 | undefined;
   readonly #ip4: Table;
   readonly #ip6: Table;
 
   constructor(ranges: readonly Range[]) {
+    const ip6 = ofFamily(ranges, 6);
     this.#ip4 = compile(ofFamily(ranges, 4), 1);
-    this.#ip6 = compile(ofFamily(ranges, 6), 4);
+    this.#ip6 = compile(ip6, 4);
     this.size = this.#ip4.count + this.#ip6.count;
+    if (this.#ip4.count === 1 && reachesBothEnds(this.#ip4)) this.wholeFamily = 4;
+    else if (reachesBothEnds(this.#ip6) && compile([...ip6, mappedBlock], 4).count === 1)
+      this.wholeFamily = 6;
   }
 
   /** Whether a range holds the address. A range holds addresses of its own family only (ATTACKS D11). */
@@ -32,19 +38,13 @@ export class RangeSet {
   }
 }
 
-/** The family that the ranges hold every address of, together if not one by one; undefined where there is none. */
-export function wholeFamily(ranges: readonly Range[]): 4 | 6 | undefined {
-  if (isWholeTable(compile(ofFamily(ranges, 4), 1))) return 4;
-  if (isWholeTable(compile([...ofFamily(ranges, 6), mappedBlock], 4))) return 6;
-  return undefined;
-}
-
 function ofFamily(ranges: readonly Range[], family: 4 | 6): Range[] {
   return ranges.filter((range) => range.family === family);
 }
 
-function isWholeTable(table: Table): boolean {
-  return table.count === 1 && isWhole({ first: [...table.firsts], last: [...table.lasts] });
+/** Whether the first range begins where the family begins, and the last one ends where it ends. */
+function reachesBothEnds({ width, count, firsts, lasts }: Table): boolean {
+  return count > 0 && isWhole({ first: firsts.subarray(0, width), last: lasts.subarray(-width) });
 }
 
 /** Sorts the ranges and makes one of those that overlap or touch. */

@@ -1,7 +1,7 @@
 import { describe } from "../lib/options.js";
 import { isWhole, parseRange, type Range } from "./range.js";
 import { explainRange } from "./range-faults.js";
-import { RangeSet, wholeFamily } from "./range-set.js";
+import { RangeSet } from "./range-set.js";
 
 /** How a list of ranges is read. */
 export interface RangeListRules {
@@ -36,11 +36,13 @@ export function parseRanges(entries: unknown, where: string, rules: RangeListRul
     const named = faults.slice(0, mostFaultsNamed).join("");
     throw new TypeError(`${where} has ${count} that cannot be used:${named}${more}`);
   }
-  const whole = rules.allowAny ? undefined : wholeFamily(ranges);
-  if (whole !== undefined) {
-    throw new TypeError(`${where} holds every IPv${whole} address, all its ranges together; ${rules.anyFix}`);
+  const set = new RangeSet(ranges);
+  if (set.wholeFamily !== undefined && !rules.allowAny) {
+    throw new TypeError(
+      `${where} holds every IPv${set.wholeFamily} address, all its ranges together; ${rules.anyFix}`,
+    );
   }
-  return new RangeSet(ranges);
+  return set;
 }
 
 function explainList(value: unknown): string {
