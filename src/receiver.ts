@@ -118,16 +118,7 @@ export function createReceiver<const Events extends EventsOption | undefined = u
     envelope: createEnvelope(options, name, where),
     catalog,
     handlers,
-    handlerTimeoutMs: numberOption(own(options, "handlerTimeoutMs"), `${where}.handlerTimeoutMs`, {
-      ...handlerTimeoutBounds,
-      fallback: 10_000,
-    }),
-    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, {
-      min: 1,
-      max: 1_000_000,
-      fallback: 1_000,
-      integer: true,
-    }),
+    ...parseLimits(options),
     clock,
     observer,
   });
@@ -150,5 +141,23 @@ export function createReceiver<const Events extends EventsOption | undefined = u
       unobserve();
       if (auth.ownsCredentials) auth.policy.credentials?.close?.();
     },
+  };
+}
+
+function parseLimits(options: ReceiverOptions<EventsOption | undefined>): {
+  readonly handlerTimeoutMs: number;
+  readonly maxInProgress: number;
+} {
+  return {
+    handlerTimeoutMs: numberOption(own(options, "handlerTimeoutMs"), `${where}.handlerTimeoutMs`, {
+      ...handlerTimeoutBounds,
+      fallback: 10_000,
+    }),
+    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, {
+      min: 1,
+      max: 1_000_000,
+      fallback: 1_000,
+      integer: true,
+    }),
   };
 }

@@ -1,0 +1,185 @@
+import { posix } from "node:path";
+import ts from "typescript";
+
+/** Files by their path below `src`, with `/`. */
+export type House = ReadonlyMap<string, string>;
+
+/** Which floor a room stands on. A file at the top is a room of its own. Imports point down only. */
+const floors: ReadonlyMap<string, number> = new Map(
+  [
+    ["contracts", "errors.ts", "lib"],
+    ["gate", "events", "sources"],
+    ["http", "credentials", "inbox", "engines"],
+    ["receiver.ts", "delivery.ts", "auth.ts", "guards.ts", "observe.ts", "traffic.ts"],
+    ["index.ts", "cli", "testing"],
+  ].flatMap((rooms, floor) => rooms.map((room): [string, number] => [room, floor])),
+);
+
+/** Floors whose rooms share: the words that all use, and the parts that are joined. */
+const sharing: ReadonlySet<number> = new Set([0, 3]);
+
+/** Where a package may be imported; one that is not here may not be imported at all. */
+const packages: ReadonlyMap<string, readonly string[]> = new Map([
+  ["jose", ["gate/jwt.ts", "cli/token-sign.ts", "testing/signer.ts"]],
+  ["ip-cidr", ["gate/range.ts"]],
+  ["content-type", ["gate/media-type.ts"]],
+  ["raw-body", ["http/read-body.ts"]],
+]);
+
+/** What decisions may use of Node: it computes, it opens nothing. */
+const pureModules: ReadonlySet<string> = new Set(["node:buffer", "node:crypto"]);
+
+const longestFile = 300;
+const longestFunction = 50;
+
+/** Every breach of the rules, one line each; none for a house in order. */
+export function faultsOf(house: House): string[] {
+  return [...house].flatMap(([path, text]) => {
+    const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+    return [...formFaults(path, source), ...importFaults(path, source, house), ...syntaxFaults(path, source)];
+  });
+}
+
+function roomOf(path: string): string {
+  return path.split("/")[0] ?? path;
+}
+
+function formFaults(path: string, source: ts.SourceFile): string[] {
+  const faults: string[] = [];
+  const lines = source.text.trimEnd().split("\n").length;
+  if (lines > longestFile)
+    faults.push(`${path} has ${lines} lines, more than ${longestFile}: it holds two ideas`);
+  if (!/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(path)) {
+    faults.push(`${path} is not named in kebab-case`);
+  }
+  if (!floors.has(roomOf(path))) faults.push(`${path} is in a room that stands on no floor`);
+  return faults;
+}
+
+interface Import {
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+function importsOf(source: ts.SourceFile): Import[] {
+  const found: Import[] = [];
+  const add = (specifier: ts.Node | undefined, typeOnly: boolean): void => {
+    if (specifier !== undefined && ts.isStringLiteralLike(specifier)) {
+      found.push({ specifier: specifier.text, typeOnly });
+    }
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) {
+      add(node.moduleSpecifier, node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword);
+    } else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
+    else if (ts.isImportTypeNode(node)) add((node.argument as ts.LiteralTypeNode).literal, true);
+    else if (ts.isCallExpression(node) && /^(import|require)$/.test(node.expression.getText())) {
+      add(node.arguments[0], false);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+function importFaults(path: string, source: ts.SourceFile, house: House): string[] {
+  return importsOf(source).flatMap((imported) =>
+    imported.specifier.startsWith(".")
+      ? inwardFaults(path, imported.specifier, house)
+      : outwardFaults(path, imported),
+  );
+}
+
+function inwardFaults(path: string, specifier: string, house: House): string[] {
+  if (!specifier.endsWith(".js")) return [`${path} imports ${specifier}: relative imports end in .js`];
+  const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, ".ts");
+  if (!house.has(target)) return [`${path} imports ${target}, which is not there`];
+  const [from, to] = [roomOf(path), roomOf(target)];
+  const [here, there] = [floors.get(from), floors.get(to)];
+  if (from === to || here === undefined || there === undefined) return [];
+  if (there > here) return [`${path} imports ${target}, a floor above it`];
+  if (there === here && !sharing.has(here)) return [`${path} imports ${target}, the room beside it`];
+  return [];
+}
+
+function outwardFaults(path: string, { specifier, typeOnly }: Import): string[] {
+  if (specifier.startsWith("node:")) {
+    const pure = floors.get(roomOf(path)) === 1;
+    return pure && !typeOnly && !pureModules.has(specifier)
+      ? [`${path} imports ${specifier}: decisions do no I/O`]
+      : [];
+  }
+  if (packages.get(specifier)?.includes(path) === true) return [];
+  return [
+    `${path} imports ${specifier}, which belongs to ${packages.get(specifier)?.join(", ") ?? "no file"}`,
+  ];
+}
+
+function syntaxFaults(path: string, source: ts.SourceFile): string[] {
+  const faults: string[] = [];
+  const report = (node: ts.Node, what: string): void => {
+    const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+    faults.push(`${path}:${line + 1} ${what}`);
+  };
+  for (const statement of source.statements) {
+    if (roomOf(path) === "contracts" && !isTypeStatement(statement)) {
+      report(statement, "holds a value: contracts are types only");
+    }
+    if (ts.isVariableStatement(statement) && (statement.declarationList.flags & ts.NodeFlags.Const) === 0) {
+      report(statement, "keeps state in the module");
+    }
+  }
+  const mayReadEnvironment = roomOf(path) === "cli" || path === "lib/environment.ts";
+  const visit = (node: ts.Node): void => {
+    const what = forbidden(node);
+    if (what !== undefined) report(node, what);
+    if (!mayReadEnvironment && ts.isPropertyAccessExpression(node) && node.getText() === "process.env") {
+      report(node, "reads process.env");
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return faults;
+}
+
+function forbidden(node: ts.Node): string | undefined {
+  if (node.kind === ts.SyntaxKind.AnyKeyword) return "uses any";
+  if (node.kind === ts.SyntaxKind.DefaultKeyword && !ts.isDefaultClause(node.parent))
+    return "exports a default";
+  if (ts.isExportAssignment(node) || ts.isExportSpecifier(node)) {
+    const name = ts.isExportSpecifier(node) ? node.name.text : "default";
+    return name === "default" ? "exports a default" : undefined;
+  }
+  if (ts.isEnumDeclaration(node)) return "declares an enum";
+  if (ts.isNonNullExpression(node)) return "asserts that something is not null";
+  const lines = isFunction(node) ? ownLines(node) : 0;
+  return lines > longestFunction
+    ? `has a function of ${lines} lines, more than ${longestFunction}`
+    : undefined;
+}
+
+function isFunction(node: ts.Node): boolean {
+  return ts.isFunctionLike(node) && "body" in node && node.body !== undefined;
+}
+
+/** The lines of a function without those inside the functions within it: a factory is not long by what it returns. */
+function ownLines(node: ts.Node): number {
+  const lineOf = (position: number): number =>
+    node.getSourceFile().getLineAndCharacterOfPosition(position).line;
+  const span = (of: ts.Node): number => lineOf(of.getEnd()) - lineOf(of.getStart());
+  let lines = span(node) + 1;
+  const visit = (inner: ts.Node): void => {
+    if (isFunction(inner)) lines -= span(inner);
+    else ts.forEachChild(inner, visit);
+  };
+  ts.forEachChild(node, visit);
+  return lines;
+}
+
+function isTypeStatement(statement: ts.Statement): boolean {
+  if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) return true;
+  if (ts.isImportDeclaration(statement)) {
+    return statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+  }
+  return ts.isExportDeclaration(statement) && statement.isTypeOnly;
+}
