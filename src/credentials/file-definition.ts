@@ -158,6 +158,19 @@ export function errorCode(error: unknown): string {
   return String((error as NodeJS.ErrnoException | undefined)?.code ?? error);
 }
 
+/** A failure to read or use a credentials file, as an error that names the file and the fix. */
+export function fileError(error: unknown, path: string): Error {
+  const { code } = error as NodeJS.ErrnoException;
+  if (error instanceof TypeError && code === undefined) {
+    return new TypeError(`credentials file ${path}: ${error.message}`, { cause: error });
+  }
+  const fix =
+    code === "ENOENT"
+      ? `does not exist; make it with: npx hookgate key new --file ${path} --tenant NAME --service NAME`
+      : `cannot be read (${errorCode(error)}); the process needs the right to read it`;
+  return new Error(`credentials file ${path} ${fix}`, { cause: error });
+}
+
 function isMembers(value: unknown): value is Members {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -6,7 +6,13 @@ import { type Clock, systemClock } from "../lib/clock.js";
 import { type Environment, systemEnvironment } from "../lib/environment.js";
 import { assertOptions, describe, numberOption, own, stringOption } from "../lib/options.js";
 import type { CredentialIndex } from "./credential-index.js";
-import { definitionName, errorCode, parseCredentialsJson, resolveReferences } from "./file-definition.js";
+import {
+  definitionName,
+  errorCode,
+  fileError,
+  parseCredentialsJson,
+  resolveReferences,
+} from "./file-definition.js";
 import { type FileWatch, fingerprintOf, watchFiles } from "./file-watch.js";
 import { parseJwtOptions } from "./jwt-options.js";
 import { type Credentials, closeKeySets, indexDefinition } from "./model.js";
@@ -233,18 +239,6 @@ function readBytes(descriptor: number, size: number): Buffer {
     filled += read;
   }
   return bytes.subarray(0, filled);
-}
-
-function fileError(error: unknown, path: string): Error {
-  const { code } = error as NodeJS.ErrnoException;
-  if (error instanceof TypeError && code === undefined) {
-    return new TypeError(`credentials file ${path}: ${error.message}`, { cause: error });
-  }
-  const fix =
-    code === "ENOENT"
-      ? `does not exist; make it with: npx hookgate key new --file ${path} --tenant NAME --service NAME`
-      : `cannot be read (${errorCode(error)}); the process needs the right to read it`;
-  return new Error(`credentials file ${path} ${fix}`, { cause: error });
 }
 
 function absolutePath(path: unknown): string {

@@ -1,0 +1,141 @@
+import { parseArgs } from "node:util";
+import type { Clock } from "../lib/clock.js";
+import type { Environment } from "../lib/environment.js";
+import { nearest } from "../lib/options.js";
+
+/** What a command reads and writes beside files; a test gives its own. */
+export interface CommandIo {
+  /** What another program may read: a key, a token, a list. */
+  stdout(text: string): void;
+  /** What a person reads. */
+  stderr(text: string): void;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  /** Absolute path that relative ones start from. */
+  readonly cwd: string;
+}
+
+/** Exit codes: 0 done; 1 refused, and nothing was changed; 2 the command line was not understood. */
+export type ExitCode = 0 | 1 | 2;
+
+/** A command that ends with a message for the person who typed it. */
+export class CommandFailure extends Error {
+  readonly exitCode: 1 | 2;
+
+  constructor(exitCode: 1 | 2, message: string) {
+    super(message);
+    this.name = "CommandFailure";
+    this.exitCode = exitCode;
+  }
+}
+
+/** Exit code 1. */
+export function refused(message: string): CommandFailure {
+  return new CommandFailure(1, message);
+}
+
+/** Exit code 2. */
+export function misused(message: string): CommandFailure {
+  return new CommandFailure(2, message);
+}
+
+/** The options of a command: a text, texts (may be given several times), or a switch. */
+export type OptionKinds = Readonly<Record<string, "text" | "texts" | "switch">>;
+
+/** The values that stand on a command line. */
+export type OptionValues<Kinds extends OptionKinds> = {
+  readonly [Name in keyof Kinds]: Kinds[Name] extends "switch"
+    ? boolean
+    : Kinds[Name] extends "texts"
+      ? readonly string[]
+      : string | undefined;
+};
+
+/** Reads the options of a command. CommandFailure 2 names what is wrong, with the near miss. */
+export function readOptions<const Kinds extends OptionKinds>(
+  args: readonly string[],
+  kinds: Kinds,
+): OptionValues<Kinds> {
+  const options = Object.fromEntries(
+    Object.entries(kinds).map(([name, kind]) => [
+      name,
+      { type: kind === "switch" ? ("boolean" as const) : ("string" as const), multiple: kind === "texts" },
+    ]),
+  );
+  assertKnown(args, options, kinds);
+  let values: Readonly<Record<string, unknown>>;
+  try {
+    values = parseArgs({ args: [...args], options, strict: true }).values;
+  } catch (error) {
+    throw misused((error as Error).message.split("\n")[0] ?? "");
+  }
+  const read: Record<string, unknown> = {};
+  for (const [name, kind] of Object.entries(kinds)) {
+    const fallback = kind === "switch" ? false : kind === "texts" ? [] : undefined;
+    read[name] = Object.hasOwn(values, name) ? values[name] : fallback;
+    if (read[name] === "") throw misused(`--${name} is empty; is a variable of the shell not set?`);
+  }
+  return read as OptionValues<Kinds>;
+}
+
+function assertKnown(
+  args: readonly string[],
+  options: NonNullable<Parameters<typeof parseArgs>[0]>["options"],
+  kinds: OptionKinds,
+): void {
+  const { tokens } = parseArgs({
+    args: [...args],
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const seen = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind === "positional") throw misused(`"${token.value}" is not expected here`);
+    if (token.kind !== "option") continue;
+    if (!Object.hasOwn(kinds, token.name)) throw misused(unknownOption(token.rawName, token.name, kinds));
+    if (seen.has(token.name) && kinds[token.name] !== "texts") {
+      throw misused(`${token.rawName} stands there twice`);
+    }
+    seen.add(token.name);
+  }
+}
+
+function unknownOption(rawName: string, name: string, kinds: OptionKinds): string {
+  const known = Object.keys(kinds);
+  const near = nearest(name, known);
+  const hint =
+    near === undefined
+      ? `the options are ${known.map((k) => `--${k}`).join(", ")}`
+      : `did you mean --${near}?`;
+  return `there is no option ${rawName}; ${hint}`;
+}
+
+/** The value of an option that a command cannot do without. */
+export function required(value: string | undefined, name: string): string {
+  if (value === undefined) throw misused(`--${name} is missing`);
+  return value;
+}
+
+const unitMs = new Map([
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+]);
+
+/** A span such as `30s`, `5m`, `12h` or `90d`, in milliseconds; undefined for any other text. */
+export function parseSpan(text: string): number | undefined {
+  const unit = unitMs.get(text.slice(-1));
+  const count = text.slice(0, -1);
+  if (unit === undefined || !/^[1-9]\d{0,6}$/.test(count)) return undefined;
+  return Number(count) * unit;
+}
+
+/** An instant as ISO 8601 text: a span from now, or the text itself, which the parser of the file checks. */
+export function parseWhen(text: string | undefined, nowMs: number): string | undefined {
+  if (text === undefined) return undefined;
+  const span = parseSpan(text);
+  return span === undefined ? text : new Date(nowMs + span).toISOString();
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { nearest } from "../lib/options.js";
+import { CommandFailure, type CommandIo, type ExitCode, misused } from "./command.js";
+import { commandHelp, generalHelp } from "./help.js";
+import { keyList } from "./key-list.js";
+import { keyNew } from "./key-new.js";
+import { keyActivate, keyDeactivate, keyDelete } from "./key-state.js";
+import { tokenSign } from "./token-sign.js";
+
+type Command = (args: readonly string[], io: CommandIo) => Promise<ExitCode>;
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  ["key new", keyNew],
+  ["key list", keyList],
+  ["key activate", keyActivate],
+  ["key deactivate", keyDeactivate],
+  ["key delete", keyDelete],
+  ["token sign", tokenSign],
+]);
+
+/** Runs one command line, without the program's name, and resolves with the exit code. Never rejects. */
+export async function main(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
+  try {
+    return await run(argv, io);
+  } catch (error) {
+    if (error instanceof CommandFailure) {
+      const more = error.exitCode === 2 ? `\n${helpHint(argv)}` : "";
+      io.stderr(`hookgate: ${error.message}${more}\n`);
+      return error.exitCode;
+    }
+    io.stderr(`hookgate: ${(error as Error).message}\n`);
+    return 1;
+  }
+}
+
+async function run(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
+  const [first = ""] = argv;
+  if (first === "--version" || first === "-v") {
+    io.stdout(`${version()}\n`);
+    return 0;
+  }
+  const wantsHelp = argv.includes("--help") || argv.includes("-h");
+  const name = argv.slice(0, 2).join(" ");
+  const command = commands.get(name);
+  if (wantsHelp) {
+    io.stdout(commandHelp.get(name) ?? generalHelp);
+    return 0;
+  }
+  if (argv.length === 0) {
+    io.stderr(generalHelp);
+    return 2;
+  }
+  if (command === undefined) throw misused(unknownCommand(name));
+  return command(argv.slice(2), io);
+}
+
+function unknownCommand(name: string): string {
+  const near = nearest(name, [...commands.keys()]);
+  return `there is no command "${name}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
+}
+
+function helpHint(argv: readonly string[]): string {
+  const name = argv.slice(0, 2).join(" ");
+  return `See: hookgate ${commands.has(name) ? `${name} ` : ""}--help`;
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
