@@ -97,8 +97,9 @@ function decide(
 
 function lifetimeFault(credential: TokenCredential, now: number): string | undefined {
   if (!credential.active) return "it is inactive";
-  if (now < credential.notBeforeMs) return "its notBefore has not come yet";
-  if (now >= credential.expiresAtMs) return "its expiresAt has passed";
+  // Written so that NaN, from a source of somebody's own, refuses.
+  if (!(now >= credential.notBeforeMs)) return "its notBefore has not come yet";
+  if (!(now < credential.expiresAtMs)) return "its expiresAt has passed";
   return undefined;
 }
 

@@ -1,0 +1,288 @@
+import { createServer as createTlsServer } from "node:https";
+import { afterAll, describe, expect, it } from "@jest/globals";
+import {
+  type CredentialSource,
+  createReceiver,
+  credentialsFrom,
+  defineCredentials,
+  requireAuth,
+} from "hookgate";
+import { createFakeClock, createTestSigner, sendDelivery } from "hookgate/testing";
+import { createScene, mounts } from "../support/scene.js";
+import { postHead } from "../support/wire.js";
+import { certificate, certificateKey } from "../unit/credentials/tls-fixture.js";
+
+const scene = createScene();
+afterAll(scene.close);
+const clock = createFakeClock();
+const now = clock.now() / 1000;
+const signer = await createTestSigner("HS256");
+const second = await createTestSigner("HS256");
+const stranger = await createTestSigner("HS256");
+const claims = { iss: "orders", iat: now, exp: now + 60, note: scene.secret("claim") };
+const sign = async (...args: Parameters<typeof signer.sign>) => scene.keep(await signer.sign(...args));
+const key = scene.secret("key");
+
+function receiverWith(auth: Parameters<typeof createReceiver>[0]["auth"], handled: () => void = () => {}) {
+  const receiver = createReceiver({
+    name: "orders",
+    auth,
+    clock,
+    logger: scene.logger,
+    hooks: scene.hooks,
+    type: () => "any",
+  });
+  receiver.onAny(handled);
+  return receiver;
+}
+
+/** A source whose JWT lookup is the one given. */
+const sourceOf = (find: CredentialSource["findTokenCredentials"]): CredentialSource => ({
+  findKey: () => undefined,
+  findTokenCredentials: find,
+});
+
+describe.each(mounts)("A: tokens on %s", (_name, mount) => {
+  it("A36 answers every bad token with the same bytes, whatever is wrong with it", async () => {
+    const port = await scene.listen(
+      mount(
+        receiverWith({
+          serviceKey: key,
+          jwt: [
+            { id: "one", issuer: "orders", ...signer.verification },
+            { id: "off", issuer: "paused", state: "inactive", ...second.verification },
+          ],
+        }).middleware(),
+      ),
+    );
+    const bad = [
+      await stranger.sign(claims),
+      await stranger.sign(claims, { kid: "one" }),
+      await sign(claims, { kid: "unknown" }),
+      await sign({ ...claims, exp: now - 1000 }),
+      await sign({ ...claims, nbf: now + 1000 }),
+      await sign({ ...claims, iss: "nobody" }),
+      await sign({ ...claims, iss: "paused" }),
+      await second.sign({ ...claims, iss: "paused" }),
+      await sign(claims, { typ: "at+jwt" }),
+      `${await sign(claims)}x`,
+      "a.b.c",
+      "x",
+    ];
+    const answers = new Set<string>();
+    for (const token of bad) {
+      const { status, headers, text } = await scene.send(port, { token: scene.keep(token), key, body: {} });
+      const { date, "x-request-id": requestId, ...others } = headers;
+      expect(date !== undefined && requestId !== undefined).toBe(true);
+      answers.add(JSON.stringify([status, others, text]));
+    }
+    expect([...answers]).toEqual([expect.stringContaining("invalid_token")]);
+    // The operator is told which it was.
+    const reasons = scene.takeLog().filter((line) => line.startsWith("refused"));
+    expect(new Set(reasons).size).toBeGreaterThan(7);
+  });
+
+  it("A22 refuses a token over 8 KiB unread, and Node headers over 16 KiB", async () => {
+    const port = await scene.listen(
+      mount(receiverWith({ jwt: { issuer: "orders", ...signer.verification } }).middleware()),
+    );
+    const long = await sign({ ...claims, pad: "p".repeat(7000) });
+    expect(long.length).toBeGreaterThan(8192);
+    expect((await scene.send(port, { token: long, body: {} })).status).toBe(401);
+    expect(scene.takeLog().join()).toContain("at most 8192 are read");
+    const wire = await scene.open(port);
+    await wire.send(postHead(`Authorization: Bearer ${"a".repeat(20_000)}`));
+    expect((await wire.answers(1))[0]?.status).toBe(431);
+    await wire.ended;
+  });
+});
+
+describe("A: keys of tokens", () => {
+  it("A09 gives a token with an unknown kid no other key, though its signature is right", async () => {
+    const receiver = receiverWith({
+      jwt: [
+        { id: "one", issuer: "orders", ...signer.verification },
+        { id: "two", issuer: "orders", ...second.verification },
+      ],
+    });
+    const port = await scene.listen(mounts[0]![1](receiver.middleware()));
+    const status = async (kid?: string) =>
+      (await scene.send(port, { token: await sign(claims, kid === undefined ? {} : { kid }), body: {} }))
+        .status;
+    expect([await status("one"), await status("two"), await status("three"), await status()]).toEqual([
+      200, 401, 401, 200,
+    ]);
+  });
+
+  it("A09 A31 fetches a remote key set once, however many kids are unknown", async () => {
+    const remote = await createTestSigner("ES256");
+    let fetches = 0;
+    const publisher = createTlsServer({ cert: certificate, key: certificateKey }, (_req, res) => {
+      fetches++;
+      res.end(JSON.stringify({ keys: [{ ...(remote.verification.publicKey as object), kid: "k1" }] }));
+    });
+    const publisherPort = await scene.listen(publisher as never);
+    const receiver = receiverWith({
+      jwt: {
+        issuer: "orders",
+        jwksUri: {
+          uri: `https://127.0.0.1:${publisherPort}/jwks.json`,
+          ca: certificate,
+          dangerouslyAllowPrivateAddress: true,
+        },
+      },
+    });
+    const port = await scene.listen(mounts[0]![1](receiver.middleware()));
+    const send = async (kid: string) =>
+      (await scene.send(port, { token: await remote.sign(claims, { kid }), body: {} })).status;
+    const flood = await Promise.all(Array.from({ length: 50 }, (_, at) => send(`unknown-${at}`)));
+    expect(new Set(flood)).toEqual(new Set([401]));
+    expect(await send("k1")).toBe(200);
+    expect(fetches).toBe(1);
+    clock.advance(31_000);
+    expect([await send("unknown"), await send("unknown-2"), fetches]).toEqual([401, 401, 2]);
+    await receiver.stop();
+  });
+
+  it("A28 refuses a token of the same issuer that is meant for another tenant or route", async () => {
+    const credentials = defineCredentials({
+      tenants: {
+        acme: {
+          services: { a: { jwt: { issuer: "orders", audience: "https://a", ...signer.verification } } },
+        },
+        other: {
+          services: { b: { jwt: { issuer: "orders", audience: "https://b", ...second.verification } } },
+        },
+      },
+    });
+    const port = await scene.listen(
+      mounts[0]![1](receiverWith({ accept: ["jwt"], credentials }).middleware()),
+    );
+    const status = async (aud: string, by = signer) =>
+      (await scene.send(port, { token: await by.sign({ ...claims, aud }), body: {} })).status;
+    expect([await status("https://a"), await status("https://b"), await status("https://b", second)]).toEqual(
+      [200, 401, 200],
+    );
+  });
+
+  it("A30 refuses a token from the moment its key is taken away", async () => {
+    let known = true;
+    const found = { id: "one", tenant: "t", service: "s", issuer: "orders", ...signer.verification };
+    const credentials = credentialsFrom({ token: () => (known ? found : undefined) }, { clock });
+    const port = await scene.listen(
+      mounts[0]![1](receiverWith({ accept: ["jwt"], credentials }).middleware()),
+    );
+    const token = await sign(claims);
+    expect((await scene.send(port, { token, body: {} })).status).toBe(200);
+    known = false;
+    expect((await scene.send(port, { token, body: {} })).status).toBe(401);
+    known = true;
+    expect((await scene.send(port, { token, body: {} })).status).toBe(200);
+  });
+});
+
+const boom = (): never => {
+  throw new Error(`the store says ${key}`);
+};
+const credential = {
+  kind: "jwt",
+  id: "one",
+  owner: { tenant: "t", service: "s", allowIps: [] },
+  active: true,
+  notBeforeMs: 0,
+  expiresAtMs: Number.POSITIVE_INFINITY,
+  policy: {
+    issuer: "orders",
+    audience: undefined,
+    algorithms: ["HS256"],
+    maxAgeSeconds: undefined,
+    maxLifetimeSeconds: 86_400,
+    toleranceSeconds: 0,
+    requiredClaims: [],
+    typ: "jwt",
+    bodyHashClaim: undefined,
+  },
+} as const;
+const broken: readonly (readonly [string, unknown])[] = [
+  ["throws", boom],
+  ["rejects", async () => boom()],
+  ["rejects with null", () => Promise.reject(null)],
+  ["returns null", () => null],
+  ["resolves with null", async () => null],
+  ["returns text", () => "x"],
+  ["returns credentials without rules", () => [{ ...credential, policy: undefined }]],
+  ["returns [null]", async () => [null]],
+  ["has keys that throw", () => [{ ...credential, keys: { find: boom } }]],
+  ["has keys that are null", async () => [{ ...credential, keys: { find: async () => null } }]],
+  [
+    "has a key that cannot be imported",
+    () => [
+      {
+        ...credential,
+        keys: { find: () => [{ kid: undefined, algorithms: ["HS256"], cryptoKey: async () => boom() }] },
+      },
+    ],
+  ],
+  [
+    "has a key that is no key",
+    () => [
+      {
+        ...credential,
+        keys: { find: () => [{ kid: undefined, algorithms: ["HS256"], cryptoKey: () => ({}) }] },
+      },
+    ],
+  ],
+];
+
+it("A34 refuses a token whose credential has a lifetime that is no number", async () => {
+  for (const lifetime of [{ expiresAtMs: Number.NaN }, { notBeforeMs: Number.NaN }]) {
+    const { secret } = signer.verification;
+    const keyObject = await crypto.subtle.importKey(
+      "raw",
+      secret as Uint8Array<ArrayBuffer>,
+      { name: "HMAC", hash: "SHA-256" },
+      false,
+      ["verify"],
+    );
+    const keys = { find: () => [{ kid: undefined, algorithms: ["HS256"], cryptoKey: () => keyObject }] };
+    const status = async (more: object) => {
+      const credentials = sourceOf(() => [{ ...credential, keys, ...more }]);
+      const receiver = receiverWith({ accept: ["jwt"], credentials });
+      const port = await scene.listen(mounts[0]![1](receiver.middleware()));
+      return (await scene.send(port, { token: await sign(claims), body: {} })).status;
+    };
+    expect([await status({}), await status(lifetime)]).toEqual([200, 401]);
+  }
+});
+
+describe.each(broken)("A34 where the check of a token %s", (_case, find) => {
+  const source = sourceOf(find as CredentialSource["findTokenCredentials"]);
+
+  it("a receiver fails closed: 500, no handler, no detail outside", async () => {
+    let handled = 0;
+    const receiver = receiverWith({ accept: ["jwt", "service-key"], credentials: source }, () => handled++);
+    const port = await scene.listen(mounts[2]![1](receiver.middleware()));
+    const answer = await scene.send(port, { token: await sign(claims), key: "k".repeat(32), body: {} });
+    expect([answer.status, answer.text]).toEqual([
+      500,
+      '{"type":"about:blank","title":"Internal Server Error","status":500}',
+    ]);
+    expect(handled).toBe(0);
+  });
+
+  it("requireAuth fails closed: 500, next is not called", async () => {
+    let passed = 0;
+    const guard = requireAuth({ accept: ["jwt"], credentials: source, clock, logger: scene.logger });
+    const answer = await sendDelivery((req, res) => guard(req, res, () => res.end(String(passed++))), {
+      token: await sign(claims),
+      body: {},
+    });
+    expect([answer.status, passed]).toEqual([500, 0]);
+  });
+});
+
+it("I01 shows no token, key or claim in log and answers", () => {
+  // What a user's own source throws is the user's to word: it stands in the log, as the error it is.
+  const ours = scene.leaks().filter((line) => !line.includes("the store says"));
+  expect(ours).toEqual([]);
+});
