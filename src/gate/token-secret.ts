@@ -61,7 +61,6 @@ export function parseSecret(secret: unknown, options: SecretOptions): Verificati
 
 function secretBytes(secret: unknown, where: string): Buffer {
   if (typeof secret === "string") return Buffer.from(secret, "utf8");
-  // A copy: what the caller does to the array later must not change the key.
   if (secret instanceof Uint8Array) return Buffer.from(secret);
   const base64 =
     typeof secret === "object" && secret !== null ? own(secret as { base64?: unknown }, "base64") : undefined;
