@@ -54,8 +54,13 @@ function open(port: number): { socket: Socket; received: () => string; closed: P
   return { socket, received: () => text, closed: once(socket, "close") };
 }
 
+/** Ends before jest's limit does, so that a test that fails does not leave a loop behind. */
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turn();
+  const giveUp = performance.now() + 4000;
+  while (!condition()) {
+    if (performance.now() > giveUp) throw new Error("what the test waits for has not come");
+    await turn();
+  }
 }
 
 const head = (...lines: string[]): string =>
