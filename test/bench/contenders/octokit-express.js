@@ -1,0 +1,13 @@
+// octokit/webhooks mounted in Express 5.
+import { createServer } from "node:http";
+import { createNodeMiddleware } from "@octokit/webhooks";
+import express from "express";
+import { webhooks } from "./octokit-node.js";
+
+export const accepts = ["signature"];
+
+export function create(settings) {
+  const app = express();
+  app.use(createNodeMiddleware(webhooks(settings), { path: "/hooks/orders" }));
+  return createServer(app);
+}

@@ -1,0 +1,16 @@
+// octokit/webhooks on node:http: HMAC signature of the body instead of a key.
+import { createServer } from "node:http";
+import { createNodeMiddleware, Webhooks } from "@octokit/webhooks";
+import { handle } from "../settings.js";
+
+export const accepts = ["signature"];
+
+export function webhooks({ secret }) {
+  const hooks = new Webhooks({ secret, log: { debug() {}, info() {}, warn() {}, error() {} } });
+  hooks.on("push", ({ payload }) => handle(payload));
+  return hooks;
+}
+
+export function create(settings) {
+  return createServer(createNodeMiddleware(webhooks(settings), { path: "/hooks/orders" }));
+}

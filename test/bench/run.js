@@ -1,0 +1,100 @@
+// `npm run bench`: every contender in a process of its own, interleaved rounds, server CPU per request as the figure.
+//   --bytes 2000,20000,200000   --scenarios accept,mixed   --rounds 5   --ms 1500   --connections 64
+//   --only PART_OF_A_LABEL[,…]   --base LABEL   --check (one request each, no figures)
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { parseArgs } from "node:util";
+import { load } from "./load.js";
+import { contenders, takesPart } from "./plan.js";
+import { scenarios } from "./scenarios.js";
+
+const { values } = parseArgs({
+  options: {
+    bytes: { type: "string", default: "2000" },
+    scenarios: { type: "string", default: Object.keys(scenarios).join(";") },
+    rounds: { type: "string", default: "5" },
+    ms: { type: "string", default: "1500" },
+    connections: { type: "string", default: "64" },
+    only: { type: "string" },
+    base: { type: "string", default: "Express 5 + express.json(), no authentication" },
+    check: { type: "boolean", default: false },
+  },
+});
+const parts = values.only?.split(",");
+const chosen = contenders.filter(({ label }) => parts?.some((part) => label.includes(part)) ?? true);
+
+let wrong = 0;
+let right = 0;
+for (const scenario of values.scenarios.split(";")) {
+  for (const bytes of values.bytes.split(",").map(Number)) await measure(scenario, bytes);
+}
+if (values.check) console.log(`${right} passed, ${wrong} failed`);
+process.exitCode = wrong === 0 ? 0 : 1;
+
+async function measure(scenario, bytes) {
+  const taking = chosen.filter((contender) => takesPart(contender, scenario));
+  const hosts = await Promise.all(taking.map((contender) => start(contender, scenario)));
+  const rounds = values.check ? 1 : Number(values.rounds);
+  for (let round = 0; round < rounds; round++) {
+    for (const host of hosts) await oneRound(host, scenario, bytes);
+  }
+  if (!values.check) print(scenario, bytes, hosts);
+  for (const { child } of hosts) child.disconnect();
+}
+
+async function start(contender, scenario) {
+  const allow = scenario === "refuse: bad address" ? "refusing" : "allowing";
+  const child = fork(new URL("./host.js", import.meta.url), [contender.file, allow], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  const { port } = await Promise.race([
+    once(child, "message").then(([message]) => message),
+    once(child, "exit").then(() => Promise.reject(new Error(`${contender.label} did not start`))),
+  ]);
+  return { contender, child, port, cpu: [], rate: [], latencies: [] };
+}
+
+async function oneRound(host, scenario, bytes) {
+  const { next, status } = scenarios[scenario](host.contender.kind, bytes);
+  const connections = values.check ? 1 : Number(values.connections);
+  const durationMs = values.check ? 50 : Number(values.ms);
+  if (!values.check) await load({ port: host.port, connections, durationMs: durationMs / 4, next });
+  const before = await ask(host.child);
+  const startedAt = performance.now();
+  const tally = await load({ port: host.port, connections, durationMs, next });
+  const seconds = (performance.now() - startedAt) / 1000;
+  const after = await ask(host.child);
+  const strange = [...tally.statuses].filter(([code]) => !status.test(code));
+  if (strange.length > 0 || tally.count === 0) {
+    wrong++;
+    console.error(`WRONG ${scenario}: ${host.contender.label} answered ${JSON.stringify(strange)}`);
+  } else right++;
+  host.cpu.push((after.cpuMicros - before.cpuMicros) / tally.count);
+  host.rate.push(tally.count / seconds);
+  host.latencies.push([tally.latencies.at(tally.count * 0.5), tally.latencies.at(tally.count * 0.99)]);
+}
+
+async function ask(child) {
+  const answer = once(child, "message");
+  child.send("figures");
+  return (await answer)[0];
+}
+
+function print(scenario, bytes, hosts) {
+  const base = hosts.find(({ contender }) => contender.label === values.base) ?? hosts[0];
+  console.log(
+    `\n${scenario}, ${bytes / 1000} KB, ${values.connections} connections; base: ${base.contender.label}\n`,
+  );
+  console.log("| contender | CPU µs/request | ratio | requests/s | p50 ms | p99 ms |");
+  console.log("|---|--:|--:|--:|--:|--:|");
+  for (const { contender, cpu, rate, latencies } of hosts) {
+    const ratios = cpu.map((value, round) => value / base.cpu[round]);
+    const [p50, p99] = [0, 1].map((n) => (median(latencies.map((pair) => pair[n])) / 1000).toFixed(1));
+    const figures = [median(cpu).toFixed(1), median(ratios).toFixed(2), Math.round(median(rate)), p50, p99];
+    console.log(`| ${contender.label} | ${figures.join(" | ")} |`);
+  }
+}
+
+function median(values) {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
+}
