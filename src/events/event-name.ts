@@ -12,8 +12,8 @@ export function typeNameFault(name: unknown): string | undefined {
   if (name.length > maxTypeLength) {
     return `the event type "${printable(name, 40)}" is longer than ${maxTypeLength} characters`;
   }
-  if (/[\s\p{Cc}]/u.test(name)) {
-    return `the event type "${printable(name)}" holds white space or a control character; remove it`;
+  if (name.trim() !== name || /\p{Cc}/u.test(name)) {
+    return `the event type "${printable(name)}" holds a control character, or white space at its ends; remove it`;
   }
   return undefined;
 }
