@@ -73,7 +73,7 @@ export interface TokenPolicy {
   readonly issuer: string;
   /** At least one of these must stand in `aud`; undefined: `aud` is not looked at. */
   readonly audience: readonly string[] | undefined;
-  /** JWS algorithms accepted, one family. */
+  /** JWS algorithms accepted: of one family where the user names them; a set without names takes what its keys bring. */
   readonly algorithms: readonly string[];
   /** Seconds since `iat` after which a token is too old; then `iat` is required and `exp` is not. */
   readonly maxAgeSeconds: number | undefined;
