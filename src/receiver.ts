@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type AuthOptions, resolveAuth } from "./auth.js";
 import type { Logger } from "./contracts/logger.js";
 import { createDeliveryWay } from "./delivery.js";
@@ -52,8 +53,8 @@ export interface Receiver<EventMap> extends HandlerRegistration<EventMap> {
   /** Resolves when credentials can be looked up. Not needed without an inbox; good for failing early. */
   start(): Promise<void>;
   /**
-   * Answers further deliveries with 503 (ERR_STOPPED), waits for those in progress, and ends what the receiver
-   * started for its own credentials. A `credentials` object that was given belongs to whoever made it.
+   * Answers further deliveries with 503 (ERR_STOPPED), waits until those in progress are answered, and ends what the
+   * receiver started for its own credentials. A `credentials` object that was given belongs to whoever made it.
    */
   stop(): Promise<void>;
 }
@@ -138,6 +139,8 @@ export function createReceiver<const Events extends EventsOption | undefined = u
     },
     stop: async () => {
       await way.stop();
+      // The outcome is there; in the next turn its answer is written, too, and the process may exit.
+      await nextTurn();
       unobserve();
       if (auth.ownsCredentials) auth.policy.credentials?.close?.();
     },
