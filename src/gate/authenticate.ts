@@ -1,5 +1,4 @@
 import type {
-  CredentialKind,
   CredentialSource,
   KeyKind,
   MaybePromise,
@@ -40,11 +39,6 @@ export interface CredentialHeaders {
 
 const anyone: Authenticated = { caller: { method: "none" }, owner: undefined, tokenCredential: undefined };
 
-/** The kinds of credential that a policy accepts, for messages. */
-export function acceptedKinds(policy: AuthPolicy): readonly CredentialKind[] {
-  return policy.acceptsJwt ? ["jwt", ...policy.keyKinds] : policy.keyKinds;
-}
-
 /**
  * Who sent a request. A JWT decides alone: where one is present, valid or not, the key header is never read
  * (docs/guides/authentication.md has the whole table). Answers without a promise where the credentials are at hand and the key decides.
@@ -81,8 +75,12 @@ async function byToken(
   if (verified instanceof Refusal) return verified;
   const { credential, claims } = verified;
   const { id, owner } = credential;
+  const { tenant, service } = owner;
+  if (service === undefined) {
+    return new Refusal("ERR_INTERNAL", `JWT credential "${id}" names no service; its source must name one`);
+  }
   return {
-    caller: { method: "jwt", tenant: owner.tenant, service: owner.service ?? "", credentialId: id, claims },
+    caller: { method: "jwt", tenant, service, credentialId: id, claims },
     owner,
     tokenCredential: credential,
   };
@@ -114,6 +112,7 @@ function asCaller(found: Awaited<ReturnType<typeof findCaller>>): Authenticated 
   const caller: Caller =
     kind === "profile-key"
       ? { method: kind, tenant, credentialId: id }
-      : { method: kind, tenant, service: service ?? "", credentialId: id };
+      : // findCaller refuses a service key without service.
+        { method: kind, tenant, service: service as string, credentialId: id };
   return { caller, owner, tokenCredential: undefined };
 }
