@@ -69,14 +69,14 @@ const answered = "service-key 42\njwt 42\nanswered 200 200 401 401";
 describe.each([4, 5] as const)("with Express %i", (express) => {
   it.each(["app.mjs", "app.cjs"])("%s receives what it should", (file) => {
     const type = file.endsWith(".mjs") ? "module" : "commonjs";
-    const project = makeProject(given().folder, `js-${type}-${express}`, { type, express });
+    const project = makeProject(given().linked, `js-${type}-${express}`, { type, express });
     cpSync(join(sources, file), join(project, file));
     expect(run(project, process.execPath, ["--throw-deprecation", file]).trim()).toBe(answered);
   });
 
   it.each(["app.mjs", "app.cjs"])("the README's receiver runs as %s", async (file) => {
     const type = file.endsWith(".mjs") ? "module" : "commonjs";
-    const project = makeProject(given().folder, `readme-${type}-${express}`, { type, express });
+    const project = makeProject(given().linked, `readme-${type}-${express}`, { type, express });
     const { statuses, printed } = await tryExample(project, file, readExample());
     expect(statuses).toEqual([200, 200, 200, 401, 401, 401]);
     expect(printed).toHaveLength(3);
@@ -90,26 +90,26 @@ describe("in TypeScript", () => {
   ] as const)(
     "an ES module and CommonJS compile under $module, strictly, and run",
     ({ module, esm, cjs }) => {
-      const { folder } = given();
+      const { linked } = given();
       const projects = [
-        makeProject(folder, `${module}-esm`, { type: "module", express: esm }),
-        makeProject(folder, `${module}-cjs`, { type: "commonjs", express: cjs }),
+        makeProject(linked, `${module}-esm`, { type: "module", express: esm }),
+        makeProject(linked, `${module}-cjs`, { type: "commonjs", express: cjs }),
       ];
       for (const project of projects) cpSync(join(sources, "app.ts"), join(project, "app.ts"));
       // Compiled along with them, to see that complaints come through.
       const mistaken = join(
-        makeProject(folder, `${module}-mistaken`, { type: "module", express: 5 }),
+        makeProject(linked, `${module}-mistaken`, { type: "module", express: 5 }),
         "app.ts",
       );
       writeFileSync(mistaken, 'import { createReceiver } from "hookgate";\ncreateReceiver({ nam: "x" });\n');
 
       const files = [...projects.map((project) => join(project, "app.ts")), mistaken];
-      expect(compile(folder, module, files)).toEqual([expect.stringMatching(/mistaken\/app\.ts:2 .*nam/s)]);
+      expect(compile(linked, module, files)).toEqual([expect.stringMatching(/mistaken\/app\.ts:2 .*nam/s)]);
       for (const project of projects) {
         expect(run(project, process.execPath, ["app.js"]).trim()).toBe(`${answered}, caller 200`);
       }
-      expect(readFileSync(join(folder, `${module}-esm/app.js`), "utf8")).toContain('from "hookgate"');
-      expect(readFileSync(join(folder, `${module}-cjs/app.js`), "utf8")).toContain('require("hookgate")');
+      expect(readFileSync(join(linked, `${module}-esm/app.js`), "utf8")).toContain('from "hookgate"');
+      expect(readFileSync(join(linked, `${module}-cjs/app.js`), "utf8")).toContain('require("hookgate")');
     },
   );
 });
@@ -117,6 +117,7 @@ describe("in TypeScript", () => {
 describe("installed by npm", () => {
   let project = "";
   beforeAll(() => {
+    // Beside the linked modules, not below them: nothing may be found that npm has not brought.
     project = join(given().folder, "installed");
     mkdirSync(project);
     writeFileSync(join(project, "package.json"), JSON.stringify({ name: "installed", private: true }));

@@ -19,8 +19,10 @@ const modules = join(root, "node_modules");
 
 /** The package as npm packs it, unpacked in a folder outside the repository. */
 export interface Packed {
-  /** Everything lies below; projects are made in it and find `hookgate` in its node_modules. */
+  /** Everything lies below. */
   readonly folder: string;
+  /** Projects made in here find `hookgate`, and what it depends on, in its node_modules. */
+  readonly linked: string;
   readonly tarball: string;
   /** Paths of the tarball's files. */
   readonly files: readonly string[];
@@ -74,13 +76,15 @@ export function pack(): Packed {
     { filename: string; unpackedSize: number; files: { path: string }[] },
   ];
   const tarball = join(folder, packed.filename);
-  const unpacked = join(folder, "node_modules/hookgate");
+  const linked = join(folder, "linked");
+  const unpacked = join(linked, "node_modules/hookgate");
   mkdirSync(unpacked, { recursive: true });
   run(unpacked, "tar", ["-xzf", tarball, "--strip-components=1"]);
   for (const name of ["jose", "raw-body", "ip-cidr", "content-type", "zod", "@types/node"])
     link(folder, name);
   return {
     folder,
+    linked,
     tarball,
     files: packed.files.map(({ path }) => path),
     unpackedBytes: packed.unpackedSize,
