@@ -99,7 +99,7 @@ export function requireAuth(options: RequireAuthOptions): Middleware {
     },
     {
       realm: realm === undefined ? parts.name : stringOption(realm, `${where}.realm`),
-      acceptsJwt: policy.acceptsJwt,
+      acceptsJwt: policy.tokens !== undefined,
     },
   );
 }

@@ -1,3 +1,4 @@
+import type { RequestListener } from "node:http";
 import { type AuthOptions, resolveAuth } from "./auth.js";
 import type { Logger } from "./contracts/logger.js";
 import { createDeliveryWay } from "./delivery.js";
@@ -11,6 +12,7 @@ import { createMediaTypes } from "./gate/media-type.js";
 import type { Middleware } from "./http/guard.js";
 import { type BodyOptions, parseBodyOptions } from "./http/read-body.js";
 import { createReceive } from "./http/receive.js";
+import { createRequestListener } from "./http/request-listener.js";
 import { type Clock, parseClock } from "./lib/clock.js";
 import { assertOptions, numberOption, own, stringOption } from "./lib/options.js";
 import { createObserver, type Hooks, observeSource } from "./observe.js";
@@ -49,6 +51,15 @@ export interface Receiver<EventMap> extends HandlerRegistration<EventMap> {
    * parsers. It answers every request itself and never calls `next`.
    */
   middleware(): Middleware;
+  /**
+   * A listener for `http.createServer` that answers deliveries on exactly `path`, with any query, before Express has
+   * touched them, and passes every other request on to `app` unchanged; without an app they are answered 404. The
+   * checks and answers are those of `middleware()`.
+   *
+   * @example
+   * http.createServer(receiver.requestListener("/hooks/orders", app)).listen(3000);
+   */
+  requestListener(path: string, app?: RequestListener): RequestListener;
   /** Resolves when credentials can be looked up. Not needed without an inbox; good for failing early. */
   start(): Promise<void>;
   /**
@@ -125,7 +136,7 @@ export function createReceiver<const Events extends EventsOption | undefined = u
   const realm = own(options, "realm");
   const receive = createReceive(way, {
     realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
-    acceptsJwt: auth.policy.acceptsJwt,
+    acceptsJwt: auth.policy.tokens !== undefined,
   });
   const unobserve = observeSource(auth.policy.credentials, observer);
   return {
@@ -133,6 +144,7 @@ export function createReceiver<const Events extends EventsOption | undefined = u
     onAny: (handler, handlerOptions) => handlers.onAny(handler, handlerOptions),
     off: (handler) => handlers.off(handler),
     middleware: () => receive,
+    requestListener: (path, app) => createRequestListener(path, receive, app),
     start: async () => {
       await auth.policy.credentials?.ready?.();
     },

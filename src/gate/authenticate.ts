@@ -8,19 +8,22 @@ import type {
 } from "../contracts/credential.js";
 import type { Caller } from "../contracts/delivery.js";
 import { Refusal } from "../errors.js";
+import { isPromise } from "../lib/maybe-promise.js";
 import { hasTokenInQuery, readBearer, readKey } from "./authorization.js";
-import { verifyToken } from "./jwt.js";
+import type { VerifiedToken } from "./jwt.js";
 import { findCaller } from "./service-key.js";
+import type { TokenMemory } from "./token-memory.js";
 
 /** What a route accepts, prepared. */
 export interface AuthPolicy {
-  readonly acceptsJwt: boolean;
   /** The kinds of key accepted, in the order in which they are tried. */
   readonly keyKinds: readonly KeyKind[];
   /** Lower-case name of the header that holds the key. */
   readonly keyHeader: string;
   /** Undefined only for a route that accepts anyone. */
   readonly credentials: CredentialSource | undefined;
+  /** Tokens checked against `credentials`; undefined where no JWT is accepted. */
+  readonly tokens: TokenMemory | undefined;
 }
 
 /** A caller who was let in. */
@@ -42,7 +45,7 @@ const anyone: Authenticated = { caller: { method: "none" }, owner: undefined, to
 
 /** The kinds of credential that a policy accepts, for messages. */
 export function acceptedKinds(policy: AuthPolicy): readonly CredentialKind[] {
-  return policy.acceptsJwt ? ["jwt", ...policy.keyKinds] : policy.keyKinds;
+  return policy.tokens !== undefined ? ["jwt", ...policy.keyKinds] : policy.keyKinds;
 }
 
 /**
@@ -63,21 +66,21 @@ export function authenticate(
       "access_token stands in the query string; send it as Authorization: Bearer",
     );
   }
-  if (policy.acceptsJwt) {
+  if (policy.tokens !== undefined) {
     const bearer = readBearer(request.rawHeaders);
     if (bearer instanceof Refusal) return bearer;
-    if (bearer !== undefined) return byToken(bearer.token, policy.credentials, nowMs);
+    if (bearer !== undefined) return byToken(bearer.token, policy.tokens, nowMs);
   }
   return byKey(request.rawHeaders, policy, policy.credentials, nowMs);
 }
 
-async function byToken(
-  token: string,
-  credentials: CredentialSource,
-  nowMs: number,
-): Promise<Authenticated | Refusal> {
+function byToken(token: string, tokens: TokenMemory, nowMs: number): MaybePromise<Authenticated | Refusal> {
   if (token === "") return new Refusal("ERR_TOKEN_INVALID", "nothing stands behind Bearer");
-  const verified = await verifyToken(token, credentials, nowMs);
+  const verified = tokens.verify(token, nowMs);
+  return isPromise(verified) ? verified.then(asTokenCaller) : asTokenCaller(verified);
+}
+
+function asTokenCaller(verified: VerifiedToken | Refusal): Authenticated | Refusal {
   if (verified instanceof Refusal) return verified;
   const { credential, claims } = verified;
   const { id, owner } = credential;
@@ -100,7 +103,7 @@ function byKey(
   const key = readKey(rawHeaders, policy.keyHeader);
   if (key instanceof Refusal) return key;
   if (key === undefined) {
-    const wanted = policy.acceptsJwt ? "neither a JWT nor a key was sent" : "no key was sent";
+    const wanted = policy.tokens !== undefined ? "neither a JWT nor a key was sent" : "no key was sent";
     return new Refusal("ERR_CREDENTIAL_MISSING", `${wanted}; the key header is "${policy.keyHeader}"`);
   }
   const found = findCaller(key, policy.keyKinds, credentials, nowMs);
