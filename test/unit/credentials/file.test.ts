@@ -72,9 +72,13 @@ function has(credentials: FileCredentials, text: string): boolean {
   return credentials.findKey(hex(text), "service-key") !== undefined;
 }
 
-/** Resolves when the condition holds; a test that never gets there fails by jest's own limit. */
+/** Resolves when the condition holds; gives up before jest does, so that no loop outlives its test. */
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  const deadlineMs = Date.now() + 4000;
+  while (!condition()) {
+    if (Date.now() > deadlineMs) throw new Error("the condition never held");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 function messageOf(document: unknown, options?: CredentialsFileOptions): string {

@@ -1,0 +1,87 @@
+import ts from "typescript";
+
+/** What the code of some files falls back to. */
+export interface Defaults {
+  /** By option, where one of the checks of lib/options.ts is given the default; normally one value each. */
+  readonly named: ReadonlyMap<string, readonly string[]>;
+  /** All strings and lists that stand in the code, as they are written. */
+  readonly literals: readonly string[];
+}
+
+/** Reads the defaults from sources: `numberOption(own(given, "x"), …, { fallback: 5 })` makes `x` 5. */
+export function readDefaults(sources: readonly string[]): Defaults {
+  const named = new Map<string, string[]>();
+  const literals: string[] = [];
+  for (const text of sources) {
+    const source = ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, true);
+    const visit = (node: ts.Node): void => {
+      if (ts.isStringLiteral(node) || ts.isArrayLiteralExpression(node)) literals.push(node.getText());
+      const found = ts.isCallExpression(node) ? defaultOf(node, source) : undefined;
+      if (found !== undefined) named.set(found.option, [...(named.get(found.option) ?? []), found.value]);
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+  return { named, literals };
+}
+
+function defaultOf(
+  call: ts.CallExpression,
+  source: ts.SourceFile,
+): { option: string; value: string } | undefined {
+  const [first, second, third, fourth] = call.arguments;
+  const option = first === undefined ? undefined : lastName(first);
+  if (option === undefined) return undefined;
+  const callee = call.expression.getText();
+  if (callee === "flagOption") return { option, value: "false" };
+  if (callee === "choiceOption" && fourth !== undefined) return { option, value: fourth.getText() };
+  if (callee === "numberOption" && third !== undefined) return withValue(option, fallbackIn(third, source));
+  // A local shorthand around numberOption: `seconds("cooldownSeconds", 30, 1)`.
+  if (
+    first !== undefined &&
+    ts.isStringLiteral(first) &&
+    second !== undefined &&
+    ts.isNumericLiteral(second)
+  ) {
+    return { option, value: second.getText() };
+  }
+  return undefined;
+}
+
+function withValue(option: string, value: string | undefined): { option: string; value: string } | undefined {
+  return value === undefined ? undefined : { option, value };
+}
+
+/** `x` of `own(given, "x")`, `given.x` and `"x"`. */
+function lastName(node: ts.Node): string | undefined {
+  if (ts.isStringLiteral(node)) return node.text;
+  if (ts.isPropertyAccessExpression(node)) return node.name.text;
+  if (!ts.isCallExpression(node)) return undefined;
+  const last = node.arguments.at(-1);
+  return last !== undefined && ts.isStringLiteral(last) ? last.text : undefined;
+}
+
+/** The member `fallback` of bounds that stand in place, or in a constant of the file. */
+function fallbackIn(bounds: ts.Expression, source: ts.SourceFile): string | undefined {
+  if (ts.isIdentifier(bounds)) {
+    let value: string | undefined;
+    const visit = (node: ts.Node): void => {
+      if (
+        ts.isVariableDeclaration(node) &&
+        node.name.getText() === bounds.text &&
+        node.initializer !== undefined
+      ) {
+        value = ts.isIdentifier(node.initializer) ? undefined : fallbackIn(node.initializer, source);
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+    return value;
+  }
+  if (!ts.isObjectLiteralExpression(bounds)) return undefined;
+  for (const member of bounds.properties) {
+    if (ts.isPropertyAssignment(member) && member.name.getText() === "fallback")
+      return member.initializer.getText();
+  }
+  return undefined;
+}

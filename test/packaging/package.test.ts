@@ -1,0 +1,165 @@
+/** The package as users get it: packed, installed into small projects, and run there. */
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import {
+  bytesIn,
+  cleanUp,
+  compile,
+  linkExpress,
+  makeProject,
+  type Packed,
+  pack,
+  root,
+  run,
+} from "./packed.js";
+import { readExample, tryExample, withRequire } from "./readme.js";
+
+jest.setTimeout(300_000);
+
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const projects = fileNamed("projects");
+const sizes: string[] = [];
+
+let packed: Packed | undefined;
+beforeAll(() => {
+  packed = pack();
+  sizes.push(`tarball unpacked: ${kilobytes(packed.unpackedBytes)}`);
+});
+afterAll(() => {
+  cleanUp(packed);
+  console.log(sizes.join("\n"));
+});
+
+function fileNamed(name: string): string {
+  return join(root, "test/packaging", name);
+}
+
+function kilobytes(bytes: number): string {
+  return `${Math.round(bytes / 1024)} KiB`;
+}
+
+function given(): Packed {
+  if (packed === undefined) throw new Error("nothing was packed");
+  return packed;
+}
+
+describe("the tarball", () => {
+  it("holds dist, docs, README, LICENSE and package.json, and nothing else", () => {
+    const others = given().files.filter((path) => !/^(dist|docs)\//.test(path));
+    expect(others.sort()).toEqual(["LICENSE", "README.md", "package.json"]);
+    expect(given().files.filter((path) => /^dist\/.*(?<!\.js|\.d\.ts)$/.test(path))).toEqual([]);
+    expect(given().files.filter((path) => /^docs\/.*(?<!\.md)$/.test(path))).toEqual([]);
+  });
+
+  it("holds code and declarations behind every entry of exports, and the bin", () => {
+    const targets = Object.values(manifest.exports).flatMap((entry) =>
+      typeof entry === "string" ? [entry] : Object.values(entry as object),
+    );
+    const named = [...targets, ...Object.values(manifest.bin)].map((path) => String(path).replace("./", ""));
+    expect(given().files).toEqual(expect.arrayContaining(named));
+    for (const entry of [manifest.exports["."], manifest.exports["./testing"]]) {
+      expect(Object.keys(entry)).toEqual(["types", "default"]);
+    }
+  });
+
+  it("stays under a megabyte", () => {
+    expect(given().unpackedBytes).toBeLessThan(1_000_000);
+  });
+});
+
+const answered = "service-key 42\njwt 42\nanswered 200 200 401 401";
+
+describe.each([4, 5] as const)("with Express %i", (express) => {
+  it.each(["app.mjs", "app.cjs"])("%s receives what it should", (file) => {
+    const type = file.endsWith(".mjs") ? "module" : "commonjs";
+    const project = makeProject(given().folder, `js-${type}-${express}`, { type, express });
+    cpSync(join(projects, file), join(project, file));
+    expect(run(project, process.execPath, ["--throw-deprecation", file]).trim()).toBe(answered);
+  });
+
+  it.each(["app.mjs", "app.cjs"])("the README's receiver runs as %s", async (file) => {
+    const type = file.endsWith(".mjs") ? "module" : "commonjs";
+    const project = makeProject(given().folder, `readme-${type}-${express}`, { type, express });
+    const { statuses, printed } = await tryExample(project, file, readExample());
+    expect(statuses).toEqual([200, 200, 200, 401, 401, 401]);
+    expect(printed).toHaveLength(3);
+  });
+});
+
+describe("in TypeScript", () => {
+  it.each([
+    { module: "nodenext", esm: 5, cjs: 4 },
+    { module: "node20", esm: 4, cjs: 5 },
+  ] as const)(
+    "an ES module and CommonJS compile under $module, strictly, and run",
+    ({ module, esm, cjs }) => {
+      const made = [
+        makeProject(given().folder, `${module}-esm`, { type: "module", express: esm }),
+        makeProject(given().folder, `${module}-cjs`, { type: "commonjs", express: cjs }),
+      ];
+      for (const project of made) cpSync(join(projects, "app.ts"), join(project, "app.ts"));
+      compile(given().folder, made, module);
+      for (const project of made) {
+        expect(run(project, process.execPath, ["app.js"]).trim()).toBe(`${answered}, caller 200`);
+      }
+      expect(readFileSync(join(made[1] as string, "app.js"), "utf8")).toContain('require("hookgate")');
+    },
+  );
+});
+
+describe("installed by npm", () => {
+  let project = "";
+  beforeAll(() => {
+    project = join(given().folder, "installed");
+    mkdirSync(project);
+    writeFileSync(join(project, "package.json"), JSON.stringify({ name: "installed", private: true }));
+    // Express is the user's own; without it the size is ours.
+    const quiet = ["--prefer-offline", "--omit=peer", "--no-audit", "--no-fund", "--ignore-scripts"];
+    run(project, "npm", ["install", given().tarball, ...quiet]);
+    sizes.push(`installed, without Express: ${kilobytes(bytesIn(join(project, "node_modules")))}`);
+  });
+
+  it("brings everything it imports: both doors open where only its own dependencies are", () => {
+    const brought = readdirSync(join(project, "node_modules"));
+    expect(brought).toEqual(expect.arrayContaining(["hookgate", ...Object.keys(manifest.dependencies)]));
+    expect(brought).not.toContain("express");
+    const code =
+      'console.log(typeof require("hookgate").createReceiver, typeof require("hookgate/testing").sendDelivery)';
+    expect(run(project, process.execPath, ["-e", code]).trim()).toBe("function function");
+  });
+
+  it("keeps the other files to itself", () => {
+    const code = 'require("hookgate/dist/gate/jwt.js")';
+    expect(() => run(project, process.execPath, ["-e", code])).toThrow("ERR_PACKAGE_PATH_NOT_EXPORTED");
+  });
+
+  it("has a command that says what it can do", () => {
+    const command = ["--offline", "hookgate"];
+    expect(run(project, "npx", [...command, "--help"])).toContain("Usage: hookgate");
+    expect(run(project, "npx", [...command, "--version"]).trim()).toBe(manifest.version);
+  });
+
+  it("runs the README's receiver beside the user's own Express", async () => {
+    linkExpress(project, 5);
+    cpSync(join(root, "node_modules/zod"), join(project, "node_modules/zod"), { recursive: true });
+    const { statuses } = await tryExample(project, "server.mjs", readExample());
+    expect(statuses).toEqual([200, 200, 200, 401, 401, 401]);
+  });
+});
+
+describe("the README's receiver", () => {
+  it("is about twenty lines", () => {
+    const lines = readExample()
+      .code.split("\n")
+      .filter((line) => line.trim() !== "");
+    expect(lines.length).toBeLessThanOrEqual(25);
+  });
+
+  it("needs its imports changed for CommonJS, and nothing else", () => {
+    expect(withRequire('import a from "a";\nimport { b, c as d } from "b";\n')).toBe(
+      'const a = require("a");\nconst { b, c: d } = require("b");\n',
+    );
+    expect(withRequire(readExample().code)).not.toMatch(/^(import|export|await|const .* = await) /m);
+  });
+});
