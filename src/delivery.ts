@@ -10,6 +10,7 @@ import type { HandlerRegistry } from "./events/handlers.js";
 import { issuePaths } from "./events/issue-paths.js";
 import { type Authenticated, type AuthPolicy, authenticate } from "./gate/authenticate.js";
 import type { ClientAddressResolver } from "./gate/client-address.js";
+import type { FailureBudget } from "./gate/failure-budget.js";
 import { bodyHashMatches } from "./gate/jwt.js";
 import type { BodyKind, MediaTypes } from "./gate/media-type.js";
 import { parseBody } from "./gate/parse.js";
@@ -25,6 +26,8 @@ export interface DeliveryPlan {
   /** The receiver's own list, or none. */
   readonly allowIps: readonly AddressList[];
   readonly auth: AuthPolicy;
+  /** Undefined: failed credentials are not counted. */
+  readonly failureBudget: FailureBudget | undefined;
   readonly mediaTypes: MediaTypes;
   readonly body: ReadBodyOptions;
   readonly envelope: Envelope;
@@ -120,7 +123,10 @@ function letIn(
   kind: BodyKind,
   authenticated: Authenticated | Refusal,
 ): MaybePromise<Outcome> {
-  if (authenticated instanceof Refusal) return refused(authenticated);
+  if (authenticated instanceof Refusal) {
+    const { sender, receivedAtMs } = passage;
+    return refused(plan.failureBudget?.charge(authenticated, sender.ip, receivedAtMs) ?? authenticated);
+  }
   const lists = authenticated.owner?.allowIps ?? [];
   const address = refuseAddress(lists, passage.sender, (shadow) => tellShadow(plan, passage, shadow));
   if (address !== undefined) return refused(address);

@@ -8,6 +8,7 @@ import type { EventMapOf, EventsOption } from "./events/event-map.js";
 import { createHandlers, type HandlerRegistration, handlerTimeoutBounds } from "./events/handlers.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "./gate/allowlist.js";
 import { type ClientAddressOptions, clientAddressResolver } from "./gate/client-address.js";
+import { FailureBudget } from "./gate/failure-budget.js";
 import { createMediaTypes } from "./gate/media-type.js";
 import type { Middleware } from "./http/guard.js";
 import { type BodyOptions, parseBodyOptions } from "./http/read-body.js";
@@ -35,6 +36,11 @@ export interface ReceiverOptions<Events extends EventsOption | undefined = undef
   readonly handlerTimeoutMs?: number | undefined;
   /** Deliveries that may be in progress at once, 1 to 1,000,000; more are answered 503. Default: 1,000. */
   readonly maxInProgress?: number | undefined;
+  /**
+   * Failed credentials per address and minute, 1 to 1,000,000; beyond them the answer is 429 instead of 401. IPv6 counts
+   * by /64. A valid credential always passes. Default: not counted.
+   */
+  readonly maxFailuresPerMinute?: number | undefined;
   /** pino or anything like it. Default: warnings and errors on standard error. */
   readonly logger?: Logger | undefined;
   readonly hooks?: Hooks | undefined;
@@ -81,6 +87,7 @@ const known: readonly (keyof ReceiverOptions)[] = [
   "data",
   "handlerTimeoutMs",
   "maxInProgress",
+  "maxFailuresPerMinute",
   "logger",
   "hooks",
   "clock",
@@ -124,6 +131,7 @@ export function createReceiver<const Events extends EventsOption | undefined = u
     clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
     allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
     auth: auth.policy,
+    failureBudget: parseFailureBudget(own(options, "maxFailuresPerMinute")),
     body: { ...body, clock },
     mediaTypes: createMediaTypes(body.types),
     envelope: createEnvelope(options, name, where),
@@ -172,4 +180,10 @@ function parseLimits(options: ReceiverOptions<EventsOption | undefined>): {
       integer: true,
     }),
   };
+}
+
+function parseFailureBudget(value: unknown): FailureBudget | undefined {
+  if (value === undefined) return undefined;
+  const bounds = { min: 1, max: 1_000_000, fallback: 0, integer: true };
+  return new FailureBudget(numberOption(value, `${where}.maxFailuresPerMinute`, bounds));
 }

@@ -1,7 +1,7 @@
 import type { AddressList } from "../contracts/credential.js";
 import type { IpAddress } from "../contracts/ip.js";
 import { Refusal } from "../errors.js";
-import type { ClientAddressResolver } from "./client-address.js";
+import { type ClientAddressResolver, UnknownAddress } from "./client-address.js";
 import { formatIp } from "./ip.js";
 
 /** Where a request came from, as far as it can be known. */
@@ -11,6 +11,9 @@ export interface SenderAddress {
   readonly text: string | undefined;
   /** Why `ip` is undefined, for the operator; empty where it is known. */
   readonly fault: string;
+  /** The request's header lines, for the operator's hint in a refusal. */
+  readonly rawHeaders: readonly string[];
+  readonly resolver: ClientAddressResolver;
 }
 
 /** Finds the sender's address. To be called before anything is awaited: a closed socket has none (ATTACKS D19). */
@@ -20,8 +23,9 @@ export function findSender(
   rawHeaders: readonly string[],
 ): SenderAddress {
   const found = resolver.resolve(remoteAddress, rawHeaders);
-  if ("unknown" in found) return { ip: undefined, text: undefined, fault: found.unknown };
-  return { ip: found, text: formatIp(found), fault: "" };
+  return found instanceof UnknownAddress
+    ? { ip: undefined, text: undefined, fault: found.unknown, rawHeaders, resolver }
+    : { ip: found, text: formatIp(found), fault: "", rawHeaders, resolver };
 }
 
 /**
@@ -39,9 +43,17 @@ export function refuseAddress(
       sender.ip === undefined
         ? `the sender's address cannot be known: ${sender.fault}`
         : `${sender.text} is in no range of the allowlist`;
-    const refusal = new Refusal("ERR_ADDRESS_REFUSED", reason);
+    const refusal = new Refusal("ERR_ADDRESS_REFUSED", reason + proxyHint(sender));
     if (list.mode === "enforce") return refusal;
     onShadow(refusal);
   }
   return undefined;
+}
+
+/** The commonest mistake: a proxy in front that nobody declared, so that every sender has the proxy's address. */
+function proxyHint({ resolver, rawHeaders, text }: SenderAddress): string {
+  if (resolver.readsHeaders) return "";
+  const header = rawHeaders.find((name, i) => i % 2 === 0 && /^(x-forwarded-for|forwarded)$/i.test(name));
+  if (header === undefined) return "";
+  return `; the request has ${header}: if ${text ?? "the peer"} is a proxy of yours, declare it in clientAddress.trustedProxies`;
 }
