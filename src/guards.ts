@@ -91,7 +91,7 @@ export function requireAuth(options: RequireAuthOptions): Middleware {
       };
       const { url = "", rawHeaders } = req;
       try {
-        const caller = authenticate({ url, rawHeaders }, policy, parts.clock.now());
+        const caller = authenticate(url, rawHeaders, policy, parts.clock.now());
         return caller instanceof Promise ? caller.catch(internalError).then(judge) : judge(caller);
       } catch (error) {
         return judge(internalError(error));

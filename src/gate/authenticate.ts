@@ -35,12 +35,6 @@ export interface Authenticated {
   readonly tokenCredential: TokenCredential | undefined;
 }
 
-/** The part of a request that credentials stand in. */
-export interface CredentialHeaders {
-  readonly url: string;
-  readonly rawHeaders: readonly string[];
-}
-
 const anyone: Authenticated = { caller: { method: "none" }, owner: undefined, tokenCredential: undefined };
 
 /** The kinds of credential that a policy accepts, for messages. */
@@ -55,23 +49,24 @@ export function acceptedKinds(policy: AuthPolicy): readonly CredentialKind[] {
  * ERR_TOKEN_INVALID, ERR_KEY_INVALID, ERR_CREDENTIALS_UNAVAILABLE or ERR_INTERNAL.
  */
 export function authenticate(
-  request: CredentialHeaders,
+  url: string,
+  rawHeaders: readonly string[],
   policy: AuthPolicy,
   nowMs: number,
 ): MaybePromise<Authenticated | Refusal> {
   if (policy.credentials === undefined) return anyone;
-  if (hasTokenInQuery(request.url)) {
+  if (hasTokenInQuery(url)) {
     return new Refusal(
       "ERR_CREDENTIAL_IN_QUERY",
       "access_token stands in the query string; send it as Authorization: Bearer",
     );
   }
   if (policy.tokens !== undefined) {
-    const bearer = readBearer(request.rawHeaders);
+    const bearer = readBearer(rawHeaders);
     if (bearer instanceof Refusal) return bearer;
     if (bearer !== undefined) return byToken(bearer.token, policy.tokens, nowMs);
   }
-  return byKey(request.rawHeaders, policy, policy.credentials, nowMs);
+  return byKey(rawHeaders, policy, policy.credentials, nowMs);
 }
 
 function byToken(token: string, tokens: TokenMemory, nowMs: number): MaybePromise<Authenticated | Refusal> {

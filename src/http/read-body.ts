@@ -61,13 +61,13 @@ function parseTypes(types: unknown, where: string): readonly BodyKind[] {
 }
 
 /** The body's length in bytes as its header announces it (RFC 9110 section 8.6); undefined: chunked, or no body. */
-export function contentLengthOf(req: IncomingMessage): number | undefined {
+export function contentLengthOf(req: Pick<IncomingMessage, "headers">): number | undefined {
   const header = req.headers["content-length"];
   return header === undefined ? undefined : Number(header);
 }
 
 /** ERR_BODY_TOO_LARGE where the header announces more than `maxBytes`; needs nothing of the body. */
-export function refuseByLength(req: IncomingMessage, maxBytes: number): Refusal | undefined {
+export function refuseByLength(req: Pick<IncomingMessage, "headers">, maxBytes: number): Refusal | undefined {
   const length = contentLengthOf(req);
   // Written so that a length that is no number is refused as well.
   if (length === undefined || length <= maxBytes) return undefined;
@@ -86,16 +86,21 @@ export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "t
 /**
  * The body's bytes, or a Refusal: ERR_BODY_TOO_LARGE, ERR_BODY_TIMEOUT, ERR_BODY_ABORTED, or ERR_BODY_CONSUMED where
  * someone took them before. After a refusal the request is paused and free of our listeners; `sendAnswer` sees to
- * the rest of its bytes. Never hangs, never rejects.
+ * the rest of its bytes. Calls `done` once, at once where nothing has to be waited for; never hangs, never throws.
  */
-export function readBody(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer | Refusal> {
+export function readBody(
+  req: IncomingMessage,
+  options: ReadBodyOptions,
+  done: (body: Buffer | Refusal) => void,
+): void {
   const taken =
     options.preRead === undefined ? undefined : takePreRead(req, options.preRead, options.maxBytes);
   // Of an empty body nothing can be lost, even where a parser was there before.
   const empty = contentLengthOf(req) === 0 ? Buffer.alloc(0) : undefined;
   const known =
     taken ?? empty ?? refuseUnreadable(req, options.preRead) ?? refuseByLength(req, options.maxBytes);
-  return known === undefined ? collect(req, options) : Promise.resolve(known);
+  if (known === undefined) collect(req, options, done);
+  else done(known);
 }
 
 /** The bytes that the platform kept; undefined where there are none. */
@@ -152,35 +157,41 @@ function aborted(): Refusal {
   return new Refusal("ERR_BODY_ABORTED", "the sender closed the connection before its body was complete");
 }
 
-function collect(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer | Refusal> {
-  return new Promise((resolve) => {
-    const finish = (result: Buffer | Refusal): void => {
-      stopTimer();
-      req.off("close", onClose);
-      resolve(result);
-    };
-    // raw-body tidies up on "close" without calling back: an abort that shows only so would hang.
-    const onClose = (): void => finish(aborted());
-    const stopTimer = options.clock.after(options.timeoutMs, () => {
-      finish(
-        new Refusal(
-          "ERR_BODY_TIMEOUT",
-          `the body was not complete within ${options.timeoutMs} ms (body.timeoutMs)`,
-        ),
-      );
-      // raw-body cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
-      release?.call(req);
-    });
-    req.on("close", onClose);
-    const length = contentLengthOf(req);
-    const limit = options.maxBytes;
-    // With a callback, since a promise would settle only after "close".
-    getRawBody(req, length === undefined ? { limit } : { limit, length }, (error, body) => {
-      // Typed as always there; it is null where all went well.
-      finish(error ? refusalFor(error, options.maxBytes) : body);
-    });
-    const release = req.listeners("aborted").at(-1);
+function collect(
+  req: IncomingMessage,
+  options: ReadBodyOptions,
+  done: (body: Buffer | Refusal) => void,
+): void {
+  let open = true;
+  const finish = (result: Buffer | Refusal): void => {
+    if (!open) return;
+    open = false;
+    stopTimer();
+    req.off("close", onClose);
+    done(result);
+  };
+  // raw-body tidies up on "close" without calling back: an abort that shows only so would hang.
+  const onClose = (): void => finish(aborted());
+  const stopTimer = options.clock.after(options.timeoutMs, () => {
+    // raw-body cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
+    open = false;
+    req.off("close", onClose);
+    release?.call(req);
+    done(
+      new Refusal(
+        "ERR_BODY_TIMEOUT",
+        `the body was not complete within ${options.timeoutMs} ms (body.timeoutMs)`,
+      ),
+    );
   });
+  req.on("close", onClose);
+  const length = contentLengthOf(req);
+  const limit = options.maxBytes;
+  getRawBody(req, length === undefined ? { limit } : { limit, length }, (error, body) => {
+    // Typed as always there; it is null where all went well.
+    finish(error ? refusalFor(error, options.maxBytes) : body);
+  });
+  const release = req.listeners("aborted").at(-1);
 }
 
 function refusalFor(error: getRawBody.RawBodyError, maxBytes: number): Refusal {
