@@ -244,10 +244,12 @@ class Passage {
   }
 
   #end(outcome: Outcome): void {
-    if (this.#place === "running") this.#traffic.stopRunning();
-    else if (this.#place === "reading") this.#traffic.stopReading();
+    const place = this.#place;
     this.#place = "none";
+    // Answered first: whoever waits for the last place to be given back may exit behind it.
     this.#settle(outcome);
+    if (place === "running") this.#traffic.stopRunning();
+    else if (place === "reading") this.#traffic.stopReading();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { RequestListener } from "node:http";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type AuthOptions, resolveAuth } from "./auth.js";
 import type { Logger } from "./contracts/logger.js";
 import { createDeliveryWay } from "./delivery.js";
@@ -6,6 +7,8 @@ import { createCatalog } from "./events/catalog.js";
 import { createEnvelope, type EnvelopeOptions } from "./events/envelope.js";
 import type { EventMapOf, EventsOption } from "./events/event-map.js";
 import { createHandlers, type HandlerRegistration, handlerTimeoutBounds } from "./events/handlers.js";
+import { type ExplainRequest, type Explanation, explain } from "./explain.js";
+import { findingsOf } from "./findings.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "./gate/allowlist.js";
 import { type ClientAddressOptions, clientAddressResolver } from "./gate/client-address.js";
 import { FailureBudget } from "./gate/failure-budget.js";
@@ -17,6 +20,7 @@ import { createRequestListener } from "./http/request-listener.js";
 import { type Clock, parseClock } from "./lib/clock.js";
 import { assertOptions, numberOption, own, stringOption } from "./lib/options.js";
 import { createObserver, type Hooks, observeSource } from "./observe.js";
+import type { DeliveryPlan } from "./steps.js";
 
 /** Options of `createReceiver`. Unknown options are refused. */
 export interface ReceiverOptions<Events extends EventsOption | undefined = undefined>
@@ -66,11 +70,21 @@ export interface Receiver<EventMap> extends HandlerRegistration<EventMap> {
    * http.createServer(receiver.requestListener("/hooks/orders", app)).listen(3000);
    */
   requestListener(path: string, app?: RequestListener): RequestListener;
+  /**
+   * What would become of a request, and why, step by step. Nothing is handled, counted, reported or remembered; your
+   * own lookups and schemas are called, and a remote key set may be fetched. Holds no key, token or body.
+   *
+   * @example
+   * console.table((await receiver.explain({ headers: { key }, remoteAddress: "203.0.113.7", body })).steps);
+   */
+  explain(request: ExplainRequest): Promise<Explanation>;
+  /** What is allowed and seldom meant in this receiver's options and handlers; `npx hookgate doctor` prints it. */
+  findings(): readonly string[];
   /** Resolves when credentials can be looked up. Not needed without an inbox; good for failing early. */
   start(): Promise<void>;
   /**
-   * Answers further deliveries with 503 (ERR_STOPPED), waits for those in progress, and ends what the receiver
-   * started for its own credentials. A `credentials` object that was given belongs to whoever made it.
+   * Answers further deliveries with 503 (ERR_STOPPED), waits until those in progress are answered, and ends what the
+   * receiver started for its own credentials. A `credentials` object that was given belongs to whoever made it.
    */
   stop(): Promise<void>;
 }
@@ -127,7 +141,7 @@ export function createReceiver<const Events extends EventsOption | undefined = u
   const body = parseBodyOptions(own(options, "body"), `${where}.body`);
   const catalog = createCatalog(own(options, "events"), `${where}.events`);
   const handlers = createHandlers<EventMapOf<Events>>(catalog);
-  const way = createDeliveryWay({
+  const plan: DeliveryPlan = {
     clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
     allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
     auth: auth.policy,
@@ -140,12 +154,14 @@ export function createReceiver<const Events extends EventsOption | undefined = u
     ...parseLimits(options),
     clock,
     observer,
-  });
+  };
+  const way = createDeliveryWay(plan);
   const realm = own(options, "realm");
-  const receive = createReceive(way, {
+  const challenge = {
     realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
     acceptsJwt: auth.policy.tokens !== undefined,
-  });
+  };
+  const receive = createReceive(way, challenge, (message) => observer.note("warn", message, {}));
   const unobserve = observeSource(auth.policy.credentials, observer);
   return {
     on: (types, handler, handlerOptions) => handlers.on(types, handler, handlerOptions),
@@ -153,11 +169,16 @@ export function createReceiver<const Events extends EventsOption | undefined = u
     off: (handler) => handlers.off(handler),
     middleware: () => receive,
     requestListener: (path, app) => createRequestListener(path, receive, app),
+    explain: (request) => explain(plan, request),
+    findings: () => findingsOf(plan),
     start: async () => {
+      for (const finding of findingsOf(plan)) observer.note("warn", finding, {});
       await auth.policy.credentials?.ready?.();
     },
     stop: async () => {
       await way.stop();
+      // The outcome is there; in the next turn its answer is written, too, and the process may exit.
+      await nextTurn();
       unobserve();
       if (auth.ownsCredentials) auth.policy.credentials?.close?.();
     },

@@ -1,7 +1,8 @@
 import { createServer } from "node:http";
 import { connect } from "node:net";
-import { describe, expect, it } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 import express from "express";
+import express4 from "express4";
 import { createReceiver } from "hookgate";
 import { sendDelivery } from "hookgate/testing";
 import { quiet } from "../support/quiet.js";
@@ -92,6 +93,35 @@ describe("requestListener", () => {
     });
     expect(text).toMatch(/^HTTP\/1\.1 101 /);
     server.close();
+  });
+
+  it("warns once where it is mounted with app.post in place of app.all", async () => {
+    for (const make of [express, express4]) {
+      const warn = jest.fn();
+      const mounted = createReceiver({
+        name: "o",
+        auth: { serviceKey: key },
+        type: () => "any",
+        logger: { ...quiet, warn },
+      });
+      mounted.onAny(() => {});
+      const wrong = make().post("/hooks/orders", mounted.middleware());
+      await send("/hooks/orders", wrong);
+      await send("/hooks/orders", wrong);
+      expect(warn.mock.calls).toEqual([
+        [{ receiver: "o" }, expect.stringContaining("mount it with app.all")],
+      ]);
+      const silent = jest.fn();
+      const right = createReceiver({
+        name: "o",
+        auth: { serviceKey: key },
+        type: () => "any",
+        logger: { ...quiet, warn: silent },
+      });
+      right.onAny(() => {});
+      await send("/hooks/orders", make().all("/hooks/orders", right.middleware()));
+      expect(silent).not.toHaveBeenCalled();
+    }
   });
 
   it.each([["hooks"], [""], ["/a?b"], ["/a#b"], ["/a b"], [undefined], [/x/]])(
