@@ -61,6 +61,14 @@ export function resolveAuth(
 ): ResolvedAuth {
   if (auth === undefined || auth === null) throw new TypeError(`${where} is missing: ${howTo}`);
   assertOptions(auth, authOptionNames, where);
+  for (const credential of ["serviceKey", "jwt", "credentials"]) {
+    // Left out is one thing; here something was meant to stand, and a kind of credential would silently not count.
+    if (Object.hasOwn(auth, credential) && auth[credential] === undefined) {
+      throw new TypeError(
+        `${where}.${credential} is undefined: is its environment variable set? Leave the option out where it is not wanted`,
+      );
+    }
+  }
   const given = Object.keys(auth).filter((key) => auth[key] !== undefined);
   if (given.includes("dangerouslyAcceptAnyone")) {
     return { policy: acceptAnyone(auth, given, where), ownsCredentials: false };
