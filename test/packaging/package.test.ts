@@ -18,7 +18,7 @@ import { readExample, tryExample, withRequire } from "./readme.js";
 jest.setTimeout(300_000);
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const projects = fileNamed("projects");
+const sources = join(root, "test/packaging/projects");
 const sizes: string[] = [];
 
 let packed: Packed | undefined;
@@ -30,10 +30,6 @@ afterAll(() => {
   cleanUp(packed);
   console.log(sizes.join("\n"));
 });
-
-function fileNamed(name: string): string {
-  return join(root, "test/packaging", name);
-}
 
 function kilobytes(bytes: number): string {
   return `${Math.round(bytes / 1024)} KiB`;
@@ -74,7 +70,7 @@ describe.each([4, 5] as const)("with Express %i", (express) => {
   it.each(["app.mjs", "app.cjs"])("%s receives what it should", (file) => {
     const type = file.endsWith(".mjs") ? "module" : "commonjs";
     const project = makeProject(given().folder, `js-${type}-${express}`, { type, express });
-    cpSync(join(projects, file), join(project, file));
+    cpSync(join(sources, file), join(project, file));
     expect(run(project, process.execPath, ["--throw-deprecation", file]).trim()).toBe(answered);
   });
 
@@ -94,16 +90,26 @@ describe("in TypeScript", () => {
   ] as const)(
     "an ES module and CommonJS compile under $module, strictly, and run",
     ({ module, esm, cjs }) => {
-      const made = [
-        makeProject(given().folder, `${module}-esm`, { type: "module", express: esm }),
-        makeProject(given().folder, `${module}-cjs`, { type: "commonjs", express: cjs }),
+      const { folder } = given();
+      const projects = [
+        makeProject(folder, `${module}-esm`, { type: "module", express: esm }),
+        makeProject(folder, `${module}-cjs`, { type: "commonjs", express: cjs }),
       ];
-      for (const project of made) cpSync(join(projects, "app.ts"), join(project, "app.ts"));
-      compile(given().folder, made, module);
-      for (const project of made) {
+      for (const project of projects) cpSync(join(sources, "app.ts"), join(project, "app.ts"));
+      // Compiled along with them, to see that complaints come through.
+      const mistaken = join(
+        makeProject(folder, `${module}-mistaken`, { type: "module", express: 5 }),
+        "app.ts",
+      );
+      writeFileSync(mistaken, 'import { createReceiver } from "hookgate";\ncreateReceiver({ nam: "x" });\n');
+
+      const files = [...projects.map((project) => join(project, "app.ts")), mistaken];
+      expect(compile(folder, module, files)).toEqual([expect.stringMatching(/mistaken\/app\.ts:2 .*nam/s)]);
+      for (const project of projects) {
         expect(run(project, process.execPath, ["app.js"]).trim()).toBe(`${answered}, caller 200`);
       }
-      expect(readFileSync(join(made[1] as string, "app.js"), "utf8")).toContain('require("hookgate")');
+      expect(readFileSync(join(folder, `${module}-esm/app.js`), "utf8")).toContain('from "hookgate"');
+      expect(readFileSync(join(folder, `${module}-cjs/app.js`), "utf8")).toContain('require("hookgate")');
     },
   );
 });

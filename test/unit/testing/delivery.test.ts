@@ -11,14 +11,12 @@ describe("sendDelivery", () => {
     const app = make();
     app.use(make.text({ type: "*/*" }));
     app.post("/in", (req, res) => {
-      res
-        .status(201)
-        .json({
-          body: req.body,
-          key: req.headers.key,
-          from: req.socket.remoteAddress,
-          type: req.headers["content-type"],
-        });
+      res.status(201).json({
+        body: req.body,
+        key: req.headers.key,
+        from: req.socket.remoteAddress,
+        type: req.headers["content-type"],
+      });
     });
     const answer = await sendDelivery(
       app,
