@@ -7,7 +7,7 @@ import type { OpenedEnvelope } from "./events/envelope.js";
 import type { RegisteredHandler } from "./events/handlers.js";
 import { type Authenticated, authenticate } from "./gate/authenticate.js";
 import type { BodyKind } from "./gate/media-type.js";
-import { findSender, type SenderAddress } from "./gate/sender-address.js";
+import { findSender, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
 import { readBody } from "./http/read-body.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import type { RefusedRequest } from "./observe.js";
@@ -54,7 +54,7 @@ interface MarkedRequest extends IncomingMessage {
  * One request on its way, from top to bottom. Callbacks instead of async functions: where everything is at hand, as for
  * a key and synchronous handlers, the whole way behind the body takes no promise.
  */
-class Passage {
+class Passage implements ShadowListener {
   readonly #plan: DeliveryPlan;
   readonly #traffic: Traffic;
   readonly #req: MarkedRequest;
@@ -79,7 +79,7 @@ class Passage {
     const req = this.#req;
     if (req.method === "OPTIONS") return this.#end({ status: "options" });
     try {
-      const kind = checkHead(this.#plan, req, this.#sender, this.#onShadow);
+      const kind = checkHead(this.#plan, req, this.#sender, this);
       if (kind instanceof Refusal) return this.#refuse(kind);
       const closed = this.#traffic.refuse();
       if (closed !== undefined) return this.#refuse(closed);
@@ -96,7 +96,7 @@ class Passage {
   /** The lists of tenant and service, then the body. */
   #letIn(kind: BodyKind, authenticated: Authenticated | Refusal): void {
     if (authenticated instanceof Refusal) return this.#refuse(this.#charged(authenticated));
-    const refusal = refuseOwner(authenticated, this.#sender, this.#onShadow) ?? this.#traffic.startReading();
+    const refusal = refuseOwner(authenticated, this.#sender, this) ?? this.#traffic.startReading();
     if (refusal !== undefined) return this.#refuse(refusal);
     this.#place = "reading";
     this.#req.caller = authenticated.caller;
@@ -235,9 +235,9 @@ class Passage {
     this.#end({ status: "refused", refusal });
   }
 
-  readonly #onShadow = (refusal: Refusal): void => {
+  wouldRefuse(refusal: Refusal): void {
     this.#plan.observer.refused(this.#reported(), refusal, false);
-  };
+  }
 
   #reported(): RefusedRequest {
     return { requestId: this.#requestId, method: this.#req.method ?? "", address: this.#sender.text };

@@ -4,7 +4,7 @@ import type { Caller } from "./contracts/delivery.js";
 import { type ErrorCode, errorEntry, Refusal } from "./errors.js";
 import { type Authenticated, authenticate } from "./gate/authenticate.js";
 import type { BodyKind } from "./gate/media-type.js";
-import { findSender } from "./gate/sender-address.js";
+import { findSender, type ShadowListener } from "./gate/sender-address.js";
 import { TokenMemory } from "./gate/token-memory.js";
 import { assertOptions, describe } from "./lib/options.js";
 import { printable } from "./lib/printable.js";
@@ -81,14 +81,14 @@ export async function explain(plan: DeliveryPlan, request: ExplainRequest): Prom
 /** Ends the walk; the refusal stands in its steps. */
 class Refused extends Error {}
 
-class Walk {
+class Walk implements ShadowListener {
   readonly #steps: ExplainedStep[] = [];
   #refusal: Refusal | undefined;
   #shadow: string[] = [];
 
-  readonly onShadow = (refusal: Refusal): void => {
+  wouldRefuse(refusal: Refusal): void {
     this.#shadow.push(`would refuse (shadow mode): ${refusal.reason}`);
-  };
+  }
 
   /** Notes what a step found; ends the walk where that is a refusal. */
   take<T>(found: T | Refusal, detail: (value: T) => string): T {
@@ -135,7 +135,7 @@ async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Pro
   const { url, headers, rawHeaders, body } = request;
   const sender = findSender(plan.clientAddress, request.remoteAddress, rawHeaders);
   const kind = walk.take<BodyKind>(
-    checkHead(plan, request, sender, walk.onShadow),
+    checkHead(plan, request, sender, walk),
     () => `${request.method} from ${sender.text ?? `an unknown address (${sender.fault})`}`,
   );
   const nowMs = plan.clock.now();
@@ -143,7 +143,7 @@ async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Pro
     await authenticate(url, rawHeaders, { ...plan.auth, tokens: unremembered(plan) }, nowMs),
     ({ caller: known }) => callerText(known),
   );
-  walk.take(refuseOwner(caller, sender, walk.onShadow), () => listsText(caller));
+  walk.take(refuseOwner(caller, sender, walk), () => listsText(caller));
   const tooLong = body.length > plan.body.maxBytes;
   const refusal = tooLong
     ? new Refusal(

@@ -139,7 +139,7 @@ function split(options: RequireAuthOptions, where: string): { auth: object; rest
 function see(parts: GuardParts, req: GuardedRequest, requestId: string) {
   const sender = findSender(parts.clientAddress, req.socket.remoteAddress, req.rawHeaders);
   const request = { requestId, method: req.method ?? "", address: sender.text };
-  const shadow = (refusal: Refusal): void => parts.observer.refused(request, refusal, false);
+  const shadow = { wouldRefuse: (refusal: Refusal): void => parts.observer.refused(request, refusal, false) };
   return { sender, request, shadow };
 }
 

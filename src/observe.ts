@@ -4,6 +4,7 @@ import type { Caller } from "./contracts/delivery.js";
 import type { Logger } from "./contracts/logger.js";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "./errors.js";
 import type { Clock } from "./lib/clock.js";
+import { isPromise } from "./lib/maybe-promise.js";
 import { assertOptions, describe } from "./lib/options.js";
 import { printable } from "./lib/printable.js";
 import { stderrLogger } from "./lib/stderr-logger.js";
@@ -127,8 +128,8 @@ export function createObserver(options: {
     if (hook === undefined) return;
     try {
       const result = hook(report);
-      if (result instanceof Promise) {
-        result.catch((error: unknown) =>
+      if (isPromise(result)) {
+        Promise.resolve(result).catch((error: unknown) =>
           logger.error({ error, receiver: name }, `the hook "${kind}" rejected`),
         );
       }
@@ -140,7 +141,7 @@ export function createObserver(options: {
   const listens = (kind: (typeof hookNames)[number]): boolean =>
     hooks[kind] !== undefined || channels[kind].hasSubscribers;
   // Standard error gets warnings and above; what is below need not be put together.
-  const logsDebug = given !== undefined;
+  const logsDebug = given !== undefined && given.isLevelEnabled?.("debug") !== false;
 
   return {
     logger,
@@ -256,7 +257,7 @@ function parseLogger(value: unknown, where: string): Logger | undefined {
 /** A logger that throws must not take a delivery with it. */
 function unbreakable(logger: Logger): Logger {
   const guarded =
-    (level: keyof Logger) =>
+    (level: "debug" | "info" | "warn" | "error") =>
     (details: object, message: string): void => {
       try {
         logger[level](details, message);

@@ -5,7 +5,7 @@ import type { Logger } from "./contracts/logger.js";
 import { createDeliveryWay } from "./delivery.js";
 import { createCatalog } from "./events/catalog.js";
 import { createEnvelope, type EnvelopeOptions } from "./events/envelope.js";
-import type { EventMapOf, EventsOption } from "./events/event-map.js";
+import type { AnyEventMap, EventMapOf, EventsOption } from "./events/event-map.js";
 import { createHandlers, type HandlerRegistration, handlerTimeoutBounds } from "./events/handlers.js";
 import { type ExplainRequest, type Explanation, explain } from "./explain.js";
 import { findingsOf } from "./findings.js";
@@ -55,7 +55,7 @@ export interface ReceiverOptions<Events extends EventsOption | undefined = undef
 }
 
 /** Receives deliveries and hands their events to handlers. */
-export interface Receiver<EventMap> extends HandlerRegistration<EventMap> {
+export interface Receiver<EventMap = AnyEventMap> extends HandlerRegistration<EventMap> {
   /**
    * Middleware for Express 4.18+ and 5, or any server with the same shape. Mount it with `app.all` and ahead of body
    * parsers. It answers every request itself and never calls `next`.

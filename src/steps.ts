@@ -11,7 +11,7 @@ import type { FailureBudget } from "./gate/failure-budget.js";
 import { bodyHashMatches } from "./gate/jwt.js";
 import type { BodyKind, MediaTypes } from "./gate/media-type.js";
 import { parseBody } from "./gate/parse.js";
-import { refuseAddress, type SenderAddress } from "./gate/sender-address.js";
+import { refuseAddress, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
 import { type ReadBodyOptions, refuseByLength } from "./http/read-body.js";
 import type { Clock } from "./lib/clock.js";
 import { isPromise } from "./lib/maybe-promise.js";
@@ -43,9 +43,6 @@ export interface RequestHead {
   readonly rawHeaders: string[];
 }
 
-/** Told of what a list in shadow mode would have refused. */
-export type OnShadow = (refusal: Refusal) => void;
-
 /** More header lines than this are refused (ATTACKS E27); the array holds names and values. */
 const maxRawHeaders = 200;
 
@@ -56,10 +53,10 @@ export function checkHead(
   plan: DeliveryPlan,
   head: RequestHead,
   sender: SenderAddress,
-  onShadow: OnShadow,
+  shadow: ShadowListener,
 ): BodyKind | Refusal {
   if (head.method !== "POST") return new Refusal("ERR_METHOD", `${head.method} is not POST`);
-  const address = refuseAddress(plan.allowIps, sender, onShadow);
+  const address = refuseAddress(plan.allowIps, sender, shadow);
   if (address !== undefined) return address;
   if (head.rawHeaders.length > maxRawHeaders) {
     const lines = head.rawHeaders.length / 2;
@@ -72,10 +69,10 @@ export function checkHead(
 export function refuseOwner(
   authenticated: Authenticated,
   sender: SenderAddress,
-  onShadow: OnShadow,
+  shadow: ShadowListener,
 ): Refusal | undefined {
   const { owner } = authenticated;
-  return owner === undefined ? undefined : refuseAddress(owner.allowIps, sender, onShadow);
+  return owner === undefined ? undefined : refuseAddress(owner.allowIps, sender, shadow);
 }
 
 /** A token that names a body's hash is good for that body alone. */

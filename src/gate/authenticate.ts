@@ -1,5 +1,4 @@
 import type {
-  CredentialKind,
   CredentialSource,
   KeyKind,
   MaybePromise,
@@ -79,8 +78,12 @@ function asTokenCaller(verified: VerifiedToken | Refusal): Authenticated | Refus
   if (verified instanceof Refusal) return verified;
   const { credential, claims } = verified;
   const { id, owner } = credential;
+  const { tenant, service } = owner;
+  if (service === undefined) {
+    return new Refusal("ERR_INTERNAL", `JWT credential "${id}" names no service; its source must name one`);
+  }
   return {
-    caller: { method: "jwt", tenant: owner.tenant, service: owner.service ?? "", credentialId: id, claims },
+    caller: { method: "jwt", tenant, service, credentialId: id, claims },
     owner,
     tokenCredential: credential,
   };
@@ -112,6 +115,7 @@ function asCaller(found: Awaited<ReturnType<typeof findCaller>>): Authenticated 
   const caller: Caller =
     kind === "profile-key"
       ? { method: kind, tenant, credentialId: id }
-      : { method: kind, tenant, service: service ?? "", credentialId: id };
+      : // findCaller refuses a service key without service.
+        { method: kind, tenant, service: service as string, credentialId: id };
   return { caller, owner, tokenCredential: undefined };
 }

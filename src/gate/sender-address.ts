@@ -16,6 +16,11 @@ export interface SenderAddress {
   readonly resolver: ClientAddressResolver;
 }
 
+/** Told of what a list in shadow mode would have refused. */
+export interface ShadowListener {
+  wouldRefuse(refusal: Refusal): void;
+}
+
 /** Finds the sender's address. To be called before anything is awaited: a closed socket has none (ATTACKS D19). */
 export function findSender(
   resolver: ClientAddressResolver,
@@ -30,12 +35,12 @@ export function findSender(
 
 /**
  * Asks the lists in turn; all must have the address. The first that enforces and says no gives ERR_ADDRESS_REFUSED;
- * a list in shadow mode only tells `onShadow`.
+ * a list in shadow mode only tells `shadow`.
  */
 export function refuseAddress(
   lists: readonly AddressList[],
   sender: SenderAddress,
-  onShadow: (refusal: Refusal) => void,
+  shadow: ShadowListener,
 ): Refusal | undefined {
   for (const list of lists) {
     if (sender.ip !== undefined && list.has(sender.ip)) continue;
@@ -45,7 +50,7 @@ export function refuseAddress(
         : `${sender.text} is in no range of the allowlist`;
     const refusal = new Refusal("ERR_ADDRESS_REFUSED", reason + proxyHint(sender));
     if (list.mode === "enforce") return refusal;
-    onShadow(refusal);
+    shadow.wouldRefuse(refusal);
   }
   return undefined;
 }

@@ -154,14 +154,16 @@ describe("prepareAnswer", () => {
   it("needs nothing but a status", () => {
     expect(prepareAnswer({ status: 200 })).toEqual({
       status: 200,
-      headers: { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Length": 0 },
-      body: Buffer.alloc(0),
+      headers: ["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff", "Content-Length", "0"],
+      body: "",
       close: false,
     });
   });
 });
 
 describe("problemAnswer", () => {
+  const headerOf = ({ headers }: PreparedAnswer, name: string) =>
+    headers.includes(name) ? headers[headers.indexOf(name) + 1] : undefined;
   const bodyOf = (answer: PreparedAnswer): unknown => JSON.parse(String(answer.body));
 
   it("names the code below 500, with the phrase of RFC 9110", () => {
@@ -171,7 +173,7 @@ describe("problemAnswer", () => {
       status: 413,
       code: "ERR_BODY_TOO_LARGE",
     });
-    expect(problemAnswer("ERR_KEY_INVALID").headers["Content-Type"]).toBe("application/problem+json");
+    expect(headerOf(problemAnswer("ERR_KEY_INVALID"), "Content-Type")).toBe("application/problem+json");
   });
 
   it("does not tell one failure of ours from another", () => {
@@ -184,8 +186,8 @@ describe("problemAnswer", () => {
   });
 
   it("takes Retry-After and closing from the table of errors", () => {
-    expect(problemAnswer("ERR_OVERLOADED").headers["Retry-After"]).toBe("1");
-    expect(problemAnswer("ERR_KEY_INVALID").headers["Retry-After"]).toBeUndefined();
+    expect(headerOf(problemAnswer("ERR_OVERLOADED"), "Retry-After")).toBe("1");
+    expect(headerOf(problemAnswer("ERR_KEY_INVALID"), "Retry-After")).toBeUndefined();
     expect([problemAnswer("ERR_STOPPED").close, problemAnswer("ERR_OVERLOADED").close]).toEqual([
       true,
       false,

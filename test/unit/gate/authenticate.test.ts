@@ -1,0 +1,168 @@
+/** Who decides; the whole table, with real credentials and real tokens, is walked by test/http/priority.test.ts. */
+import { createHash, type webcrypto } from "node:crypto";
+import { describe, expect, it } from "@jest/globals";
+import type {
+  Credential,
+  CredentialSource,
+  KeyCredential,
+  Owner,
+  TokenCredential,
+} from "../../../src/contracts/credential.js";
+import { Refusal } from "../../../src/errors.js";
+import { type Authenticated, type AuthPolicy, authenticate } from "../../../src/gate/authenticate.js";
+import { TokenMemory } from "../../../src/gate/token-memory.js";
+import { createTestSigner } from "../../../src/testing/index.js";
+
+const key = "kQ3v9Zt1Lw8Xy2Rb7Nc4Mf6Hd5Js0PaU";
+const nowMs = Date.parse("2026-03-01T00:00:00Z");
+const orders: Owner = { tenant: "acme", service: "orders", allowIps: [] };
+const acme: Owner = { tenant: "acme", allowIps: [] };
+const signer = await createTestSigner("ES256");
+
+function always(owner: Owner): Omit<Credential, "id"> {
+  return {
+    owner,
+    active: true,
+    notBeforeMs: Number.NEGATIVE_INFINITY,
+    expiresAtMs: Number.POSITIVE_INFINITY,
+  };
+}
+
+/** A source that knows one key and one issuer, and notes which of the two it is asked for. */
+function source(kind: KeyCredential["kind"], owner: Owner): CredentialSource & { readonly asked: string[] } {
+  const asked: string[] = [];
+  const digest = createHash("sha256").update(key).digest();
+  return {
+    asked,
+    findKey(hex, wanted) {
+      asked.push("key");
+      const found = hex === digest.toString("hex") && wanted === kind;
+      return found ? { ...always(owner), id: "key-1", kind, digest } : undefined;
+    },
+    findTokenCredentials() {
+      asked.push("token");
+      return [tokenCredential(owner)];
+    },
+  };
+}
+
+function tokenCredential(owner: Owner): TokenCredential {
+  const policy: TokenCredential["policy"] = {
+    issuer: "orders",
+    audience: undefined,
+    algorithms: ["ES256"],
+    maxAgeSeconds: undefined,
+    maxLifetimeSeconds: 86_400,
+    toleranceSeconds: 0,
+    requiredClaims: [],
+    typ: "jwt",
+    bodyHashClaim: undefined,
+  };
+  const jwk = signer.verification.publicKey as webcrypto.JsonWebKey;
+  const importKey = () =>
+    crypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
+  const keys = { find: () => [{ kid: undefined, algorithms: ["ES256"], cryptoKey: importKey }] };
+  return { ...always(owner), id: "jwt-1", kind: "jwt", policy, keys };
+}
+
+const token = () => signer.sign({ iss: "orders", exp: nowMs / 1000 + 60 });
+
+function policyWith(
+  credentials: CredentialSource | undefined,
+  over: { readonly acceptsJwt?: boolean; readonly keyKinds?: AuthPolicy["keyKinds"] } = {},
+): AuthPolicy {
+  const { acceptsJwt = true, keyKinds = ["service-key"] } = over;
+  const tokens = acceptsJwt && credentials !== undefined ? new TokenMemory(credentials) : undefined;
+  return { tokens, keyKinds, keyHeader: "key", credentials };
+}
+
+async function ask(policy: AuthPolicy, rawHeaders: readonly string[], url = "/"): Promise<unknown> {
+  const answer = await authenticate(url, rawHeaders, policy, nowMs);
+  return answer instanceof Refusal ? answer.code : (answer as Authenticated).caller;
+}
+
+describe("authenticate", () => {
+  it("lets anyone in where no credentials are asked for, even with a token in the query", async () => {
+    const policy = policyWith(undefined, { acceptsJwt: false, keyKinds: [] });
+    expect(await ask(policy, [], "/?access_token=x")).toEqual({ method: "none" });
+  });
+
+  it("B06 refuses a token in the query before it looks at any header", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policyWith(credentials), ["key", key], "/?access_token=x")).toBe(
+      "ERR_CREDENTIAL_IN_QUERY",
+    );
+    expect(credentials.asked).toEqual([]);
+  });
+
+  it("A35 lets the token decide alone: the key is not looked up, whether the token is right or not", async () => {
+    const credentials = source("service-key", orders);
+    const bearer = `Bearer ${await token()}`;
+    expect(await ask(policyWith(credentials), ["authorization", bearer, "key", key])).toMatchObject({
+      method: "jwt",
+      service: "orders",
+      credentialId: "jwt-1",
+    });
+    for (const wrong of [bearer.slice(0, -3), "Bearer", "Bearer a.b.c"]) {
+      const headers = ["authorization", wrong, "key", key];
+      expect(await ask(policyWith(credentials), headers)).toBe("ERR_TOKEN_INVALID");
+    }
+    expect(credentials.asked).not.toContain("key");
+  });
+
+  it("B02 refuses two Authorization lines, and a key header that came twice", async () => {
+    const credentials = source("service-key", orders);
+    const twice = ["authorization", "Bearer a", "Authorization", "Bearer b"];
+    expect(await ask(policyWith(credentials), twice)).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(await ask(policyWith(credentials), ["key", key, "key", key])).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(credentials.asked).toEqual([]);
+  });
+
+  it("ignores the Authorization header where no JWT is accepted", async () => {
+    const policy = policyWith(source("service-key", orders), { acceptsJwt: false });
+    const headers = ["authorization", "Bearer x", "key", key];
+    expect(await ask(policy, headers)).toEqual({
+      method: "service-key",
+      tenant: "acme",
+      service: "orders",
+      credentialId: "key-1",
+    });
+    expect(await ask(policy, ["authorization", "Bearer x"])).toBe("ERR_CREDENTIAL_MISSING");
+  });
+
+  it("ignores the key where no key is accepted", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policyWith(credentials, { keyKinds: [] }), ["key", key])).toBe("ERR_CREDENTIAL_MISSING");
+    expect(credentials.asked).toEqual([]);
+  });
+
+  it("says what is missing, in which header", async () => {
+    const reasons = [true, false].map((acceptsJwt) => {
+      const policy = policyWith(source("service-key", orders), { acceptsJwt });
+      return (authenticate("/", [], policy, nowMs) as Refusal).reason;
+    });
+    expect(reasons).toEqual([
+      'neither a JWT nor a key was sent; the key header is "key"',
+      'no key was sent; the key header is "key"',
+    ]);
+  });
+
+  it("knows a profile key by its tenant", async () => {
+    const policy = policyWith(source("profile-key", acme), { keyKinds: ["profile-key"] });
+    const caller = { method: "profile-key", tenant: "acme", credentialId: "key-1" };
+    expect(await ask(policy, ["key", key])).toEqual(caller);
+  });
+
+  it("C13 lets nobody in by a service key or a JWT that its source gives without a service", async () => {
+    const policy = policyWith(source("service-key", acme));
+    expect(await ask(policy, ["key", key])).toBe("ERR_INTERNAL");
+    expect(await ask(policy, ["authorization", `Bearer ${await token()}`])).toBe("ERR_INTERNAL");
+  });
+
+  it("C13 waits for a source that answers later", async () => {
+    const now = source("service-key", orders);
+    const later: CredentialSource = { ...now, findKey: async (digest, kind) => now.findKey(digest, kind) };
+    expect(await ask(policyWith(later), ["key", key])).toMatchObject({ method: "service-key" });
+    expect(await ask(policyWith(later), ["key", "wrong"])).toBe("ERR_KEY_INVALID");
+  });
+});
