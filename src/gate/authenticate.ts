@@ -1,4 +1,5 @@
 import type {
+  CredentialKind,
   CredentialSource,
   KeyKind,
   MaybePromise,

@@ -171,31 +171,28 @@ function collectAnnounced(req: IncomingMessage, length: number, options: ReadBod
   let chunks: Buffer[] | Buffer | undefined;
   let received = 0;
   let open = true;
-  const refuse = (refusal: Refusal): void => {
+  const finish = (result: Buffer | Refusal): void => {
     if (!open) return;
     open = false;
     stopTimer();
     req.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
-    req.pause();
-    done(refusal);
+    if (result instanceof Refusal) req.pause();
+    done(result);
   };
   const onData = (chunk: Buffer): void => {
     received += chunk.length;
-    // Node holds a body to its length; other servers that hand us requests may not.
-    if (received > length) refuse(aborted());
-    else if (chunks === undefined) chunks = chunk;
+    if (chunks === undefined) chunks = chunk;
     else if (Array.isArray(chunks)) chunks.push(chunk);
     else chunks = [chunks, chunk];
+    // Node holds a body to its length; other servers that hand us requests may not.
+    if (received > length) finish(aborted());
   };
   const onEnd = (): void => {
-    if (!open) return;
-    if (received !== length || chunks === undefined) return refuse(aborted());
-    open = false;
-    stopTimer();
-    done(Array.isArray(chunks) ? Buffer.concat(chunks, length) : chunks);
+    if (received !== length || chunks === undefined) finish(aborted());
+    else finish(Array.isArray(chunks) ? Buffer.concat(chunks, length) : chunks);
   };
-  const onClose = (): void => refuse(aborted());
-  const stopTimer = options.clock.after(options.timeoutMs, () => refuse(tooSlow(options)));
+  const onClose = (): void => finish(aborted());
+  const stopTimer = options.clock.after(options.timeoutMs, () => finish(tooSlow(options)));
   req.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
 }
 

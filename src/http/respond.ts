@@ -2,8 +2,8 @@ import { type ServerResponse, STATUS_CODES } from "node:http";
 import { type ErrorCode, errorEntry } from "../errors.js";
 import { lingerOnClose, mustClose } from "./linger.js";
 
-/** Header fields by name; a list is sent as several lines. */
-export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
+/** Header fields by name. */
+export type AnswerHeaders = Readonly<Record<string, string>>;
 
 /** An answer made once and sent often. */
 export interface PreparedAnswer {
@@ -39,7 +39,7 @@ export function prepareAnswer(answer: {
   const body = bodiless.includes(status) ? undefined : (answer.body ?? "");
   const headers = ["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff"];
   for (const [name, value] of Object.entries(answer.headers ?? {})) {
-    for (const line of typeof value === "string" ? [value] : value) headers.push(name, line);
+    headers.push(name, value);
   }
   if (body !== undefined) headers.push("Content-Length", String(Buffer.byteLength(body)));
   return { status, headers, body, close };
