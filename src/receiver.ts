@@ -6,13 +6,19 @@ import { createDeliveryWay } from "./delivery.js";
 import { createCatalog } from "./events/catalog.js";
 import { createEnvelope, type EnvelopeOptions } from "./events/envelope.js";
 import type { AnyEventMap, EventMapOf, EventsOption } from "./events/event-map.js";
-import { createHandlers, type HandlerRegistration, handlerTimeoutBounds } from "./events/handlers.js";
+import {
+  createHandlers,
+  type HandlerRegistration,
+  type HandlerRegistry,
+  handlerTimeoutBounds,
+} from "./events/handlers.js";
 import { type ExplainRequest, type Explanation, explain } from "./explain.js";
 import { findingsOf } from "./findings.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "./gate/allowlist.js";
 import { type ClientAddressOptions, clientAddressResolver } from "./gate/client-address.js";
 import { FailureBudget } from "./gate/failure-budget.js";
 import { createMediaTypes } from "./gate/media-type.js";
+import type { Challenge } from "./http/answers.js";
 import type { Middleware } from "./http/guard.js";
 import { type BodyOptions, parseBodyOptions } from "./http/read-body.js";
 import { createReceive } from "./http/receive.js";
@@ -126,43 +132,11 @@ const where = "createReceiver";
 export function createReceiver<const Events extends EventsOption | undefined = undefined>(
   options: ReceiverOptions<Events>,
 ): Receiver<EventMapOf<Events>> {
-  assertOptions(options, known, where);
-  const name = stringOption(own(options, "name"), `${where}.name`);
-  const clock = parseClock(own(options, "clock"), `${where}.clock`);
-  const observer = createObserver({
-    name,
-    clock,
-    where,
-    logger: own(options, "logger"),
-    hooks: own(options, "hooks"),
-  });
-  const auth = resolveAuth(own(options, "auth"), `${where}.auth`, { name, clock });
-  const allowIps = own(options, "allowIps");
-  const body = parseBodyOptions(own(options, "body"), `${where}.body`);
-  const catalog = createCatalog(own(options, "events"), `${where}.events`);
-  const handlers = createHandlers<EventMapOf<Events>>(catalog);
-  const plan: DeliveryPlan = {
-    clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
-    allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
-    auth: auth.policy,
-    failureBudget: parseFailureBudget(own(options, "maxFailuresPerMinute")),
-    body: { ...body, clock },
-    mediaTypes: createMediaTypes(body.types),
-    envelope: createEnvelope(options, name, where),
-    catalog,
-    handlers,
-    ...parseLimits(options),
-    clock,
-    observer,
-  };
+  const { plan, handlers, challenge, ownsCredentials } = prepare(options);
+  const { observer, auth } = plan;
   const way = createDeliveryWay(plan);
-  const realm = own(options, "realm");
-  const challenge = {
-    realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
-    acceptsJwt: auth.policy.tokens !== undefined,
-  };
   const receive = createReceive(way, challenge, (message) => observer.note("warn", message, {}));
-  const unobserve = observeSource(auth.policy.credentials, observer);
+  const unobserve = observeSource(auth.credentials, observer);
   return {
     on: (types, handler, handlerOptions) => handlers.on(types, handler, handlerOptions),
     onAny: (handler, handlerOptions) => handlers.onAny(handler, handlerOptions),
@@ -173,38 +147,77 @@ export function createReceiver<const Events extends EventsOption | undefined = u
     findings: () => findingsOf(plan),
     start: async () => {
       for (const finding of findingsOf(plan)) observer.note("warn", finding, {});
-      await auth.policy.credentials?.ready?.();
+      await auth.credentials?.ready?.();
     },
     stop: async () => {
       await way.stop();
       // The outcome is there; in the next turn its answer is written, too, and the process may exit.
       await nextTurn();
       unobserve();
-      if (auth.ownsCredentials) auth.policy.credentials?.close?.();
+      if (ownsCredentials) auth.credentials?.close?.();
     },
   };
 }
 
-function parseLimits(options: ReceiverOptions<EventsOption | undefined>): {
-  readonly handlerTimeoutMs: number;
-  readonly maxInProgress: number;
-} {
+interface Prepared<EventMap> {
+  readonly plan: DeliveryPlan;
+  readonly handlers: HandlerRegistry<EventMap>;
+  readonly challenge: Challenge;
+  readonly ownsCredentials: boolean;
+}
+
+/** Reads and checks every option, once. */
+function prepare<Events extends EventsOption | undefined>(
+  options: ReceiverOptions<Events>,
+): Prepared<EventMapOf<Events>> {
+  assertOptions(options, known, where);
+  const name = stringOption(own(options, "name"), `${where}.name`);
+  const clock = parseClock(own(options, "clock"), `${where}.clock`);
+  const [logger, hooks] = [own(options, "logger"), own(options, "hooks")];
+  const observer = createObserver({ name, clock, where, logger, hooks });
+  const auth = resolveAuth(own(options, "auth"), `${where}.auth`, { name, clock });
+  const allowIps = own(options, "allowIps");
+  const body = parseBodyOptions(own(options, "body"), `${where}.body`);
+  const catalog = createCatalog(own(options, "events"), `${where}.events`);
+  const handlers = createHandlers<EventMapOf<Events>>(catalog);
+  const realm = own(options, "realm");
+  return {
+    plan: {
+      clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
+      allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
+      auth: auth.policy,
+      body: { ...body, clock },
+      mediaTypes: createMediaTypes(body.types),
+      envelope: createEnvelope(options, name, where),
+      catalog,
+      handlers,
+      ...parseLimits(options),
+      clock,
+      observer,
+    },
+    handlers,
+    challenge: {
+      realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
+      acceptsJwt: auth.policy.tokens !== undefined,
+    },
+    ownsCredentials: auth.ownsCredentials,
+  };
+}
+
+function parseLimits(
+  options: ReceiverOptions<EventsOption | undefined>,
+): Pick<DeliveryPlan, "handlerTimeoutMs" | "maxInProgress" | "failureBudget"> {
+  const failures = own(options, "maxFailuresPerMinute");
+  const bounds = { min: 1, max: 1_000_000, fallback: 1_000, integer: true };
   return {
     handlerTimeoutMs: numberOption(own(options, "handlerTimeoutMs"), `${where}.handlerTimeoutMs`, {
       ...handlerTimeoutBounds,
       fallback: 10_000,
     }),
-    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, {
-      min: 1,
-      max: 1_000_000,
-      fallback: 1_000,
-      integer: true,
-    }),
+    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, bounds),
+    failureBudget:
+      failures === undefined
+        ? undefined
+        : new FailureBudget(numberOption(failures, `${where}.maxFailuresPerMinute`, bounds)),
   };
-}
-
-function parseFailureBudget(value: unknown): FailureBudget | undefined {
-  if (value === undefined) return undefined;
-  const bounds = { min: 1, max: 1_000_000, fallback: 0, integer: true };
-  return new FailureBudget(numberOption(value, `${where}.maxFailuresPerMinute`, bounds));
 }
