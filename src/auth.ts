@@ -3,6 +3,7 @@ import type { JwtOptions } from "./credentials/jwt-options.js";
 import { defaultKeyHeader, parseKeyHeader } from "./credentials/key-header.js";
 import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/single-service.js";
 import type { AuthPolicy } from "./gate/authenticate.js";
+import { TokenMemory } from "./gate/token-memory.js";
 import type { Clock } from "./lib/clock.js";
 import { assertOptions, describe, flagOption, own } from "./lib/options.js";
 
@@ -60,6 +61,14 @@ export function resolveAuth(
 ): ResolvedAuth {
   if (auth === undefined || auth === null) throw new TypeError(`${where} is missing: ${howTo}`);
   assertOptions(auth, authOptionNames, where);
+  for (const credential of ["serviceKey", "jwt", "credentials"]) {
+    // Left out is one thing; here something was meant to stand, and a kind of credential would silently not count.
+    if (Object.hasOwn(auth, credential) && auth[credential] === undefined) {
+      throw new TypeError(
+        `${where}.${credential} is undefined: is its environment variable set? Leave the option out where it is not wanted`,
+      );
+    }
+  }
   const given = Object.keys(auth).filter((key) => auth[key] !== undefined);
   if (given.includes("dangerouslyAcceptAnyone")) {
     return { policy: acceptAnyone(auth, given, where), ownsCredentials: false };
@@ -74,7 +83,7 @@ export function resolveAuth(
     context.clock,
   );
   const policy: AuthPolicy = {
-    acceptsJwt: given.includes("jwt"),
+    tokens: given.includes("jwt") ? new TokenMemory(credentials) : undefined,
     keyKinds: given.includes("serviceKey") ? ["service-key"] : [],
     keyHeader,
     credentials,
@@ -87,7 +96,7 @@ function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], w
   if (!on || given.length > 1) {
     throw new TypeError(`${where}.dangerouslyAcceptAnyone must be true and stand alone: ${howTo}`);
   }
-  return { acceptsJwt: false, keyKinds: [], keyHeader: defaultKeyHeader, credentials: undefined };
+  return { tokens: undefined, keyKinds: [], keyHeader: defaultKeyHeader, credentials: undefined };
 }
 
 function fromCredentials(auth: Record<string, unknown>, given: readonly string[], where: string): AuthPolicy {
@@ -104,7 +113,7 @@ function fromCredentials(auth: Record<string, unknown>, given: readonly string[]
   }
   const accept = parseAccept(own(auth, "accept"), `${where}.accept`);
   return {
-    acceptsJwt: accept.includes("jwt"),
+    tokens: accept.includes("jwt") ? new TokenMemory(credentials) : undefined,
     keyKinds: accept.filter((kind): kind is KeyKind => kind !== "jwt"),
     keyHeader: parseKeyHeader(own(auth, "keyHeader"), `${where}.keyHeader`),
     credentials,

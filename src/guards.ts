@@ -91,7 +91,7 @@ export function requireAuth(options: RequireAuthOptions): Middleware {
       };
       const { url = "", rawHeaders } = req;
       try {
-        const caller = authenticate({ url, rawHeaders }, policy, parts.clock.now());
+        const caller = authenticate(url, rawHeaders, policy, parts.clock.now());
         return caller instanceof Promise ? caller.catch(internalError).then(judge) : judge(caller);
       } catch (error) {
         return judge(internalError(error));
@@ -99,7 +99,7 @@ export function requireAuth(options: RequireAuthOptions): Middleware {
     },
     {
       realm: realm === undefined ? parts.name : stringOption(realm, `${where}.realm`),
-      acceptsJwt: policy.acceptsJwt,
+      acceptsJwt: policy.tokens !== undefined,
     },
   );
 }
@@ -139,7 +139,7 @@ function split(options: RequireAuthOptions, where: string): { auth: object; rest
 function see(parts: GuardParts, req: GuardedRequest, requestId: string) {
   const sender = findSender(parts.clientAddress, req.socket.remoteAddress, req.rawHeaders);
   const request = { requestId, method: req.method ?? "", address: sender.text };
-  const shadow = (refusal: Refusal): void => parts.observer.refused(request, refusal, false);
+  const shadow = { wouldRefuse: (refusal: Refusal): void => parts.observer.refused(request, refusal, false) };
   return { sender, request, shadow };
 }
 

@@ -37,6 +37,7 @@ export {
   uncheckedTypes,
 } from "./events/event-map.js";
 export type { HandlerOptions, HandlerRegistration } from "./events/handlers.js";
+export type { ExplainedStep, ExplainRequest, Explanation } from "./explain.js";
 export { type AllowIpsOptions, type Allowlist, createAllowlist } from "./gate/allowlist.js";
 export type { ClientAddressOptions } from "./gate/client-address.js";
 export { type GuardOptions, type RequireAuthOptions, requireAllowedIp, requireAuth } from "./guards.js";

@@ -4,6 +4,7 @@ import type { Caller } from "./contracts/delivery.js";
 import type { Logger } from "./contracts/logger.js";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "./errors.js";
 import type { Clock } from "./lib/clock.js";
+import { isPromise } from "./lib/maybe-promise.js";
 import { assertOptions, describe } from "./lib/options.js";
 import { printable } from "./lib/printable.js";
 import { stderrLogger } from "./lib/stderr-logger.js";
@@ -70,12 +71,27 @@ export interface RefusedRequest {
 /** Tells hooks, `node:diagnostics_channel` (`hookgate:accepted` …) and the logger. */
 export interface Observer {
   readonly logger: Logger;
-  accepted(report: Omit<AcceptedReport, "receiver">): void;
+  accepted(
+    requestId: string,
+    address: string | undefined,
+    caller: Caller,
+    eventId: string,
+    eventType: string,
+  ): void;
   refused(request: RefusedRequest, refusal: Refusal, enforced: boolean): void;
-  handled(report: Omit<HandledReport, "receiver">): void;
-  failed(report: Omit<FailedReport, "receiver">): void;
+  handled(run: HandlerRun): void;
+  failed(run: HandlerRun, code: FailedReport["code"], error: AnyHookgateError): void;
   /** Says what is not tied to one delivery: a credentials file that cannot be read, a late rejection. */
   note(level: "warn" | "error", message: string, details: object): void;
+}
+
+/** One run of a handler, as reports tell of it. */
+export interface HandlerRun {
+  readonly requestId: string;
+  readonly event: { readonly id: string; readonly type: string };
+  readonly handler: string;
+  readonly attempt: number;
+  readonly durationMs: number;
 }
 
 const hookNames = ["accepted", "refused", "handled", "failed"] as const;
@@ -112,8 +128,8 @@ export function createObserver(options: {
     if (hook === undefined) return;
     try {
       const result = hook(report);
-      if (result instanceof Promise) {
-        result.catch((error: unknown) =>
+      if (isPromise(result)) {
+        Promise.resolve(result).catch((error: unknown) =>
           logger.error({ error, receiver: name }, `the hook "${kind}" rejected`),
         );
       }
@@ -122,18 +138,30 @@ export function createObserver(options: {
     }
   };
 
+  const listens = (kind: (typeof hookNames)[number]): boolean =>
+    hooks[kind] !== undefined || channels[kind].hasSubscribers;
+  // Standard error gets warnings and above; what is below need not be put together.
+  const logsDebug = given !== undefined && given.isLevelEnabled?.("debug") !== false;
+
   return {
     logger,
-    accepted(report) {
-      tell("accepted", { receiver: name, ...report });
-      const { requestId, address, event } = report;
-      logger.debug(
-        { receiver: name, requestId, address, ...loggedEvent(event), ...loggedCaller(report.caller) },
-        "accepted",
-      );
+    accepted(requestId, address, caller, id, type) {
+      if (listens("accepted")) {
+        tell("accepted", { receiver: name, requestId, address, caller, event: { id, type } });
+      }
+      if (logsDebug) {
+        const details = {
+          receiver: name,
+          requestId,
+          address,
+          ...loggedEvent({ id, type }),
+          ...loggedCaller(caller),
+        };
+        logger.debug(details, "accepted");
+      }
     },
     refused(request, refusal, enforced) {
-      if (hooks.refused !== undefined || channels.refused.hasSubscribers) {
+      if (listens("refused")) {
         tell("refused", refusedReport(name, request, refusal, enforced));
       }
       const level = errorEntry(refusal.code).status >= 500 ? "error" : "warn";
@@ -143,15 +171,13 @@ export function createObserver(options: {
       if (refusals === undefined) logger[level](details, message);
       else refusals(`${refusal.code} ${enforced}`, level, details, message);
     },
-    handled(report) {
-      tell("handled", { receiver: name, ...report });
-      const { event, ...rest } = report;
-      logger.debug({ receiver: name, ...rest, ...loggedEvent(event) }, "handled");
+    handled(run) {
+      if (listens("handled")) tell("handled", { receiver: name, ...run });
+      if (logsDebug) logger.debug({ receiver: name, ...loggedRun(run) }, "handled");
     },
-    failed(report) {
-      tell("failed", { receiver: name, ...report });
-      const { event, ...rest } = report;
-      logger.error({ receiver: name, ...rest, ...loggedEvent(event) }, `handler failed ${report.code}`);
+    failed(run, code, error) {
+      if (listens("failed")) tell("failed", { receiver: name, ...run, code, error });
+      logger.error({ receiver: name, ...loggedRun(run), code, error }, `handler failed ${code}`);
     },
     note: (level, message, details) => logger[level]({ receiver: name, ...details }, message),
   };
@@ -187,6 +213,10 @@ function refusedReport(
 
 function loggedEvent(event: { readonly id: string; readonly type: string }): object {
   return { eventId: printable(event.id), eventType: printable(event.type) };
+}
+
+function loggedRun({ event, ...run }: HandlerRun): object {
+  return { ...run, ...loggedEvent(event) };
 }
 
 /** Claims stay out of the log: they may hold personal data. */
@@ -227,7 +257,7 @@ function parseLogger(value: unknown, where: string): Logger | undefined {
 /** A logger that throws must not take a delivery with it. */
 function unbreakable(logger: Logger): Logger {
   const guarded =
-    (level: keyof Logger) =>
+    (level: "debug" | "info" | "warn" | "error") =>
     (details: object, message: string): void => {
       try {
         logger[level](details, message);

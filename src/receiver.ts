@@ -1,20 +1,32 @@
+import type { RequestListener } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type AuthOptions, resolveAuth } from "./auth.js";
 import type { Logger } from "./contracts/logger.js";
 import { createDeliveryWay } from "./delivery.js";
 import { createCatalog } from "./events/catalog.js";
 import { createEnvelope, type EnvelopeOptions } from "./events/envelope.js";
-import type { EventMapOf, EventsOption } from "./events/event-map.js";
-import { createHandlers, type HandlerRegistration, handlerTimeoutBounds } from "./events/handlers.js";
+import type { AnyEventMap, EventMapOf, EventsOption } from "./events/event-map.js";
+import {
+  createHandlers,
+  type HandlerRegistration,
+  type HandlerRegistry,
+  handlerTimeoutBounds,
+} from "./events/handlers.js";
+import { type ExplainRequest, type Explanation, explain } from "./explain.js";
+import { findingsOf } from "./findings.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "./gate/allowlist.js";
 import { type ClientAddressOptions, clientAddressResolver } from "./gate/client-address.js";
+import { FailureBudget } from "./gate/failure-budget.js";
 import { createMediaTypes } from "./gate/media-type.js";
+import type { Challenge } from "./http/answers.js";
 import type { Middleware } from "./http/guard.js";
 import { type BodyOptions, parseBodyOptions } from "./http/read-body.js";
 import { createReceive } from "./http/receive.js";
+import { createRequestListener } from "./http/request-listener.js";
 import { type Clock, parseClock } from "./lib/clock.js";
 import { assertOptions, numberOption, own, stringOption } from "./lib/options.js";
 import { createObserver, type Hooks, observeSource } from "./observe.js";
+import type { DeliveryPlan } from "./steps.js";
 
 /** Options of `createReceiver`. Unknown options are refused. */
 export interface ReceiverOptions<Events extends EventsOption | undefined = undefined>
@@ -34,6 +46,11 @@ export interface ReceiverOptions<Events extends EventsOption | undefined = undef
   readonly handlerTimeoutMs?: number | undefined;
   /** Deliveries that may be in progress at once, 1 to 1,000,000; more are answered 503. Default: 1,000. */
   readonly maxInProgress?: number | undefined;
+  /**
+   * Failed credentials per address and minute, 1 to 1,000,000; beyond them the answer is 429 instead of 401. IPv6 counts
+   * by /64. A valid credential always passes. Default: not counted.
+   */
+  readonly maxFailuresPerMinute?: number | undefined;
   /** pino or anything like it. Default: warnings and errors on standard error. */
   readonly logger?: Logger | undefined;
   readonly hooks?: Hooks | undefined;
@@ -44,12 +61,31 @@ export interface ReceiverOptions<Events extends EventsOption | undefined = undef
 }
 
 /** Receives deliveries and hands their events to handlers. */
-export interface Receiver<EventMap> extends HandlerRegistration<EventMap> {
+export interface Receiver<EventMap = AnyEventMap> extends HandlerRegistration<EventMap> {
   /**
    * Middleware for Express 4.18+ and 5, or any server with the same shape. Mount it with `app.all` and ahead of body
    * parsers. It answers every request itself and never calls `next`.
    */
   middleware(): Middleware;
+  /**
+   * A listener for `http.createServer` that answers deliveries on exactly `path`, with any query, before Express has
+   * touched them, and passes every other request on to `app` unchanged; without an app they are answered 404. The
+   * checks and answers are those of `middleware()`.
+   *
+   * @example
+   * http.createServer(receiver.requestListener("/hooks/orders", app)).listen(3000);
+   */
+  requestListener(path: string, app?: RequestListener): RequestListener;
+  /**
+   * What would become of a request, and why, step by step. Nothing is handled, counted, reported or remembered; your
+   * own lookups and schemas are called, and a remote key set may be fetched. Holds no key, token or body.
+   *
+   * @example
+   * console.table((await receiver.explain({ headers: { key }, remoteAddress: "203.0.113.7", body })).steps);
+   */
+  explain(request: ExplainRequest): Promise<Explanation>;
+  /** What is allowed and seldom meant in this receiver's options and handlers; `npx hookgate doctor` prints it. */
+  findings(): readonly string[];
   /** Resolves when credentials can be looked up. Not needed without an inbox; good for failing early. */
   start(): Promise<void>;
   /**
@@ -71,6 +107,7 @@ const known: readonly (keyof ReceiverOptions)[] = [
   "data",
   "handlerTimeoutMs",
   "maxInProgress",
+  "maxFailuresPerMinute",
   "logger",
   "hooks",
   "clock",
@@ -95,72 +132,92 @@ const where = "createReceiver";
 export function createReceiver<const Events extends EventsOption | undefined = undefined>(
   options: ReceiverOptions<Events>,
 ): Receiver<EventMapOf<Events>> {
-  assertOptions(options, known, where);
-  const name = stringOption(own(options, "name"), `${where}.name`);
-  const clock = parseClock(own(options, "clock"), `${where}.clock`);
-  const observer = createObserver({
-    name,
-    clock,
-    where,
-    logger: own(options, "logger"),
-    hooks: own(options, "hooks"),
-  });
-  const auth = resolveAuth(own(options, "auth"), `${where}.auth`, { name, clock });
-  const allowIps = own(options, "allowIps");
-  const body = parseBodyOptions(own(options, "body"), `${where}.body`);
-  const catalog = createCatalog(own(options, "events"), `${where}.events`);
-  const handlers = createHandlers<EventMapOf<Events>>(catalog);
-  const way = createDeliveryWay({
-    clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
-    allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
-    auth: auth.policy,
-    body: { ...body, clock },
-    mediaTypes: createMediaTypes(body.types),
-    envelope: createEnvelope(options, name, where),
-    catalog,
-    handlers,
-    ...parseLimits(options),
-    clock,
-    observer,
-  });
-  const realm = own(options, "realm");
-  const receive = createReceive(way, {
-    realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
-    acceptsJwt: auth.policy.acceptsJwt,
-  });
-  const unobserve = observeSource(auth.policy.credentials, observer);
+  const { plan, handlers, challenge, ownsCredentials } = prepare(options);
+  const { observer, auth } = plan;
+  const way = createDeliveryWay(plan);
+  const receive = createReceive(way, challenge, (message) => observer.note("warn", message, {}));
+  const unobserve = observeSource(auth.credentials, observer);
   return {
     on: (types, handler, handlerOptions) => handlers.on(types, handler, handlerOptions),
     onAny: (handler, handlerOptions) => handlers.onAny(handler, handlerOptions),
     off: (handler) => handlers.off(handler),
     middleware: () => receive,
+    requestListener: (path, app) => createRequestListener(path, receive, app),
+    explain: (request) => explain(plan, request),
+    findings: () => findingsOf(plan),
     start: async () => {
-      await auth.policy.credentials?.ready?.();
+      for (const finding of findingsOf(plan)) observer.note("warn", finding, {});
+      await auth.credentials?.ready?.();
     },
     stop: async () => {
       await way.stop();
       // The outcome is there; in the next turn its answer is written, too, and the process may exit.
       await nextTurn();
       unobserve();
-      if (auth.ownsCredentials) auth.policy.credentials?.close?.();
+      if (ownsCredentials) auth.credentials?.close?.();
     },
   };
 }
 
-function parseLimits(options: ReceiverOptions<EventsOption | undefined>): {
-  readonly handlerTimeoutMs: number;
-  readonly maxInProgress: number;
-} {
+interface Prepared<EventMap> {
+  readonly plan: DeliveryPlan;
+  readonly handlers: HandlerRegistry<EventMap>;
+  readonly challenge: Challenge;
+  readonly ownsCredentials: boolean;
+}
+
+/** Reads and checks every option, once. */
+function prepare<Events extends EventsOption | undefined>(
+  options: ReceiverOptions<Events>,
+): Prepared<EventMapOf<Events>> {
+  assertOptions(options, known, where);
+  const name = stringOption(own(options, "name"), `${where}.name`);
+  const clock = parseClock(own(options, "clock"), `${where}.clock`);
+  const [logger, hooks] = [own(options, "logger"), own(options, "hooks")];
+  const observer = createObserver({ name, clock, where, logger, hooks });
+  const auth = resolveAuth(own(options, "auth"), `${where}.auth`, { name, clock });
+  const allowIps = own(options, "allowIps");
+  const body = parseBodyOptions(own(options, "body"), `${where}.body`);
+  const catalog = createCatalog(own(options, "events"), `${where}.events`);
+  const handlers = createHandlers<EventMapOf<Events>>(catalog);
+  const realm = own(options, "realm");
+  return {
+    plan: {
+      clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
+      allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
+      auth: auth.policy,
+      body: { ...body, clock },
+      mediaTypes: createMediaTypes(body.types),
+      envelope: createEnvelope(options, name, where),
+      catalog,
+      handlers,
+      ...parseLimits(options),
+      clock,
+      observer,
+    },
+    handlers,
+    challenge: {
+      realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
+      acceptsJwt: auth.policy.tokens !== undefined,
+    },
+    ownsCredentials: auth.ownsCredentials,
+  };
+}
+
+function parseLimits(
+  options: ReceiverOptions<EventsOption | undefined>,
+): Pick<DeliveryPlan, "handlerTimeoutMs" | "maxInProgress" | "failureBudget"> {
+  const failures = own(options, "maxFailuresPerMinute");
+  const bounds = { min: 1, max: 1_000_000, fallback: 1_000, integer: true };
   return {
     handlerTimeoutMs: numberOption(own(options, "handlerTimeoutMs"), `${where}.handlerTimeoutMs`, {
       ...handlerTimeoutBounds,
       fallback: 10_000,
     }),
-    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, {
-      min: 1,
-      max: 1_000_000,
-      fallback: 1_000,
-      integer: true,
-    }),
+    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, bounds),
+    failureBudget:
+      failures === undefined
+        ? undefined
+        : new FailureBudget(numberOption(failures, `${where}.maxFailuresPerMinute`, bounds)),
   };
 }

@@ -6,7 +6,6 @@ import { Refusal } from "./errors.js";
  */
 export class Traffic {
   readonly #max: number;
-  #inside = 0;
   #reading = 0;
   #running = 0;
   #stopped = false;
@@ -20,30 +19,36 @@ export class Traffic {
   refuse(): Refusal | undefined {
     if (this.#stopped) return new Refusal("ERR_STOPPED", "the receiver was stopped");
     if (this.#reading >= this.#max) return this.#full("bodies are being read", this.#reading);
-    if (this.#running >= this.#max) return this.#full("deliveries are in progress", this.#running);
-    return undefined;
+    return this.#refuseRun();
   }
 
-  /**
-   * Reads a body, then handles it, each under its bound. What `read` refuses, and ERR_OVERLOADED where others came in
-   * meanwhile, goes to nobody else: it is the result.
-   */
-  async pass<Body, Result>(
-    read: () => Promise<Body | Refusal>,
-    handle: (body: Body) => Promise<Result>,
-  ): Promise<Result | Refusal> {
+  /** Takes a place among those whose bodies are read, or says why not. */
+  startReading(): Refusal | undefined {
     const refusal = this.refuse();
-    if (refusal !== undefined) return refusal;
-    this.#inside++;
-    try {
-      const body = await this.#read(read);
-      if (body instanceof Refusal) return body;
-      if (this.#running >= this.#max) return this.#full("deliveries are in progress", this.#running);
-      return await this.#run(() => handle(body));
-    } finally {
-      this.#inside--;
-      this.#wake();
-    }
+    if (refusal === undefined) this.#reading++;
+    return refusal;
+  }
+
+  /** Gives that place back without handling. */
+  stopReading(): void {
+    this.#reading--;
+    this.#wake();
+  }
+
+  /** Changes that place for one among those that are handled, or gives it back and says why. Others came in meanwhile. */
+  startRunning(): Refusal | undefined {
+    const refusal = this.#refuseRun();
+    if (refusal === undefined) {
+      this.#running++;
+      this.#reading--;
+    } else this.stopReading();
+    return refusal;
+  }
+
+  /** Gives the place of a delivery that was handled back. */
+  stopRunning(): void {
+    this.#running--;
+    this.#wake();
   }
 
   /** Lets nobody in from now on; resolves when nobody is left. */
@@ -55,22 +60,8 @@ export class Traffic {
     });
   }
 
-  async #read<Body>(read: () => Promise<Body>): Promise<Body> {
-    this.#reading++;
-    try {
-      return await read();
-    } finally {
-      this.#reading--;
-    }
-  }
-
-  async #run<Result>(handle: () => Promise<Result>): Promise<Result> {
-    this.#running++;
-    try {
-      return await handle();
-    } finally {
-      this.#running--;
-    }
+  #refuseRun(): Refusal | undefined {
+    return this.#running >= this.#max ? this.#full("deliveries are in progress", this.#running) : undefined;
   }
 
   #full(what: string, count: number): Refusal {
@@ -78,7 +69,7 @@ export class Traffic {
   }
 
   #wake(): void {
-    if (!this.#stopped || this.#inside > 0) return;
+    if (!this.#stopped || this.#reading > 0 || this.#running > 0) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

@@ -1,7 +1,7 @@
 /** What `hookgate --help` says. */
 export const generalHelp = `Usage: hookgate <command> [options]
 
-Makes and edits the credentials file that a receiver reads (credentialsFromFile).
+Makes and edits the credentials file that a receiver reads (credentialsFromFile), and looks for mistakes in receivers.
 
   key new         make a service key, profile key or JWT secret; shown once
   key list        show all credentials, without secrets
@@ -9,6 +9,7 @@ Makes and edits the credentials file that a receiver reads (credentialsFromFile)
   key deactivate  switch a credential off; never the last one by mistake
   key delete      take out a credential that is inactive
   token sign      sign a JWT with the secret of a credential
+  doctor          look for mistakes in a module that exports receivers
 
   hookgate <command> --help  says more. --version shows the version.
 Exit codes: 0 done, 1 refused (nothing was changed), 2 not understood.
@@ -22,6 +23,17 @@ const which = `  --file PATH      the credentials file
 
 /** What \`hookgate <command> --help\` says, by command. */
 export const commandHelp: ReadonlyMap<string, string> = new Map([
+  [
+    "doctor",
+    `Usage: hookgate doctor MODULE
+
+Imports the module and looks at the receivers that it exports, and at the Express apps: event types without a handler,
+accepted kinds of credential that nobody holds, lists in shadow mode, app.post in place of app.all, body parsers ahead.
+Exit code 1 where there is something to look at. The module must not start a server when it is imported.
+
+Example: hookgate doctor ./receiver.js
+`,
+  ],
   [
     "key new",
     `Usage: hookgate key new [--file PATH --tenant NAME [--service NAME]] [options]

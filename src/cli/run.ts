@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { nearest } from "../lib/options.js";
 import { CommandFailure, type CommandIo, type ExitCode, misused } from "./command.js";
+import { doctor } from "./doctor.js";
 import { commandHelp, generalHelp } from "./help.js";
 import { keyList } from "./key-list.js";
 import { keyNew } from "./key-new.js";
@@ -16,6 +17,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["key deactivate", keyDeactivate],
   ["key delete", keyDelete],
   ["token sign", tokenSign],
+  ["doctor", doctor],
 ]);
 
 /** Runs one command line, without the program's name, and resolves with the exit code. Never rejects. */
@@ -40,7 +42,7 @@ async function run(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
     return 0;
   }
   const wantsHelp = argv.includes("--help") || argv.includes("-h");
-  const name = argv.slice(0, 2).join(" ");
+  const name = commandName(argv);
   const command = commands.get(name);
   if (wantsHelp) {
     io.stdout(commandHelp.get(name) ?? generalHelp);
@@ -51,7 +53,13 @@ async function run(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
     return 2;
   }
   if (command === undefined) throw misused(unknownCommand(name));
-  return command(argv.slice(2), io);
+  return command(argv.slice(name.split(" ").length), io);
+}
+
+/** The words that name the command: one, or two. */
+function commandName(argv: readonly string[]): string {
+  const [first = ""] = argv;
+  return commands.has(first) ? first : argv.slice(0, 2).join(" ");
 }
 
 function unknownCommand(name: string): string {
@@ -60,7 +68,7 @@ function unknownCommand(name: string): string {
 }
 
 function helpHint(argv: readonly string[]): string {
-  const name = argv.slice(0, 2).join(" ");
+  const name = commandName(argv);
   return `See: hookgate ${commands.has(name) ? `${name} ` : ""}--help`;
 }
 

@@ -4,4 +4,6 @@ export interface Logger {
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
   error(details: object, message: string): void;
+  /** pino's way to say that a level is switched off; asked once, so that its lines need not be put together. */
+  isLevelEnabled?(level: string): boolean;
 }

@@ -77,9 +77,10 @@ function asId(value: unknown): string | Refusal | undefined {
   if (typeof value === "string" && value.length > 0 && value.length <= maxIdLength) return value;
   // A larger number has lost its last digits in JSON.parse: two events would share an id.
   if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : undefined;
+  const found = typeof value === "string" ? `a string of ${value.length}` : describe(value);
   return new Refusal(
     "ERR_EVENT_INVALID",
-    `the event's id must be a string of 1 to ${maxIdLength} characters or a whole number, not ${describe(value)}`,
+    `the event's id must be a string of 1 to ${maxIdLength} characters or a whole number, not ${found}`,
   );
 }
 

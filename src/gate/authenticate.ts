@@ -1,4 +1,5 @@
 import type {
+  CredentialKind,
   CredentialSource,
   KeyKind,
   MaybePromise,
@@ -7,19 +8,22 @@ import type {
 } from "../contracts/credential.js";
 import type { Caller } from "../contracts/delivery.js";
 import { Refusal } from "../errors.js";
+import { isPromise } from "../lib/maybe-promise.js";
 import { hasTokenInQuery, readBearer, readKey } from "./authorization.js";
-import { verifyToken } from "./jwt.js";
+import type { VerifiedToken } from "./jwt.js";
 import { findCaller } from "./service-key.js";
+import type { TokenMemory } from "./token-memory.js";
 
 /** What a route accepts, prepared. */
 export interface AuthPolicy {
-  readonly acceptsJwt: boolean;
   /** The kinds of key accepted, in the order in which they are tried. */
   readonly keyKinds: readonly KeyKind[];
   /** Lower-case name of the header that holds the key. */
   readonly keyHeader: string;
   /** Undefined only for a route that accepts anyone. */
   readonly credentials: CredentialSource | undefined;
+  /** Tokens checked against `credentials`; undefined where no JWT is accepted. */
+  readonly tokens: TokenMemory | undefined;
 }
 
 /** A caller who was let in. */
@@ -31,13 +35,12 @@ export interface Authenticated {
   readonly tokenCredential: TokenCredential | undefined;
 }
 
-/** The part of a request that credentials stand in. */
-export interface CredentialHeaders {
-  readonly url: string;
-  readonly rawHeaders: readonly string[];
-}
-
 const anyone: Authenticated = { caller: { method: "none" }, owner: undefined, tokenCredential: undefined };
+
+/** The kinds of credential that a policy accepts, for messages. */
+export function acceptedKinds(policy: AuthPolicy): readonly CredentialKind[] {
+  return policy.tokens !== undefined ? ["jwt", ...policy.keyKinds] : policy.keyKinds;
+}
 
 /**
  * Who sent a request. A JWT decides alone: where one is present, valid or not, the key header is never read
@@ -46,32 +49,33 @@ const anyone: Authenticated = { caller: { method: "none" }, owner: undefined, to
  * ERR_TOKEN_INVALID, ERR_KEY_INVALID, ERR_CREDENTIALS_UNAVAILABLE or ERR_INTERNAL.
  */
 export function authenticate(
-  request: CredentialHeaders,
+  url: string,
+  rawHeaders: readonly string[],
   policy: AuthPolicy,
   nowMs: number,
 ): MaybePromise<Authenticated | Refusal> {
   if (policy.credentials === undefined) return anyone;
-  if (hasTokenInQuery(request.url)) {
+  if (hasTokenInQuery(url)) {
     return new Refusal(
       "ERR_CREDENTIAL_IN_QUERY",
       "access_token stands in the query string; send it as Authorization: Bearer",
     );
   }
-  if (policy.acceptsJwt) {
-    const bearer = readBearer(request.rawHeaders);
+  if (policy.tokens !== undefined) {
+    const bearer = readBearer(rawHeaders);
     if (bearer instanceof Refusal) return bearer;
-    if (bearer !== undefined) return byToken(bearer.token, policy.credentials, nowMs);
+    if (bearer !== undefined) return byToken(bearer.token, policy.tokens, nowMs);
   }
-  return byKey(request.rawHeaders, policy, policy.credentials, nowMs);
+  return byKey(rawHeaders, policy, policy.credentials, nowMs);
 }
 
-async function byToken(
-  token: string,
-  credentials: CredentialSource,
-  nowMs: number,
-): Promise<Authenticated | Refusal> {
+function byToken(token: string, tokens: TokenMemory, nowMs: number): MaybePromise<Authenticated | Refusal> {
   if (token === "") return new Refusal("ERR_TOKEN_INVALID", "nothing stands behind Bearer");
-  const verified = await verifyToken(token, credentials, nowMs);
+  const verified = tokens.verify(token, nowMs);
+  return isPromise(verified) ? verified.then(asTokenCaller) : asTokenCaller(verified);
+}
+
+function asTokenCaller(verified: VerifiedToken | Refusal): Authenticated | Refusal {
   if (verified instanceof Refusal) return verified;
   const { credential, claims } = verified;
   const { id, owner } = credential;
@@ -98,7 +102,7 @@ function byKey(
   const key = readKey(rawHeaders, policy.keyHeader);
   if (key instanceof Refusal) return key;
   if (key === undefined) {
-    const wanted = policy.acceptsJwt ? "neither a JWT nor a key was sent" : "no key was sent";
+    const wanted = policy.tokens !== undefined ? "neither a JWT nor a key was sent" : "no key was sent";
     return new Refusal("ERR_CREDENTIAL_MISSING", `${wanted}; the key header is "${policy.keyHeader}"`);
   }
   const found = findCaller(key, policy.keyKinds, credentials, nowMs);

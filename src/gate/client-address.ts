@@ -33,6 +33,8 @@ export class UnknownAddress {
 
 /** Finds the sender's address. Read `remoteAddress` at arrival: a closed socket has none (ATTACKS D19). */
 export interface ClientAddressResolver {
+  /** Whether proxies are declared, so that what they write is looked at. */
+  readonly readsHeaders: boolean;
   resolve(remoteAddress: string | undefined, rawHeaders: readonly string[]): IpAddress | UnknownAddress;
 }
 
@@ -50,13 +52,13 @@ export function clientAddressResolver(
   options: ClientAddressOptions | undefined,
   where: string,
 ): ClientAddressResolver {
-  if (options === undefined) return { resolve: peerAlone };
+  if (options === undefined) return undeclared;
   assertOptions(options, ["trustedProxies", "header"], where);
   const header = own(options, "header");
   const name = choiceOption(header, `${where}.header`, ["x-forwarded-for", "forwarded"], "x-forwarded-for");
   const proxies: unknown = own(options, "trustedProxies");
   if (proxies === undefined) {
-    if (header === undefined) return { resolve: peerAlone };
+    if (header === undefined) return undeclared;
     throw new TypeError(
       `${where}.header has no effect without ${where}.trustedProxies; name the proxies there`,
     );
@@ -100,6 +102,8 @@ const namedProxies: ReadonlyMap<ProxyName, readonly Range[]> = new Map<ProxyName
   ["unix", []],
 ]);
 
+const undeclared: ClientAddressResolver = { readsHeaders: false, resolve: peerAlone };
+
 function peerAlone(remoteAddress: string | undefined): IpAddress | UnknownAddress {
   return parsePeerAddress(remoteAddress) ?? unknownPeer(remoteAddress);
 }
@@ -114,6 +118,7 @@ function unknownPeer(remoteAddress: string | undefined): UnknownAddress {
 
 /** Proxies known by their addresses. */
 class ListedProxies implements ClientAddressResolver {
+  readonly readsHeaders = true;
   readonly #proxies: Proxies;
   readonly #header: HopHeader;
 
@@ -142,6 +147,7 @@ class ListedProxies implements ClientAddressResolver {
 
 /** Proxies known by their number. The peer is the first of them, and vouches for the last entry. */
 class CountedProxies implements ClientAddressResolver {
+  readonly readsHeaders = true;
   readonly #count: number;
   readonly #header: HopHeader;
 

@@ -11,13 +11,20 @@ import type { JwtClaims } from "../contracts/delivery.js";
 import { CredentialsUnavailableError, Refusal } from "../errors.js";
 import { own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import { policyFault, tokenEndMs } from "./token-claims.js";
+import { policyFault, tokenLifeMs } from "./token-claims.js";
 import { type ParsedToken, parseToken } from "./token-format.js";
 
 /** A token that passed every check. */
 export interface VerifiedToken {
   readonly credential: TokenCredential;
+  /** Frozen throughout: a token may be recognised, and then every delivery that carries it shares them. */
   readonly claims: JwtClaims;
+  /** The key that verified the signature, and what the token said of it. */
+  readonly key: VerificationKey;
+  readonly keyId: string | undefined;
+  readonly algorithm: string;
+  /** The earliest instant at which this result is true, in milliseconds since the epoch. */
+  readonly notBeforeMs: number;
   /**
    * When this result stops being true, in milliseconds since the epoch: the end of the token's life or of its
    * credential's, whichever comes first. The credential must still be the one that the source answers with.
@@ -119,7 +126,7 @@ async function tryKeys(
         if (tried === maxKeysPerToken)
           return invalid(`none of the first ${tried} keys of the issuer verifies it`);
         tried += 1;
-        if (await signatureHolds(token, key, parsed.algorithm)) return accepted(credential, parsed);
+        if (await signatureHolds(token, key, parsed.algorithm)) return accepted(credential, key, parsed);
       }
     } catch (error) {
       const refusal = failure(error);
@@ -144,13 +151,28 @@ async function signatureHolds(token: string, key: VerificationKey, algorithm: st
   }
 }
 
-function accepted(credential: TokenCredential, { claims }: ParsedToken): VerifiedToken {
+function accepted(credential: TokenCredential, key: VerificationKey, parsed: ParsedToken): VerifiedToken {
+  const { claims, keyId, algorithm } = parsed;
+  const life = tokenLifeMs(claims, credential.policy);
   return {
     credential,
     // policyFault has checked each registered claim against its type.
-    claims: claims as JwtClaims,
-    expiresAtMs: Math.min(tokenEndMs(claims, credential.policy), credential.expiresAtMs),
+    claims: deepFreeze(claims) as JwtClaims,
+    key,
+    keyId,
+    algorithm,
+    notBeforeMs: Math.max(life.fromMs, credential.notBeforeMs),
+    expiresAtMs: Math.min(life.untilMs, credential.expiresAtMs),
   };
+}
+
+/** The depth is bounded by the parser. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) {
+    for (const member of Object.values(value)) deepFreeze(member);
+    Object.freeze(value);
+  }
+  return value;
 }
 
 function noKey({ keyId, algorithm }: ParsedToken): string {

@@ -1,7 +1,7 @@
 import type { AddressList } from "../contracts/credential.js";
 import type { IpAddress } from "../contracts/ip.js";
 import { Refusal } from "../errors.js";
-import type { ClientAddressResolver } from "./client-address.js";
+import { type ClientAddressResolver, UnknownAddress } from "./client-address.js";
 import { formatIp } from "./ip.js";
 
 /** Where a request came from, as far as it can be known. */
@@ -11,6 +11,14 @@ export interface SenderAddress {
   readonly text: string | undefined;
   /** Why `ip` is undefined, for the operator; empty where it is known. */
   readonly fault: string;
+  /** The request's header lines, for the operator's hint in a refusal. */
+  readonly rawHeaders: readonly string[];
+  readonly resolver: ClientAddressResolver;
+}
+
+/** Told of what a list in shadow mode would have refused. */
+export interface ShadowListener {
+  wouldRefuse(refusal: Refusal): void;
 }
 
 /** Finds the sender's address. To be called before anything is awaited: a closed socket has none (ATTACKS D19). */
@@ -20,18 +28,19 @@ export function findSender(
   rawHeaders: readonly string[],
 ): SenderAddress {
   const found = resolver.resolve(remoteAddress, rawHeaders);
-  if ("unknown" in found) return { ip: undefined, text: undefined, fault: found.unknown };
-  return { ip: found, text: formatIp(found), fault: "" };
+  return found instanceof UnknownAddress
+    ? { ip: undefined, text: undefined, fault: found.unknown, rawHeaders, resolver }
+    : { ip: found, text: formatIp(found), fault: "", rawHeaders, resolver };
 }
 
 /**
  * Asks the lists in turn; all must have the address. The first that enforces and says no gives ERR_ADDRESS_REFUSED;
- * a list in shadow mode only tells `onShadow`.
+ * a list in shadow mode only tells `shadow`.
  */
 export function refuseAddress(
   lists: readonly AddressList[],
   sender: SenderAddress,
-  onShadow: (refusal: Refusal) => void,
+  shadow: ShadowListener,
 ): Refusal | undefined {
   for (const list of lists) {
     if (sender.ip !== undefined && list.has(sender.ip)) continue;
@@ -39,9 +48,17 @@ export function refuseAddress(
       sender.ip === undefined
         ? `the sender's address cannot be known: ${sender.fault}`
         : `${sender.text} is in no range of the allowlist`;
-    const refusal = new Refusal("ERR_ADDRESS_REFUSED", reason);
+    const refusal = new Refusal("ERR_ADDRESS_REFUSED", reason + proxyHint(sender));
     if (list.mode === "enforce") return refusal;
-    onShadow(refusal);
+    shadow.wouldRefuse(refusal);
   }
   return undefined;
+}
+
+/** The commonest mistake: a proxy in front that nobody declared, so that every sender has the proxy's address. */
+function proxyHint({ resolver, rawHeaders, text }: SenderAddress): string {
+  if (resolver.readsHeaders) return "";
+  const header = rawHeaders.find((name, i) => i % 2 === 0 && /^(x-forwarded-for|forwarded)$/i.test(name));
+  if (header === undefined) return "";
+  return `; the request has ${header}: if ${text ?? "the peer"} is a proxy of yours, declare it in clientAddress.trustedProxies`;
 }

@@ -29,17 +29,26 @@ export function policyFault(token: ParsedToken, policy: TokenPolicy, nowMs: numb
 }
 
 /**
- * The instant, in milliseconds since the epoch, from which a token that passed would be refused for its age:
- * the earlier of `exp` and `iat` plus the maximum age, each with the tolerance.
+ * Between which instants, in milliseconds since the epoch, a token that passed would pass again: from the later of
+ * `nbf` and `iat` until the earlier of `exp` and `iat` plus the maximum age, each with the tolerance.
  */
-export function tokenEndMs(claims: Claims, policy: TokenPolicy): number {
+export function tokenLifeMs(
+  claims: Claims,
+  policy: TokenPolicy,
+): { readonly fromMs: number; readonly untilMs: number } {
   const exp = own(claims, "exp");
   const iat = own(claims, "iat");
-  let end = Number.POSITIVE_INFINITY;
-  if (typeof exp === "number") end = exp;
-  if (typeof iat === "number" && policy.maxAgeSeconds !== undefined)
-    end = Math.min(end, iat + policy.maxAgeSeconds);
-  return (end + policy.toleranceSeconds) * 1000;
+  const nbf = own(claims, "nbf");
+  let from = Number.NEGATIVE_INFINITY;
+  let until = Number.POSITIVE_INFINITY;
+  if (typeof exp === "number") until = exp;
+  if (typeof nbf === "number") from = nbf;
+  if (typeof iat === "number") {
+    from = Math.max(from, iat);
+    if (policy.maxAgeSeconds !== undefined) until = Math.min(until, iat + policy.maxAgeSeconds);
+  }
+  const { toleranceSeconds } = policy;
+  return { fromMs: (from - toleranceSeconds) * 1000, untilMs: (until + toleranceSeconds) * 1000 };
 }
 
 function audienceFault(aud: unknown, accepted: readonly string[] | undefined): string | undefined {

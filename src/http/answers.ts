@@ -59,8 +59,17 @@ function outcomeAnswer(outcome: Outcome, answerOf: (refusal: Refusal) => Prepare
       return answerOf(outcome.refusal);
     case "handled":
     case "ignored":
-      return jsonAnswer(200, { status: outcome.status, id: outcome.id });
+      return acknowledgement(outcome);
   }
+}
+
+const acknowledgementHeaders = jsonAnswer(200, {}).headers.slice(0, -2);
+
+/** Put together by hand: it is the one answer that differs from delivery to delivery. */
+function acknowledgement({ status, id }: { readonly status: string; readonly id: string }): PreparedAnswer {
+  const body = `{"status":"${status}","id":${JSON.stringify(id)}}`;
+  const headers = [...acknowledgementHeaders, "Content-Length", String(Buffer.byteLength(body))];
+  return { status: 200, headers, body, close: false };
 }
 
 /** RFC 6750 section 3: a challenge with every 401, with an error only where a token was sent. */

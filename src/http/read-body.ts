@@ -61,13 +61,13 @@ function parseTypes(types: unknown, where: string): readonly BodyKind[] {
 }
 
 /** The body's length in bytes as its header announces it (RFC 9110 section 8.6); undefined: chunked, or no body. */
-export function contentLengthOf(req: IncomingMessage): number | undefined {
+export function contentLengthOf(req: Pick<IncomingMessage, "headers">): number | undefined {
   const header = req.headers["content-length"];
   return header === undefined ? undefined : Number(header);
 }
 
 /** ERR_BODY_TOO_LARGE where the header announces more than `maxBytes`; needs nothing of the body. */
-export function refuseByLength(req: IncomingMessage, maxBytes: number): Refusal | undefined {
+export function refuseByLength(req: Pick<IncomingMessage, "headers">, maxBytes: number): Refusal | undefined {
   const length = contentLengthOf(req);
   // Written so that a length that is no number is refused as well.
   if (length === undefined || length <= maxBytes) return undefined;
@@ -83,19 +83,23 @@ export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "t
   readonly clock: Clock;
 }
 
+/** Told the body, or why there is none. */
+type Done = (body: Buffer | Refusal) => void;
+
 /**
  * The body's bytes, or a Refusal: ERR_BODY_TOO_LARGE, ERR_BODY_TIMEOUT, ERR_BODY_ABORTED, or ERR_BODY_CONSUMED where
  * someone took them before. After a refusal the request is paused and free of our listeners; `sendAnswer` sees to
- * the rest of its bytes. Never hangs, never rejects.
+ * the rest of its bytes. Calls `done` once, at once where nothing has to be waited for; never hangs, never throws.
  */
-export function readBody(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer | Refusal> {
+export function readBody(req: IncomingMessage, options: ReadBodyOptions, done: Done): void {
   const taken =
     options.preRead === undefined ? undefined : takePreRead(req, options.preRead, options.maxBytes);
   // Of an empty body nothing can be lost, even where a parser was there before.
   const empty = contentLengthOf(req) === 0 ? Buffer.alloc(0) : undefined;
   const known =
     taken ?? empty ?? refuseUnreadable(req, options.preRead) ?? refuseByLength(req, options.maxBytes);
-  return known === undefined ? collect(req, options) : Promise.resolve(known);
+  if (known === undefined) collect(req, options, done);
+  else done(known);
 }
 
 /** The bytes that the platform kept; undefined where there are none. */
@@ -152,35 +156,74 @@ function aborted(): Refusal {
   return new Refusal("ERR_BODY_ABORTED", "the sender closed the connection before its body was complete");
 }
 
-function collect(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer | Refusal> {
-  return new Promise((resolve) => {
-    const finish = (result: Buffer | Refusal): void => {
-      stopTimer();
-      req.off("close", onClose);
-      resolve(result);
-    };
-    // raw-body tidies up on "close" without calling back: an abort that shows only so would hang.
-    const onClose = (): void => finish(aborted());
-    const stopTimer = options.clock.after(options.timeoutMs, () => {
-      finish(
-        new Refusal(
-          "ERR_BODY_TIMEOUT",
-          `the body was not complete within ${options.timeoutMs} ms (body.timeoutMs)`,
-        ),
-      );
-      // raw-body cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
-      release?.call(req);
-    });
-    req.on("close", onClose);
-    const length = contentLengthOf(req);
-    const limit = options.maxBytes;
-    // With a callback, since a promise would settle only after "close".
-    getRawBody(req, length === undefined ? { limit } : { limit, length }, (error, body) => {
-      // Typed as always there; it is null where all went well.
-      finish(error ? refusalFor(error, options.maxBytes) : body);
-    });
-    const release = req.listeners("aborted").at(-1);
+/**
+ * Collects the bytes. Where the length is announced, as nearly always, that is done here, in a third of what raw-body
+ * takes for it: no copy of a body that came in one piece, no async resource, no ten listeners to add and remove. What is
+ * chunked goes to raw-body.
+ */
+function collect(req: IncomingMessage, options: ReadBodyOptions, done: Done): void {
+  const length = contentLengthOf(req);
+  if (length === undefined) collectChunked(req, options, done);
+  else collectAnnounced(req, length, options, done);
+}
+
+function collectAnnounced(req: IncomingMessage, length: number, options: ReadBodyOptions, done: Done): void {
+  let chunks: Buffer[] | Buffer | undefined;
+  let received = 0;
+  let open = true;
+  const finish = (result: Buffer | Refusal): void => {
+    if (!open) return;
+    open = false;
+    stopTimer();
+    req.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
+    if (result instanceof Refusal) req.pause();
+    done(result);
+  };
+  const onData = (chunk: Buffer): void => {
+    received += chunk.length;
+    if (chunks === undefined) chunks = chunk;
+    else if (Array.isArray(chunks)) chunks.push(chunk);
+    else chunks = [chunks, chunk];
+    // Node holds a body to its length; other servers that hand us requests may not.
+    if (received > length) finish(aborted());
+  };
+  const onEnd = (): void => {
+    if (received !== length || chunks === undefined) finish(aborted());
+    else finish(Array.isArray(chunks) ? Buffer.concat(chunks, length) : chunks);
+  };
+  const onClose = (): void => finish(aborted());
+  const stopTimer = options.clock.after(options.timeoutMs, () => finish(tooSlow(options)));
+  req.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
+}
+
+function collectChunked(req: IncomingMessage, options: ReadBodyOptions, done: Done): void {
+  let open = true;
+  const finish = (result: Buffer | Refusal): void => {
+    if (!open) return;
+    open = false;
+    stopTimer();
+    req.off("close", onClose);
+    done(result);
+  };
+  // raw-body tidies up on "close" without calling back: an abort that shows only so would hang.
+  const onClose = (): void => finish(aborted());
+  const stopTimer = options.clock.after(options.timeoutMs, () => {
+    // raw-body cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
+    open = false;
+    req.off("close", onClose);
+    release?.call(req);
+    done(tooSlow(options));
   });
+  req.on("close", onClose);
+  getRawBody(req, { limit: options.maxBytes }, (error, body) => {
+    // Typed as always there; it is null where all went well.
+    finish(error ? refusalFor(error, options.maxBytes) : body);
+  });
+  const release = req.listeners("aborted").at(-1);
+}
+
+function tooSlow({ timeoutMs }: ReadBodyOptions): Refusal {
+  return new Refusal("ERR_BODY_TIMEOUT", `the body was not complete within ${timeoutMs} ms (body.timeoutMs)`);
 }
 
 function refusalFor(error: getRawBody.RawBodyError, maxBytes: number): Refusal {

@@ -1,21 +1,42 @@
 import type { IncomingMessage } from "node:http";
-import type { MaybePromise } from "../contracts/credential.js";
 import type { Outcome } from "../contracts/outcome.js";
 import { type Challenge, createAnswers, newRequestId } from "./answers.js";
 import type { Middleware } from "./guard.js";
+import { partialMethods } from "./mount.js";
 
-/** Where deliveries go. `deliver` must not throw or reject. */
+/** Where deliveries go. `deliver` must not throw, and tells `settle` the outcome once. */
 export interface Deliverer {
-  deliver(req: IncomingMessage, requestId: string): MaybePromise<Outcome>;
+  deliver(req: IncomingMessage, requestId: string, settle: (outcome: Outcome) => void): void;
 }
 
-/** Middleware that hands every request to `way` and answers with what became of it. Never calls `next`. */
-export function createReceive(way: Deliverer, challenge: Challenge): Middleware {
+/**
+ * Middleware that hands every request to `way` and answers with what became of it. Never calls `next`. On the first
+ * request `onFault` is told where it was mounted in a way that cannot be meant.
+ */
+export function createReceive(
+  way: Deliverer,
+  challenge: Challenge,
+  onFault: (message: string) => void,
+): Middleware {
   const answers = createAnswers(challenge);
+  let mountKnown = false;
   return function receive(req, res) {
+    if (!mountKnown) {
+      mountKnown = true;
+      const fault = mountFault(req);
+      if (fault !== undefined) onFault(fault);
+    }
     const requestId = newRequestId();
-    const outcome = way.deliver(req, requestId);
-    if (outcome instanceof Promise) void outcome.then((settled) => answers.send(res, settled, requestId));
-    else answers.send(res, outcome, requestId);
+    way.deliver(req, requestId, (outcome) => answers.send(res, outcome, requestId));
   };
+}
+
+/** Express leaves the route that matched on the request. */
+function mountFault(req: IncomingMessage): string | undefined {
+  const methods = partialMethods(Reflect.get(req, "route"));
+  if (methods === undefined) return undefined;
+  return (
+    `the receiver is mounted for ${methods.join(", ")} only, so that Express answers other methods with its own 404; ` +
+    "mount it with app.all: HEAD, OPTIONS and 405 are the receiver's to answer"
+  );
 }

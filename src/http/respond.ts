@@ -2,14 +2,16 @@ import { type ServerResponse, STATUS_CODES } from "node:http";
 import { type ErrorCode, errorEntry } from "../errors.js";
 import { lingerOnClose, mustClose } from "./linger.js";
 
-/** Header fields by name; a list is sent as several lines. */
-export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
+/** Header fields by name. */
+export type AnswerHeaders = Readonly<Record<string, string>>;
 
 /** An answer made once and sent often. */
 export interface PreparedAnswer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | number>>;
-  readonly body: Buffer | undefined;
+  /** Names and values in turn, as `writeHead` takes them without looking each up. */
+  readonly headers: readonly string[];
+  /** Text: Node sends it in one write with the head, and bytes in a second one. Undefined where the status has none. */
+  readonly body: string | undefined;
   /** True: the connection is closed behind it, whatever the request looks like. */
   readonly close: boolean;
 }
@@ -24,25 +26,22 @@ const phrases: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Prepares an answer. `body` is text or bytes; name its type in `headers`. Content-Length, `Cache-Control: no-store`
- * and `X-Content-Type-Options: nosniff` are added.
+ * Prepares an answer. `body` is text; name its type in `headers`. Content-Length, `Cache-Control: no-store` and
+ * `X-Content-Type-Options: nosniff` are added.
  */
 export function prepareAnswer(answer: {
   readonly status: number;
-  readonly body?: string | Buffer;
+  readonly body?: string;
   readonly headers?: AnswerHeaders;
   readonly close?: boolean;
 }): PreparedAnswer {
   const { status, close = false } = answer;
-  const body = bodiless.includes(status) ? undefined : Buffer.from(answer.body ?? "");
-  const headers: Record<string, string | string[] | number> = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-  };
+  const body = bodiless.includes(status) ? undefined : (answer.body ?? "");
+  const headers = ["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff"];
   for (const [name, value] of Object.entries(answer.headers ?? {})) {
-    headers[name] = typeof value === "string" ? value : [...value];
+    headers.push(name, value);
   }
-  if (body !== undefined) headers["Content-Length"] = body.length;
+  if (body !== undefined) headers.push("Content-Length", String(Buffer.byteLength(body)));
   return { status, headers, body, close };
 }
 
@@ -86,15 +85,12 @@ export function sendAnswer(
 ): boolean {
   if (res.headersSent || res.writableEnded || res.destroyed) return false;
   const { req } = res;
-  const headers = { ...answer.headers, "X-Request-Id": options.requestId };
-  // HTTP/2 has streams to end, not connections (RFC 9113 section 8.2.2).
-  const close = req.httpVersionMajor === 1 && (answer.close || options.close === true || mustClose(req));
-  if (close) {
+  const headers = [...answer.headers, "X-Request-Id", options.requestId];
+  if (answer.close || options.close === true || mustClose(req)) {
+    headers.push("Connection", "close");
     if (!req.complete) lingerOnClose(req);
-    res.writeHead(answer.status, { ...headers, Connection: "close" });
-  } else {
-    res.writeHead(answer.status, headers);
   }
+  res.writeHead(answer.status, headers);
   if (req.method === "HEAD") res.end();
   else res.end(answer.body);
   return true;

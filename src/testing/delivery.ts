@@ -8,12 +8,13 @@ import {
 } from "node:http";
 import { duplexPair } from "node:stream";
 import { text } from "node:stream/consumers";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** What a sender would send. Whatever is left out is left out of the request as well. */
 export interface TestDelivery {
   /** Default: POST. */
   readonly method?: string;
-  /** Path and query; default "/". For a URL as target: resolved against it. */
+  /** Path and query, sent as they are. Default: "/", or those of the URL. */
   readonly path?: string;
   /** A string or bytes as they are; anything else as JSON. */
   readonly body?: unknown;
@@ -52,9 +53,12 @@ export async function sendDelivery(
 ): Promise<TestAnswer> {
   if (typeof target === "function") {
     const connection = connectInMemory(createServer(target), options.remoteAddress ?? "127.0.0.1");
-    return exchange(new URL(delivery.path ?? "/", "http://in-memory.test"), delivery, connection);
+    const answer = await exchange(new URL("http://in-memory.test"), delivery, connection);
+    // Without a socket nothing of it leaves the current turn: timers would starve in a loop of deliveries.
+    await nextTurn();
+    return answer;
   }
-  return exchange(delivery.path === undefined ? new URL(target) : new URL(delivery.path, target), delivery);
+  return exchange(new URL(target), delivery);
 }
 
 function connectInMemory(server: Server, remoteAddress: string) {
@@ -74,10 +78,10 @@ function exchange(
     headers[name.toLowerCase()] = typeof value === "string" ? value : [...value];
   }
   return new Promise((resolve, reject) => {
-    const { method = "POST" } = delivery;
+    const { method = "POST", path = `${url.pathname}${url.search}` } = delivery;
     // With an agent, even a fresh one, Node would look the host up instead of using our connection.
     const connection = createConnection === undefined ? { agent: false } : { createConnection };
-    const sent = request(url, { method, headers, ...connection }, (response) => {
+    const sent = request(url, { method, path, headers, ...connection }, (response) => {
       text(response).then((content) => {
         sent.destroy();
         const { statusCode = 0, headers: received } = response;

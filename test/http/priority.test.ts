@@ -1,3 +1,4 @@
+import type { RequestListener } from "node:http";
 import { describe, expect, it, jest } from "@jest/globals";
 import express from "express";
 import express4 from "express4";
@@ -57,45 +58,35 @@ function spied(): CredentialSource & { readonly findKey: jest.Mock<CredentialSou
   };
 }
 
-type Mount = (accept: readonly CredentialKind[], source: CredentialSource) => express.Express;
+type Mount = (accept: readonly CredentialKind[], source: CredentialSource) => RequestListener;
+function receiverFor(accept: readonly CredentialKind[], source: CredentialSource) {
+  const auth = { accept, credentials: source };
+  const receiver = createReceiver({ name: "orders", auth, type: () => "any", clock, logger: quiet });
+  receiver.onAny(() => {});
+  return receiver;
+}
+
 const mounts: readonly (readonly [string, Mount])[] = [
+  ["middleware", (accept, source) => express().all("/", receiverFor(accept, source).middleware())],
   [
-    "receiver",
-    (accept, source) => {
-      const receiver = createReceiver({
-        name: "orders",
-        auth: { accept, credentials: source },
-        type: () => "any",
-        clock,
-        logger: quiet,
-      });
-      receiver.onAny(() => {});
-      const app = express();
-      app.all("/", receiver.middleware());
-      return app;
-    },
+    "middleware on Express 4",
+    (accept, source) => express4().all("/", receiverFor(accept, source).middleware()),
   ],
-  [
-    "requireAuth",
-    (accept, source) => {
-      const app = express();
-      app.use(requireAuth({ accept, credentials: source, clock, logger: quiet }), (_req, res) => {
-        res.json({});
-      });
-      return app;
-    },
-  ],
-  [
-    "requireAuth on Express 4",
-    (accept, source) => {
-      const app = express4();
-      app.use(requireAuth({ accept, credentials: source, clock, logger: quiet }), (_req, res) => {
-        res.json({});
-      });
-      return app;
-    },
-  ],
+  ["requestListener", (accept, source) => receiverFor(accept, source).requestListener("/", express())],
+  ["requireAuth", (accept, source) => guarded(express(), accept, source)],
+  ["requireAuth on Express 4", (accept, source) => guarded(express4(), accept, source)],
 ];
+
+function guarded(
+  app: express.Express,
+  accept: readonly CredentialKind[],
+  source: CredentialSource,
+): RequestListener {
+  app.use(requireAuth({ accept, credentials: source, clock, logger: quiet }), (_req, res) => {
+    res.json({});
+  });
+  return app;
+}
 
 describe.each(mounts)("who decides when both are there: %s", (_name, mount) => {
   const both: readonly CredentialKind[] = ["jwt", "service-key"];

@@ -35,7 +35,7 @@ const options: ReadBodyOptions = { maxBytes: 1000, timeoutMs: 5000, clock: syste
 function reader(overrides: Partial<ReadBodyOptions> = {}) {
   const results: (Buffer | Refusal)[] = [];
   const handle = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const result = await readBody(req, { ...options, ...overrides });
+    const result = await take(req, { ...options, ...overrides });
     results.push(result);
     if (result instanceof Refusal) sendAnswer(res, problemAnswer(result.code), { requestId: "r" });
     else res.end(result);
@@ -65,6 +65,11 @@ async function until(condition: () => boolean): Promise<void> {
 
 const head = (...lines: string[]): string =>
   `${["POST / HTTP/1.1", "Host: h", ...lines].join("\r\n")}\r\n\r\n`;
+
+/** `readBody` as a promise. */
+function take(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer | Refusal> {
+  return new Promise((resolve) => readBody(req, options, resolve));
+}
 
 describe("readBody", () => {
   it("gives the bytes as they came, by length, chunked and empty, and leaves no listener behind", async () => {
@@ -155,7 +160,7 @@ describe("readBody", () => {
 
   it("E07 does not hang on a stream that closes without a word", async () => {
     const req = Object.assign(new Readable({ read() {} }), { headers: {} });
-    const reading = readBody(req as unknown as IncomingMessage, options);
+    const reading = take(req as unknown as IncomingMessage, options);
     req.destroy();
     expect(await reading).toMatchObject({ code: "ERR_BODY_ABORTED" });
   });
@@ -285,24 +290,24 @@ describe("readBody behind other middleware", () => {
   it("E24 finds a stream that was read, by data or to the end", async () => {
     const read = stream({});
     for await (const _chunk of read);
-    expect(await readBody(read, options)).toMatchObject({ code: "ERR_BODY_CONSUMED" });
+    expect(await take(read, options)).toMatchObject({ code: "ERR_BODY_CONSUMED" });
     const begun = stream({});
     begun.once("data", () => begun.pause());
     await until(() => begun.readableDidRead);
-    expect(await readBody(begun, options)).toMatchObject({ code: "ERR_BODY_CONSUMED" });
+    expect(await take(begun, options)).toMatchObject({ code: "ERR_BODY_CONSUMED" });
   });
 
   it.each([["text"], [{ a: 1 }], [0]])(
     "E24 refuses where a platform has set req.body to %j",
     async (body) => {
-      expect(await readBody(stream({ body }), options)).toMatchObject({ code: "ERR_BODY_CONSUMED" });
+      expect(await take(stream({ body }), options)).toMatchObject({ code: "ERR_BODY_CONSUMED" });
     },
   );
 
   it("E24 refuses where an encoding was set, since the bytes are changed", async () => {
     const encoded = stream({});
     encoded.setEncoding("utf8");
-    expect(await readBody(encoded, options)).toMatchObject({
+    expect(await take(encoded, options)).toMatchObject({
       code: "ERR_BODY_CONSUMED",
       reason: expect.stringMatching(/setEncoding/),
     });
@@ -310,7 +315,7 @@ describe("readBody behind other middleware", () => {
 
   it("takes a Uint8Array that a platform kept", async () => {
     const rawBody = new TextEncoder().encode("xabcx").subarray(1, 4);
-    const bytes = await readBody(stream({ rawBody }), { ...options, preRead: "rawBody" });
+    const bytes = await take(stream({ rawBody }), { ...options, preRead: "rawBody" });
     expect(Buffer.isBuffer(bytes) && bytes.toString()).toBe("abc");
   });
 });

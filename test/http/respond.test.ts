@@ -107,12 +107,6 @@ describe.each<[string, (listener: RequestListener) => RequestListener]>([
     expect(await response.json()).toEqual({ status: "accepted", id: "é" });
   });
 
-  it("sends a header with several values as several lines", async () => {
-    const headers = { "WWW-Authenticate": ["Bearer", "Key"] };
-    const response = await get(problemAnswer("ERR_CREDENTIAL_MISSING", headers), "POST", wrap);
-    expect(response.headers.get("www-authenticate")).toBe("Bearer, Key");
-  });
-
   it("E01 sends no body to HEAD, and none with 204", async () => {
     const head405 = await get(problemAnswer("ERR_METHOD", { Allow: "POST, OPTIONS" }), "HEAD", wrap);
     expect([head405.status, head405.headers.get("allow"), await head405.text()]).toEqual([
@@ -154,14 +148,16 @@ describe("prepareAnswer", () => {
   it("needs nothing but a status", () => {
     expect(prepareAnswer({ status: 200 })).toEqual({
       status: 200,
-      headers: { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Length": 0 },
-      body: Buffer.alloc(0),
+      headers: ["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff", "Content-Length", "0"],
+      body: "",
       close: false,
     });
   });
 });
 
 describe("problemAnswer", () => {
+  const headerOf = ({ headers }: PreparedAnswer, name: string) =>
+    headers.includes(name) ? headers[headers.indexOf(name) + 1] : undefined;
   const bodyOf = (answer: PreparedAnswer): unknown => JSON.parse(String(answer.body));
 
   it("names the code below 500, with the phrase of RFC 9110", () => {
@@ -171,7 +167,7 @@ describe("problemAnswer", () => {
       status: 413,
       code: "ERR_BODY_TOO_LARGE",
     });
-    expect(problemAnswer("ERR_KEY_INVALID").headers["Content-Type"]).toBe("application/problem+json");
+    expect(headerOf(problemAnswer("ERR_KEY_INVALID"), "Content-Type")).toBe("application/problem+json");
   });
 
   it("does not tell one failure of ours from another", () => {
@@ -184,8 +180,8 @@ describe("problemAnswer", () => {
   });
 
   it("takes Retry-After and closing from the table of errors", () => {
-    expect(problemAnswer("ERR_OVERLOADED").headers["Retry-After"]).toBe("1");
-    expect(problemAnswer("ERR_KEY_INVALID").headers["Retry-After"]).toBeUndefined();
+    expect(headerOf(problemAnswer("ERR_OVERLOADED"), "Retry-After")).toBe("1");
+    expect(headerOf(problemAnswer("ERR_KEY_INVALID"), "Retry-After")).toBeUndefined();
     expect([problemAnswer("ERR_STOPPED").close, problemAnswer("ERR_OVERLOADED").close]).toEqual([
       true,
       false,
@@ -309,7 +305,9 @@ describe("an unread body", () => {
 
   it("E09 answers a body that stops half-way with 408, and closes", async () => {
     const { port } = await listen(async (req: IncomingMessage, res) => {
-      const body = await readBody(req, { maxBytes: 1000, timeoutMs: 20, clock: systemClock });
+      const body = await new Promise<Buffer | Refusal>((resolve) =>
+        readBody(req, { maxBytes: 1000, timeoutMs: 20, clock: systemClock }, resolve),
+      );
       if (body instanceof Refusal) sendAnswer(res, problemAnswer(body.code), { requestId: "r" });
     });
     for (const start of [

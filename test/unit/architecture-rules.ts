@@ -10,7 +10,17 @@ const floors: ReadonlyMap<string, number> = new Map(
     ["contracts", "errors.ts", "lib"],
     ["gate", "events", "sources"],
     ["http", "credentials", "inbox", "engines"],
-    ["receiver.ts", "delivery.ts", "auth.ts", "guards.ts", "observe.ts", "traffic.ts"],
+    [
+      "receiver.ts",
+      "delivery.ts",
+      "auth.ts",
+      "guards.ts",
+      "observe.ts",
+      "traffic.ts",
+      "steps.ts",
+      "explain.ts",
+      "findings.ts",
+    ],
     ["index.ts", "cli", "testing"],
   ].flatMap((rooms, floor) => rooms.map((room): [string, number] => [room, floor])),
 );

@@ -28,11 +28,11 @@ describe("errors", () => {
     expect(new EventInvalidError("x").issues).toEqual([]);
   });
 
-  it("sends Retry-After with every 503", () => {
+  it("sends Retry-After with every 503 and 429", () => {
     for (const code of codes) {
       expect([code, errorEntry(code).retryAfterSeconds !== undefined]).toEqual([
         code,
-        errorEntry(code).status === 503,
+        [429, 503].includes(errorEntry(code).status),
       ]);
     }
   });

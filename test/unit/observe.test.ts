@@ -77,7 +77,7 @@ describe("createObserver", () => {
 
   it("I01 I02 logs neither claims nor schema issues, and escapes what comes from outside", () => {
     const { observer, lines } = setUp();
-    observer.accepted({ ...request, caller, event });
+    observer.accepted("r1", request.address, caller, event.id, event.type);
     observer.refused(request, new Refusal("ERR_EVENT_INVALID", "x", [{ message: "canary-body" }]), true);
     observer.handled({ requestId: "r1", event, handler: "h", attempt: 1, durationMs: 2 });
     const text = JSON.stringify(lines);
@@ -95,15 +95,11 @@ describe("createObserver", () => {
     const failed = jest.fn();
     const { observer, lines } = setUp({ hooks: { failed } });
     const error = new Refusal("ERR_HANDLER_FAILED", "it threw", new Error("boom")).toError();
-    observer.failed({
-      requestId: "r1",
-      event,
-      handler: "h",
-      attempt: 1,
-      durationMs: 2,
-      code: "ERR_HANDLER_FAILED",
+    observer.failed(
+      { requestId: "r1", event, handler: "h", attempt: 1, durationMs: 2 },
+      "ERR_HANDLER_FAILED",
       error,
-    });
+    );
     expect(failed).toHaveBeenCalledWith(expect.objectContaining({ receiver: "orders", error }));
     expect(lines[0]).toMatchObject({
       level: "error",
@@ -119,7 +115,7 @@ describe("createObserver", () => {
     const { observer, lines } = setUp({
       hooks: { accepted: broken, refused: (async () => broken()) as () => void },
     });
-    observer.accepted({ ...request, caller: { method: "none" }, event });
+    observer.accepted("r1", request.address, { method: "none" }, event.id, event.type);
     observer.refused(request, new Refusal("ERR_METHOD", "GET"), true);
     await new Promise(setImmediate);
     expect(lines.map(({ message }) => message)).toEqual(

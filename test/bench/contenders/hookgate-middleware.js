@@ -12,7 +12,6 @@ export function receiver({ key, secret, issuer, audience, allowed }) {
     events: uncheckedTypes(),
     auth: { serviceKey: key, jwt: { issuer, audience, secret } },
     allowIps: allowed,
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
   });
   made.on("order.paid", (event) => handle(event.data));
   return made;

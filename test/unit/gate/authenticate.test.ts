@@ -10,6 +10,7 @@ import type {
 } from "../../../src/contracts/credential.js";
 import { Refusal } from "../../../src/errors.js";
 import { type Authenticated, type AuthPolicy, authenticate } from "../../../src/gate/authenticate.js";
+import { TokenMemory } from "../../../src/gate/token-memory.js";
 import { createTestSigner } from "../../../src/testing/index.js";
 
 const key = "kQ3v9Zt1Lw8Xy2Rb7Nc4Mf6Hd5Js0PaU";
@@ -66,12 +67,17 @@ function tokenCredential(owner: Owner): TokenCredential {
 
 const token = () => signer.sign({ iss: "orders", exp: nowMs / 1000 + 60 });
 
-function policyWith(credentials: CredentialSource | undefined, over: Partial<AuthPolicy> = {}): AuthPolicy {
-  return { acceptsJwt: true, keyKinds: ["service-key"], keyHeader: "key", credentials, ...over };
+function policyWith(
+  credentials: CredentialSource | undefined,
+  over: { readonly acceptsJwt?: boolean; readonly keyKinds?: AuthPolicy["keyKinds"] } = {},
+): AuthPolicy {
+  const { acceptsJwt = true, keyKinds = ["service-key"] } = over;
+  const tokens = acceptsJwt && credentials !== undefined ? new TokenMemory(credentials) : undefined;
+  return { tokens, keyKinds, keyHeader: "key", credentials };
 }
 
 async function ask(policy: AuthPolicy, rawHeaders: readonly string[], url = "/"): Promise<unknown> {
-  const answer = await authenticate({ url, rawHeaders }, policy, nowMs);
+  const answer = await authenticate(url, rawHeaders, policy, nowMs);
   return answer instanceof Refusal ? answer.code : (answer as Authenticated).caller;
 }
 
@@ -133,7 +139,7 @@ describe("authenticate", () => {
   it("says what is missing, in which header", async () => {
     const reasons = [true, false].map((acceptsJwt) => {
       const policy = policyWith(source("service-key", orders), { acceptsJwt });
-      return (authenticate({ url: "/", rawHeaders: [] }, policy, nowMs) as Refusal).reason;
+      return (authenticate("/", [], policy, nowMs) as Refusal).reason;
     });
     expect(reasons).toEqual([
       'neither a JWT nor a key was sent; the key header is "key"',

@@ -120,6 +120,10 @@ describe("verifyToken", () => {
     expect(await verifyToken(token, sourceOf([checks]), nowMs)).toEqual({
       credential: checks,
       claims: { ...claims, role: "r" },
+      key: (await checks.keys.find("main", "HS256"))[0],
+      keyId: "main",
+      algorithm: "HS256",
+      notBeforeMs: Number.NEGATIVE_INFINITY,
       expiresAtMs: nowMs + 30_000,
     });
     const endless = credential({ id: "main", secret, toleranceSeconds: 7 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { TokenPolicy } from "../../../src/contracts/credential.js";
-import { policyFault, tokenEndMs } from "../../../src/gate/token-claims.js";
+import { policyFault, tokenLifeMs } from "../../../src/gate/token-claims.js";
 
 const now = 1_767_225_600;
 const basis: TokenPolicy = {
@@ -161,12 +161,22 @@ describe("policyFault", () => {
   });
 });
 
-describe("tokenEndMs", () => {
-  it("is the earlier of exp and maximum age, with the tolerance, and no end where neither counts", () => {
-    expect(tokenEndMs({ exp: 100 }, basis)).toBe(105_000);
-    expect(tokenEndMs({ exp: 100, iat: 10 }, { ...basis, maxAgeSeconds: 30 })).toBe(45_000);
-    expect(tokenEndMs({ exp: 20, iat: 10 }, { ...basis, maxAgeSeconds: 30 })).toBe(25_000);
-    expect(tokenEndMs({ iat: 10 }, { ...basis, maxAgeSeconds: 30 })).toBe(45_000);
-    expect(tokenEndMs({ iat: 10 }, basis)).toBe(Number.POSITIVE_INFINITY);
+describe("tokenLifeMs", () => {
+  const none = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
+
+  it("ends at the earlier of exp and maximum age, with the tolerance, and nowhere where neither counts", () => {
+    const until = (claims: object, maxAgeSeconds?: number) =>
+      tokenLifeMs({ ...claims }, { ...basis, maxAgeSeconds }).untilMs;
+    expect(until({ exp: 100 })).toBe(105_000);
+    expect(until({ exp: 100, iat: 10 }, 30)).toBe(45_000);
+    expect(until({ exp: 20, iat: 10 }, 30)).toBe(25_000);
+    expect(until({ iat: 10 }, 30)).toBe(45_000);
+    expect(tokenLifeMs({}, basis)).toEqual(none);
+  });
+
+  it("begins at the later of nbf and iat, with the tolerance", () => {
+    expect(tokenLifeMs({ nbf: 100, iat: 10 }, basis).fromMs).toBe(95_000);
+    expect(tokenLifeMs({ nbf: 10, iat: 100 }, basis).fromMs).toBe(95_000);
+    expect(tokenLifeMs({ iat: 100 }, basis).fromMs).toBe(95_000);
   });
 });

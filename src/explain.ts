@@ -1,0 +1,213 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { CredentialSource } from "./contracts/credential.js";
+import type { Caller } from "./contracts/delivery.js";
+import { type ErrorCode, errorEntry, Refusal } from "./errors.js";
+import { type Authenticated, authenticate } from "./gate/authenticate.js";
+import type { BodyKind } from "./gate/media-type.js";
+import { findSender, type ShadowListener } from "./gate/sender-address.js";
+import { TokenMemory } from "./gate/token-memory.js";
+import { assertOptions, describe } from "./lib/options.js";
+import { printable } from "./lib/printable.js";
+import {
+  checkData,
+  checkHead,
+  type DeliveryPlan,
+  handlersOf,
+  openEvent,
+  refuseBody,
+  refuseOwner,
+} from "./steps.js";
+
+/** A request as it came, or as one imagines it. */
+export interface ExplainRequest {
+  /** Default: POST. */
+  readonly method?: string;
+  /** Path and query. Default: "/". */
+  readonly url?: string;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  /** The address that the connection comes from, as `socket.remoteAddress` has it. */
+  readonly remoteAddress?: string;
+  /** Text or bytes as they are; anything else as JSON. */
+  readonly body?: unknown;
+}
+
+/** One step of the decision. */
+export interface ExplainedStep {
+  readonly step:
+    | "method, address, headers, length"
+    | "credential"
+    | "allowlists of the caller"
+    | "body"
+    | "handlers"
+    | "schema";
+  /** `warned`: a list in shadow mode said no. `skipped`: an earlier step had refused, or there was nothing to do. */
+  readonly result: "passed" | "warned" | "refused" | "skipped";
+  /** What was found, for the operator. No key, token or body in it. */
+  readonly detail: string;
+}
+
+/** What would become of a request, and why. */
+export interface Explanation {
+  /** The status that the sender would get, provided that the handlers do their part. */
+  readonly status: number;
+  /** Undefined where the delivery would be accepted. */
+  readonly code: ErrorCode | undefined;
+  readonly steps: readonly ExplainedStep[];
+}
+
+const stepNames: readonly ExplainedStep["step"][] = [
+  "method, address, headers, length",
+  "credential",
+  "allowlists of the caller",
+  "body",
+  "handlers",
+  "schema",
+];
+
+/**
+ * Walks a request through the checks of a receiver and says at each what was decided. Nothing is counted, reported,
+ * remembered or handled; your own lookups and schemas are called, and a remote key set may be fetched.
+ */
+export async function explain(plan: DeliveryPlan, request: ExplainRequest): Promise<Explanation> {
+  const walk = new Walk();
+  try {
+    await follow(walk, plan, readRequest(request));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+  }
+  return walk.explanation();
+}
+
+/** Ends the walk; the refusal stands in its steps. */
+class Refused extends Error {}
+
+class Walk implements ShadowListener {
+  readonly #steps: ExplainedStep[] = [];
+  #refusal: Refusal | undefined;
+  #shadow: string[] = [];
+
+  wouldRefuse(refusal: Refusal): void {
+    this.#shadow.push(`would refuse (shadow mode): ${refusal.reason}`);
+  }
+
+  /** Notes what a step found; ends the walk where that is a refusal. */
+  take<T>(found: T | Refusal, detail: (value: T) => string): T {
+    const step = stepNames[this.#steps.length] as ExplainedStep["step"];
+    if (found instanceof Refusal) {
+      this.#refusal = found;
+      this.#steps.push({ step, result: "refused", detail: `${found.code}: ${found.reason}` });
+      throw new Refused();
+    }
+    const shadow = this.#shadow.splice(0);
+    this.#steps.push({
+      step,
+      result: shadow.length > 0 ? "warned" : "passed",
+      detail: [detail(found), ...shadow].join("; "),
+    });
+    return found;
+  }
+
+  skip(detail: string): void {
+    this.#steps.push({
+      step: stepNames[this.#steps.length] as ExplainedStep["step"],
+      result: "skipped",
+      detail,
+    });
+  }
+
+  explanation(): Explanation {
+    while (this.#steps.length < stepNames.length) this.skip("a step before it refused");
+    const code = this.#refusal?.code;
+    return { status: code === undefined ? 200 : errorEntry(code).status, code, steps: this.#steps };
+  }
+}
+
+interface ReadRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: string[];
+  readonly remoteAddress: string | undefined;
+  readonly body: Buffer;
+}
+
+async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Promise<void> {
+  const { url, headers, rawHeaders, body } = request;
+  const sender = findSender(plan.clientAddress, request.remoteAddress, rawHeaders);
+  const kind = walk.take<BodyKind>(
+    checkHead(plan, request, sender, walk),
+    () => `${request.method} from ${sender.text ?? `an unknown address (${sender.fault})`}`,
+  );
+  const nowMs = plan.clock.now();
+  const caller = walk.take<Authenticated>(
+    await authenticate(url, rawHeaders, { ...plan.auth, tokens: unremembered(plan) }, nowMs),
+    ({ caller: known }) => callerText(known),
+  );
+  walk.take(refuseOwner(caller, sender, walk), () => listsText(caller));
+  const tooLong = body.length > plan.body.maxBytes;
+  const refusal = tooLong
+    ? new Refusal(
+        "ERR_BODY_TOO_LARGE",
+        `${body.length} bytes are more than body.maxBytes, ${plan.body.maxBytes}`,
+      )
+    : refuseBody(caller, body);
+  const event = walk.take(
+    refusal ?? openEvent(plan, kind, body, headers),
+    ({ type, id }) => `${kind}, ${body.length} bytes; type "${printable(type)}", id "${printable(id)}"`,
+  );
+  const handlers = handlersOf(plan, event.type);
+  walk.take(handlers, () =>
+    handlers.length === 0
+      ? "none for this type: it would be ignored"
+      : handlers.map(({ name }) => printable(name)).join(", "),
+  );
+  if (handlers.length === 0) walk.skip("no handler would get the data");
+  else
+    walk.take(
+      await checkData(plan, event.type, event.data),
+      () => "the data fits its type, or is not checked",
+    );
+}
+
+/** A memory of its own, so that a token which only was explained is not remembered. */
+function unremembered(plan: DeliveryPlan): TokenMemory | undefined {
+  const { tokens, credentials } = plan.auth;
+  return tokens === undefined ? undefined : new TokenMemory(credentials as CredentialSource);
+}
+
+function callerText(caller: Caller): string {
+  if (caller.method === "none") return "anyone is accepted (dangerouslyAcceptAnyone)";
+  const service = "service" in caller ? `, service "${printable(caller.service)}"` : "";
+  return `${caller.method} "${printable(caller.credentialId)}" of tenant "${printable(caller.tenant)}"${service}`;
+}
+
+function listsText({ owner }: Authenticated): string {
+  const count = owner?.allowIps.length ?? 0;
+  return count === 0 ? "none" : `${count} passed`;
+}
+
+function readRequest(request: ExplainRequest): ReadRequest {
+  assertOptions(request, ["method", "url", "headers", "remoteAddress", "body"], "explain's request");
+  const given: ExplainRequest = request;
+  const { method = "POST", url = "/", remoteAddress } = given;
+  const body = bytesOf(given.body);
+  const rawHeaders: string[] = [];
+  const headers: IncomingHttpHeaders = {};
+  for (const [name, value] of Object.entries(given.headers ?? {})) {
+    const lines = typeof value === "string" ? [value] : value;
+    if (!Array.isArray(lines) || !lines.every((line) => typeof line === "string")) {
+      throw new TypeError(
+        `explain's request: the header "${printable(name)}" must be a string or a list, not ${describe(value)}`,
+      );
+    }
+    for (const line of lines) rawHeaders.push(name, line);
+    headers[name.toLowerCase()] = lines.join(", ");
+  }
+  return { method, url, remoteAddress, body, headers, rawHeaders };
+}
+
+function bytesOf(body: unknown): Buffer {
+  if (body === undefined) return Buffer.alloc(0);
+  if (typeof body === "string" || body instanceof Uint8Array) return Buffer.from(body);
+  return Buffer.from(JSON.stringify(body));
+}

@@ -1,0 +1,60 @@
+import type { CredentialKind } from "./contracts/credential.js";
+import { acceptedKinds } from "./gate/authenticate.js";
+import { printable } from "./lib/printable.js";
+import type { DeliveryPlan } from "./steps.js";
+
+/** What is allowed and seldom meant, each with what to do about it. Nothing of a request is needed. */
+export function findingsOf(plan: DeliveryPlan): readonly string[] {
+  return [...unhandledTypes(plan), ...openDoors(plan), ...uselessCredentials(plan)];
+}
+
+function unhandledTypes(plan: DeliveryPlan): string[] {
+  const types = plan.catalog.types ?? [];
+  return types
+    .filter((type) => plan.handlers.handlersFor(type).length === 0)
+    .map(
+      (type) =>
+        `no handler for the declared event type "${printable(type)}": its deliveries are answered 200 and ignored; register one with on(), or take the type out of \`events\``,
+    );
+}
+
+function openDoors(plan: DeliveryPlan): string[] {
+  const found: string[] = [];
+  if (plan.auth.credentials === undefined && plan.allowIps.length === 0) {
+    found.push("anyone may call: `dangerouslyAcceptAnyone` without `allowIps`");
+  }
+  if (plan.allowIps.some(({ mode }) => mode === "shadow")) {
+    found.push(
+      '`allowIps` is in shadow mode: it refuses nobody; set mode: "enforce" when its reports show no good sender',
+    );
+  }
+  return found;
+}
+
+/** A kind that is accepted, while nobody holds a usable credential of it. Only sources that list theirs can be asked. */
+function uselessCredentials(plan: DeliveryPlan): string[] {
+  const all = listed(plan.auth.credentials);
+  if (all === undefined) return [];
+  const nowMs = plan.clock.now();
+  const usable = new Set<CredentialKind>();
+  for (const { kind, active, expiresAtMs } of all) {
+    if (active && nowMs < expiresAtMs) usable.add(kind);
+  }
+  return acceptedKinds(plan.auth)
+    .filter((kind) => !usable.has(kind))
+    .map(
+      (kind) =>
+        `"${kind}" is accepted, and no credential of that kind is active: add one, or take it out of \`accept\``,
+    );
+}
+
+interface Listed {
+  readonly kind: CredentialKind;
+  readonly active: boolean;
+  readonly expiresAtMs: number;
+}
+
+function listed(source: DeliveryPlan["auth"]["credentials"]): readonly Listed[] | undefined {
+  const all: unknown = source === undefined ? undefined : Reflect.get(source, "all");
+  return Array.isArray(all) ? (all as Listed[]) : undefined;
+}

@@ -1,0 +1,45 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { describe } from "../lib/options.js";
+import type { Middleware } from "./guard.js";
+
+/**
+ * A listener for `http.createServer` that hands requests on exactly `path`, with any query, to `receive`, and all others
+ * unchanged to `app`; without an app they are answered 404. The path is compared as it came, case and all: what is
+ * spelled otherwise (`//`, `%2e`, a slash behind) is another path, and so the app's to judge.
+ */
+export function createRequestListener(
+  path: string,
+  receive: Middleware,
+  app?: RequestListener,
+): RequestListener {
+  if (typeof path !== "string" || !path.startsWith("/") || /[?#\s]/.test(path)) {
+    throw new TypeError(
+      `requestListener's path must be a path such as "/hooks/orders", without query, not ${describe(path)}`,
+    );
+  }
+  if (app !== undefined && typeof app !== "function") {
+    throw new TypeError(
+      `requestListener's app must be a request listener such as an Express app, not ${describe(app)}`,
+    );
+  }
+  const others = app ?? notFound;
+  return function requestListener(req, res) {
+    if (isOn(path, req.url ?? "")) receive(req, res, unreachable);
+    else others(req, res);
+  };
+}
+
+function isOn(path: string, url: string): boolean {
+  if (url.startsWith(path)) return url.length === path.length || url.charCodeAt(path.length) === 0x3f;
+  // RFC 9112 section 3.2.2: a server must take the absolute form, too.
+  if (url.charCodeAt(0) === 0x2f) return false;
+  const authority = /^https?:\/\/[^/?#]*/i.exec(url);
+  return authority !== null && isOn(path, url.slice(authority[0].length));
+}
+
+function notFound(_req: IncomingMessage, res: ServerResponse): void {
+  res.writeHead(404, { "Content-Length": 0 }).end();
+}
+
+/** A receiver answers every request itself. */
+function unreachable(): void {}

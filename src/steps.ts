@@ -1,0 +1,134 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { AddressList, MaybePromise } from "./contracts/credential.js";
+import { Refusal } from "./errors.js";
+import type { Catalog, Validation } from "./events/catalog.js";
+import type { Envelope, OpenedEnvelope, ParsedDelivery } from "./events/envelope.js";
+import type { HandlerRegistry, RegisteredHandler } from "./events/handlers.js";
+import { issuePaths } from "./events/issue-paths.js";
+import type { Authenticated, AuthPolicy } from "./gate/authenticate.js";
+import type { ClientAddressResolver } from "./gate/client-address.js";
+import type { FailureBudget } from "./gate/failure-budget.js";
+import { bodyHashMatches } from "./gate/jwt.js";
+import type { BodyKind, MediaTypes } from "./gate/media-type.js";
+import { parseBody } from "./gate/parse.js";
+import { refuseAddress, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
+import { type ReadBodyOptions, refuseByLength } from "./http/read-body.js";
+import type { Clock } from "./lib/clock.js";
+import { isPromise } from "./lib/maybe-promise.js";
+import type { Observer } from "./observe.js";
+
+/** Everything a receiver has prepared for its deliveries. */
+export interface DeliveryPlan {
+  readonly clientAddress: ClientAddressResolver;
+  /** The receiver's own list, or none. */
+  readonly allowIps: readonly AddressList[];
+  readonly auth: AuthPolicy;
+  /** Undefined: failed credentials are not counted. */
+  readonly failureBudget: FailureBudget | undefined;
+  readonly mediaTypes: MediaTypes;
+  readonly body: ReadBodyOptions;
+  readonly envelope: Envelope;
+  readonly catalog: Catalog;
+  readonly handlers: Pick<HandlerRegistry, "handlersFor">;
+  readonly handlerTimeoutMs: number;
+  readonly maxInProgress: number;
+  readonly clock: Clock;
+  readonly observer: Observer;
+}
+
+/** What is known of a request before its body. */
+export interface RequestHead {
+  readonly method?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: string[];
+}
+
+/** More header lines than this are refused (ATTACKS E27); the array holds names and values. */
+const maxRawHeaders = 200;
+
+const none: readonly RegisteredHandler[] = [];
+
+/** Method, address, headers, length and media type, in this order: what costs least comes first. */
+export function checkHead(
+  plan: DeliveryPlan,
+  head: RequestHead,
+  sender: SenderAddress,
+  shadow: ShadowListener,
+): BodyKind | Refusal {
+  if (head.method !== "POST") return new Refusal("ERR_METHOD", `${head.method} is not POST`);
+  const address = refuseAddress(plan.allowIps, sender, shadow);
+  if (address !== undefined) return address;
+  if (head.rawHeaders.length > maxRawHeaders) {
+    const lines = head.rawHeaders.length / 2;
+    return new Refusal("ERR_HEADERS_TOO_LARGE", `${lines} header lines are more than 100`);
+  }
+  return refuseByLength(head, plan.body.maxBytes) ?? plan.mediaTypes(head.rawHeaders);
+}
+
+/** The lists of the caller's tenant and service. */
+export function refuseOwner(
+  authenticated: Authenticated,
+  sender: SenderAddress,
+  shadow: ShadowListener,
+): Refusal | undefined {
+  const { owner } = authenticated;
+  return owner === undefined ? undefined : refuseAddress(owner.allowIps, sender, shadow);
+}
+
+/** A token that names a body's hash is good for that body alone. */
+export function refuseBody(authenticated: Authenticated, rawBody: Buffer): Refusal | undefined {
+  const { caller, tokenCredential } = authenticated;
+  if (caller.method !== "jwt" || tokenCredential === undefined) return undefined;
+  if (bodyHashMatches(tokenCredential, caller.claims, rawBody)) return undefined;
+  return new Refusal(
+    "ERR_TOKEN_INVALID",
+    `the claim "${tokenCredential.policy.bodyHashClaim}" is not the SHA-256 of this body`,
+  );
+}
+
+/** The parsed body with the headers, as locators see it. */
+export function parseDelivery(
+  kind: BodyKind,
+  rawBody: Buffer,
+  headers: IncomingHttpHeaders,
+): ParsedDelivery | Refusal {
+  const body = parseBody(rawBody, kind);
+  return body instanceof Refusal ? body : { body: body.value, headers };
+}
+
+/** Type, id and data out of the bytes; the data is not checked yet. */
+export function openEvent(
+  plan: DeliveryPlan,
+  kind: BodyKind,
+  rawBody: Buffer,
+  headers: IncomingHttpHeaders,
+): OpenedEnvelope | Refusal {
+  const parsed = parseDelivery(kind, rawBody, headers);
+  return parsed instanceof Refusal ? parsed : plan.envelope.open(parsed, rawBody);
+}
+
+/** Who wants this type; nobody where the catalog does not have it. */
+export function handlersOf(plan: DeliveryPlan, type: string): readonly RegisteredHandler[] {
+  return plan.catalog.has(type) ? plan.handlers.handlersFor(type) : none;
+}
+
+/** Data that passed its schema. */
+export interface CheckedData {
+  readonly value: unknown;
+}
+
+/** Holds data against the schema of its type. A promise only where the schema answers later. */
+export function checkData(
+  plan: DeliveryPlan,
+  type: string,
+  data: unknown,
+): MaybePromise<CheckedData | Refusal> {
+  const checked = plan.catalog.validate(type, data);
+  return isPromise(checked) ? checked.then(checkedOrRefused) : checkedOrRefused(checked);
+}
+
+function checkedOrRefused(checked: Validation): CheckedData | Refusal {
+  if (checked.ok) return checked;
+  const paths = issuePaths(checked.issues).join(", ");
+  return new Refusal("ERR_EVENT_INVALID", `the data breaks the schema at ${paths}`, checked.issues);
+}

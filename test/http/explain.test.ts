@@ -1,0 +1,191 @@
+import { describe, expect, it, jest } from "@jest/globals";
+import { createAllowlist, createReceiver, type ExplainRequest } from "hookgate";
+import { createFakeClock, createTestSigner, sendDelivery } from "hookgate/testing";
+import { z } from "zod";
+import { quiet } from "../support/quiet.js";
+
+const key = "canary-service-key-0123456789abcdef";
+const clock = createFakeClock();
+const signer = await createTestSigner("ES256");
+const refused = jest.fn();
+const handler = jest.fn();
+const list = createAllowlist({ ranges: ["203.0.113.0/24"], mode: "enforce" });
+const receiver = createReceiver({
+  name: "orders",
+  events: { "order.paid": z.object({ orderId: z.string() }), "order.noted": z.object({}) },
+  auth: { serviceKey: key, jwt: { issuer: "orders", ...signer.verification } },
+  allowIps: list,
+  clock,
+  logger: quiet,
+  hooks: { refused },
+});
+receiver.on("order.paid", handler);
+const token = await signer.sign({ iss: "orders", exp: clock.now() / 1000 + 60 });
+const good: ExplainRequest = {
+  headers: { key, "content-type": "application/json" },
+  remoteAddress: "203.0.113.7",
+  body: { type: "order.paid", id: "e1", orderId: "canary-body" },
+};
+const results = async (request: ExplainRequest) => {
+  const { status, code, steps } = await receiver.explain(request);
+  return [status, code, steps.map(({ result }) => result).join(" ")];
+};
+
+describe("receiver.explain", () => {
+  it("says at each step what was decided", async () => {
+    expect(await receiver.explain(good)).toEqual({
+      status: 200,
+      code: undefined,
+      steps: [
+        { step: "method, address, headers, length", result: "passed", detail: "POST from 203.0.113.7" },
+        {
+          step: "credential",
+          result: "passed",
+          detail: 'service-key "key-1" of tenant "default", service "orders"',
+        },
+        { step: "allowlists of the caller", result: "passed", detail: "none" },
+        {
+          step: "body",
+          result: "passed",
+          detail: expect.stringMatching(/^json, \d+ bytes; type "order\.paid", id "e1"$/),
+        },
+        { step: "handlers", result: "passed", detail: "order.paid" },
+        { step: "schema", result: "passed", detail: expect.any(String) },
+      ],
+    });
+  });
+
+  it.each<[string, ExplainRequest, unknown[]]>([
+    [
+      "a method",
+      { ...good, method: "PUT" },
+      [405, "ERR_METHOD", "refused skipped skipped skipped skipped skipped"],
+    ],
+    [
+      "an address",
+      { ...good, remoteAddress: "192.0.2.1" },
+      [403, "ERR_ADDRESS_REFUSED", "refused skipped skipped skipped skipped skipped"],
+    ],
+    [
+      "a key",
+      { ...good, headers: { ...good.headers, key: "x" } },
+      [401, "ERR_KEY_INVALID", "passed refused skipped skipped skipped skipped"],
+    ],
+    [
+      "a token",
+      { ...good, headers: { ...good.headers, authorization: "Bearer x" } },
+      [401, "ERR_TOKEN_INVALID", "passed refused skipped skipped skipped skipped"],
+    ],
+    [
+      "a good token",
+      { ...good, headers: { "content-type": "application/json", authorization: `Bearer ${token}` } },
+      [200, undefined, "passed passed passed passed passed passed"],
+    ],
+    [
+      "keys twice",
+      { ...good, headers: { ...good.headers, key: [key, key] } },
+      [400, "ERR_CREDENTIAL_REPEATED", "passed refused skipped skipped skipped skipped"],
+    ],
+    [
+      "a body",
+      { ...good, body: "{" },
+      [400, "ERR_BODY_MALFORMED", "passed passed passed refused skipped skipped"],
+    ],
+    [
+      "a long body",
+      { ...good, body: " ".repeat(262_145) },
+      [413, "ERR_BODY_TOO_LARGE", "passed passed passed refused skipped skipped"],
+    ],
+    [
+      "a type nobody handles",
+      { ...good, body: { type: "order.noted" } },
+      [200, undefined, "passed passed passed passed passed skipped"],
+    ],
+    [
+      "a type nobody declared",
+      { ...good, body: { type: "constructor" } },
+      [200, undefined, "passed passed passed passed passed skipped"],
+    ],
+    [
+      "data",
+      { ...good, body: { type: "order.paid" } },
+      [422, "ERR_EVENT_INVALID", "passed passed passed passed passed refused"],
+    ],
+  ])("decides on %s as a delivery would", async (_what, request, expected) => {
+    expect(await results(request)).toEqual(expected);
+  });
+
+  it("warns of a list in shadow mode, and hints at a proxy that was not declared", async () => {
+    const shadowed = createReceiver({
+      name: "shadowed",
+      auth: { dangerouslyAcceptAnyone: true },
+      allowIps: { ranges: ["203.0.113.0/24"], mode: "shadow" },
+      type: () => "any",
+      logger: quiet,
+    });
+    const { steps } = await shadowed.explain({
+      remoteAddress: "10.0.0.1",
+      headers: { "content-type": "application/json", "x-forwarded-for": "203.0.113.7" },
+      body: {},
+    });
+    expect(steps[0]).toMatchObject({ result: "warned" });
+    expect(steps[0]?.detail).toContain("declare it in clientAddress.trustedProxies");
+    expect(steps[1]?.detail).toBe("anyone is accepted (dangerouslyAcceptAnyone)");
+  });
+
+  it("I01 has no side effects and holds no key, token or body", async () => {
+    const text = JSON.stringify([
+      await receiver.explain(good),
+      await receiver.explain({ ...good, body: { type: "order.paid" } }),
+    ]);
+    expect(text).not.toContain("canary");
+    expect(text).not.toContain(token);
+    expect(handler).not.toHaveBeenCalled();
+    expect(refused).not.toHaveBeenCalled();
+  });
+
+  it("says the same as a delivery that is sent", async () => {
+    const listener = receiver.requestListener("/");
+    const { status } = await sendDelivery(
+      listener,
+      { key, body: good.body },
+      { remoteAddress: "203.0.113.7" },
+    );
+    expect(status).toBe((await receiver.explain(good)).status);
+  });
+
+  it.each([[null], ["x"], [{ header: {} }], [{ headers: { a: 1 } }]])("refuses %j", async (request) => {
+    await expect(receiver.explain(request as ExplainRequest)).rejects.toThrow(TypeError);
+  });
+});
+
+describe("receiver.findings", () => {
+  it("lists what is allowed and seldom meant", () => {
+    expect(receiver.findings()).toEqual([
+      expect.stringContaining('no handler for the declared event type "order.noted"'),
+    ]);
+    const open = createReceiver({ name: "open", auth: { dangerouslyAcceptAnyone: true }, logger: quiet });
+    expect(open.findings()).toEqual([expect.stringContaining("anyone may call")]);
+    const over = createReceiver({
+      name: "over",
+      auth: { serviceKey: { keys: [{ id: "old", key, state: "inactive" }] } },
+      allowIps: { ranges: ["203.0.113.0/24"], mode: "shadow" },
+      logger: quiet,
+    });
+    expect(over.findings()).toEqual([
+      expect.stringContaining("shadow mode"),
+      expect.stringContaining('"service-key" is accepted'),
+    ]);
+  });
+
+  it("are logged by start", async () => {
+    const warn = jest.fn();
+    const made = createReceiver({
+      name: "open",
+      auth: { dangerouslyAcceptAnyone: true },
+      logger: { ...quiet, warn },
+    });
+    await made.start();
+    expect(warn).toHaveBeenCalledWith({ receiver: "open" }, expect.stringContaining("anyone may call"));
+  });
+});
