@@ -81,7 +81,7 @@ export function pack(): Packed {
   mkdirSync(unpacked, { recursive: true });
   run(unpacked, "tar", ["-xzf", tarball, "--strip-components=1"]);
   for (const name of ["jose", "raw-body", "ip-cidr", "content-type", "zod", "@types/node"])
-    link(folder, name);
+    link(linked, name);
   return {
     folder,
     linked,
