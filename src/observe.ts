@@ -162,7 +162,7 @@ export function createObserver(options: {
     },
     refused(request, refusal, enforced) {
       if (listens("refused")) {
-        tell("refused", refusedReport(name, request, refusal, enforced));
+        tell("refused", new Refused(name, request, refusal, enforced));
       }
       const level = errorEntry(refusal.code).status >= 500 ? "error" : "warn";
       const verb = enforced ? "refused" : "would refuse (shadow mode)";
@@ -189,26 +189,35 @@ export function observeSource(source: CredentialSource | undefined, observer: Ob
   return source?.observe?.(note) ?? (() => {});
 }
 
-function refusedReport(
-  receiver: string,
-  request: RefusedRequest,
-  refusal: Refusal,
-  enforced: boolean,
-): RefusedReport {
-  const { code, reason } = refusal;
-  let error: AnyHookgateError | undefined;
-  return {
-    receiver,
-    ...request,
-    code,
-    reason,
-    enforced,
-    status: errorEntry(code).status,
-    get error() {
-      error ??= refusal.toError();
-      return error;
-    },
-  };
+/** A class for the sake of its getter: in an object literal that would cost a hidden class per report. */
+class Refused implements RefusedReport {
+  readonly receiver: string;
+  readonly requestId: string;
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly reason: string;
+  readonly address: string | undefined;
+  readonly method: string;
+  readonly enforced: boolean;
+  readonly #refusal: Refusal;
+  #error: AnyHookgateError | undefined;
+
+  constructor(receiver: string, request: RefusedRequest, refusal: Refusal, enforced: boolean) {
+    this.receiver = receiver;
+    this.requestId = request.requestId;
+    this.code = refusal.code;
+    this.status = errorEntry(refusal.code).status;
+    this.reason = refusal.reason;
+    this.address = request.address;
+    this.method = request.method;
+    this.enforced = enforced;
+    this.#refusal = refusal;
+  }
+
+  get error(): AnyHookgateError {
+    this.#error ??= this.#refusal.toError();
+    return this.#error;
+  }
 }
 
 function loggedEvent(event: { readonly id: string; readonly type: string }): object {

@@ -9,7 +9,7 @@ export interface WebhookEvent<Type extends string = string, Data = unknown> {
   readonly data: Data;
 }
 
-/** What a handler gets beside the event. */
+/** What a handler gets beside the event. Take members off it: a copy by spread has neither `deadline` nor `signal`. */
 export interface HandlerContext {
   readonly caller: Caller;
   readonly delivery: Delivery;

@@ -528,14 +528,4 @@ describe("HandlerContext", () => {
     run();
     expect(context).toMatchObject({ ...shared, deadline: new Date(1_001_000) });
   });
-
-  it("keeps its signal when it is spread", () => {
-    const { add, run } = bench();
-    let signal: unknown;
-    add("a", (_event, context) => {
-      signal = { ...context }.signal;
-    });
-    run();
-    expect(signal).toBeInstanceOf(AbortSignal);
-  });
 });
