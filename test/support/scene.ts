@@ -5,6 +5,7 @@ import express5, { type Express } from "express";
 import express4 from "express4";
 import type { Hooks, Logger, Middleware } from "hookgate";
 import { sendDelivery, type TestAnswer, type TestDelivery } from "hookgate/testing";
+import { createRequestListener } from "../../src/http/request-listener.js";
 import { openWire, type Wire } from "./wire.js";
 
 /** Servers, connections and the log of one file of attacks, and whether a secret came to light in them. */
@@ -112,4 +113,5 @@ export const mounts: readonly (readonly [string, Mount])[] = [
   ["node:http", (middleware) => (req, res) => middleware(req, res, () => res.writeHead(599).end())],
   ["Express 4", onExpress(express4 as unknown as () => Express)],
   ["Express 5", onExpress(express5)],
+  ["requestListener", (middleware) => createRequestListener("/hooks", middleware, express5())],
 ];
