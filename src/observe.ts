@@ -117,7 +117,7 @@ export function createObserver(options: {
   const hooks = parseHooks(options.hooks, `${where}.hooks`);
   const given = parseLogger(options.logger, `${where}.logger`);
   const logger = unbreakable(given ?? stderrLogger(clock));
-  const refusals = given === undefined ? countedRefusals(logger, clock) : undefined;
+  const refusals = given === undefined ? new CountedRefusals(clock) : undefined;
 
   const tell = <K extends (typeof hookNames)[number]>(
     kind: K,
@@ -164,12 +164,15 @@ export function createObserver(options: {
       if (listens("refused")) {
         tell("refused", new Refused(name, request, refusal, enforced));
       }
+      const kind = `${refusal.code} ${enforced}`;
+      if (refusals?.counted(kind) === true) return;
       const level = errorEntry(refusal.code).status >= 500 ? "error" : "warn";
       const verb = enforced ? "refused" : "would refuse (shadow mode)";
       const message = `${verb} ${refusal.code}: ${refusal.reason}`;
-      const details = { receiver: name, code: refusal.code, ...request, ...loggedCause(refusal) };
-      if (refusals === undefined) logger[level](details, message);
-      else refusals(`${refusal.code} ${enforced}`, level, details, message);
+      logger[level]({ receiver: name, code: refusal.code, ...request, ...loggedCause(refusal) }, message);
+      refusals?.open(kind, (more) => {
+        logger[level]({}, `${more} more like this within a minute: ${message}`);
+      });
     },
     handled(run) {
       if (listens("handled")) tell("handled", { receiver: name, ...run });
@@ -278,20 +281,29 @@ function unbreakable(logger: Logger): Logger {
 }
 
 /** On standard error a kind of refusal is written once a minute; the others of that minute are counted. */
-function countedRefusals(logger: Logger, clock: Clock) {
-  const counts = new Map<string, number>();
-  return (kind: string, level: "warn" | "error", details: object, message: string): void => {
-    const count = counts.get(kind);
-    if (count !== undefined) {
-      counts.set(kind, count + 1);
-      return;
-    }
-    counts.set(kind, 0);
-    logger[level](details, message);
-    clock.after(windowMs, () => {
-      const more = counts.get(kind) ?? 0;
-      counts.delete(kind);
-      if (more > 0) logger[level]({}, `${more} more like this within a minute: ${message}`);
+class CountedRefusals {
+  readonly #clock: Clock;
+  readonly #counts = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Counts one more of a kind whose minute has begun; false where none has. */
+  counted(kind: string): boolean {
+    const count = this.#counts.get(kind);
+    if (count === undefined) return false;
+    this.#counts.set(kind, count + 1);
+    return true;
+  }
+
+  /** Begins the minute of a kind; `conclude` is told how many more came, where any did. */
+  open(kind: string, conclude: (more: number) => void): void {
+    this.#counts.set(kind, 0);
+    this.#clock.after(windowMs, () => {
+      const more = this.#counts.get(kind) ?? 0;
+      this.#counts.delete(kind);
+      if (more > 0) conclude(more);
     });
-  };
+  }
 }

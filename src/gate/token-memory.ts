@@ -46,22 +46,17 @@ export class TokenMemory {
 
 /** False also where the source or the key set fails: the whole check will then say how. */
 function stillStands(known: VerifiedToken, source: CredentialSource): MaybePromise<boolean> {
-  const { credential, keyId, algorithm, key } = known;
   try {
-    const found = source.findTokenCredentials({ issuer: credential.policy.issuer, keyId });
-    if (isPromise(found)) {
-      return found.then((list) => holdsKey(list, known)).catch(() => false);
-    }
-    return holdsKey(found, { credential, keyId, algorithm, key });
+    const { issuer } = known.credential.policy;
+    const found = source.findTokenCredentials({ issuer, keyId: known.keyId });
+    if (isPromise(found)) return found.then((list) => holdsKey(list, known)).catch(() => false);
+    return holdsKey(found, known);
   } catch {
     return false;
   }
 }
 
-function holdsKey(
-  credentials: readonly TokenCredential[],
-  known: Pick<VerifiedToken, "credential" | "keyId" | "algorithm" | "key">,
-): MaybePromise<boolean> {
+function holdsKey(credentials: readonly TokenCredential[], known: VerifiedToken): MaybePromise<boolean> {
   if (!credentials.includes(known.credential)) return false;
   const keys = known.credential.keys.find(known.keyId, known.algorithm);
   return isPromise(keys) ? keys.then((list) => list.includes(known.key)) : keys.includes(known.key);
