@@ -5,6 +5,7 @@ import type { Logger } from "./contracts/logger.js";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "./errors.js";
 import type { Clock } from "./lib/clock.js";
 import { isPromise } from "./lib/maybe-promise.js";
+import { MinuteCounts } from "./lib/minute-counts.js";
 import { assertOptions, describe } from "./lib/options.js";
 import { printable } from "./lib/printable.js";
 import { stderrLogger } from "./lib/stderr-logger.js";
@@ -103,8 +104,6 @@ const channels = {
   failed: channel("hookgate:failed"),
 };
 
-const windowMs = 60_000;
-
 /** Checks the options `logger` and `hooks` and joins them. Without a logger: standard error, see `stderrLogger`. */
 export function createObserver(options: {
   readonly name: string;
@@ -117,7 +116,7 @@ export function createObserver(options: {
   const hooks = parseHooks(options.hooks, `${where}.hooks`);
   const given = parseLogger(options.logger, `${where}.logger`);
   const logger = unbreakable(given ?? stderrLogger(clock));
-  const refusals = given === undefined ? new CountedRefusals(clock) : undefined;
+  const refusals = given === undefined ? new MinuteCounts(clock) : undefined;
 
   const tell = <K extends (typeof hookNames)[number]>(
     kind: K,
@@ -278,32 +277,4 @@ function unbreakable(logger: Logger): Logger {
       }
     };
   return { debug: guarded("debug"), info: guarded("info"), warn: guarded("warn"), error: guarded("error") };
-}
-
-/** On standard error a kind of refusal is written once a minute; the others of that minute are counted. */
-class CountedRefusals {
-  readonly #clock: Clock;
-  readonly #counts = new Map<string, number>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** Counts one more of a kind whose minute has begun; false where none has. */
-  counted(kind: string): boolean {
-    const count = this.#counts.get(kind);
-    if (count === undefined) return false;
-    this.#counts.set(kind, count + 1);
-    return true;
-  }
-
-  /** Begins the minute of a kind; `conclude` is told how many more came, where any did. */
-  open(kind: string, conclude: (more: number) => void): void {
-    this.#counts.set(kind, 0);
-    this.#clock.after(windowMs, () => {
-      const more = this.#counts.get(kind) ?? 0;
-      this.#counts.delete(kind);
-      if (more > 0) conclude(more);
-    });
-  }
 }
