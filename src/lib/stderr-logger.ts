@@ -1,5 +1,6 @@
 import type { Logger } from "../contracts/logger.js";
 import type { Clock } from "./clock.js";
+import { describe } from "./options.js";
 
 /**
  * The logger of those who give none: warnings and errors as one line each on standard error.
@@ -31,6 +32,17 @@ function rendered(details: object): string {
   }
 }
 
-function errorText(error: Error): string {
-  return error.stack ?? `${error.name}: ${error.message}`;
+/** Errors may be each other's cause. */
+const mostCauses = 5;
+
+function errorText(error: Error, causesLeft = mostCauses): string {
+  const text = error.stack ?? `${error.name}: ${error.message}`;
+  if (error.cause === undefined || causesLeft === 0) return text;
+  return `${text}\ncaused by: ${causeText(error.cause, causesLeft - 1)}`;
+}
+
+/** Of what is neither an error nor text only the kind: a schema's issues, for one, may quote the body. */
+function causeText(cause: unknown, causesLeft: number): string {
+  if (cause instanceof Error) return errorText(cause, causesLeft);
+  return typeof cause === "string" ? cause : describe(cause);
 }
