@@ -18,6 +18,8 @@ export default {
       },
     ],
   },
+  // Fails a file whose code under test writes a secret to a stream or the console.
+  setupFilesAfterEnv: ["<rootDir>/test/support/canary-setup.ts"],
   // Nothing waits for a fixed time; a busy machine may still take its time over real sockets.
   testTimeout: 30_000,
   // The tests wait for sockets, npm and the compiler more than they compute.

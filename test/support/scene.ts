@@ -6,6 +6,7 @@ import express4 from "express4";
 import type { Hooks, Logger, Middleware } from "hookgate";
 import { sendDelivery, type TestAnswer, type TestDelivery } from "hookgate/testing";
 import { createRequestListener } from "../../src/http/request-listener.js";
+import { watchFor } from "./canary.js";
 import { openWire, type Wire } from "./wire.js";
 
 /** Servers, connections and the log of one file of attacks, and whether a secret came to light in them. */
@@ -59,7 +60,9 @@ export function createScene(): Scene {
     },
     keep(token) {
       // Shorter parts could stand anywhere.
-      secrets.push(...token.split(".").filter((part, index) => index > 0 && part.length >= 16));
+      const parts = token.split(".").filter((part, index) => index > 0 && part.length >= 16);
+      secrets.push(...parts);
+      watchFor(...parts);
       return token;
     },
     takeLog() {
