@@ -107,23 +107,37 @@ function closingQuote(bytes: Uint8Array, from: number): number {
 /**
  * Whether a parsed value holds exactly `members` members and no infinite number. JSON.parse keeps one of several
  * members with the same name, so any repetition leaves fewer in the value than there are colons in the text; escapes
- * are resolved by then. Cheaper than comparing names.
+ * are resolved by then. Cheaper than comparing names. Recursive, because the depth was bounded before.
  */
 function holds(root: unknown, members: number): boolean {
-  let found = 0;
-  const open: (readonly unknown[])[] = [[root]];
-  for (let values = open.pop(); values !== undefined; values = open.pop()) {
-    for (let index = 0; index < values.length; index++) {
-      const value = values[index];
-      if (typeof value === "object") {
-        if (value === null) continue;
-        const inner: readonly unknown[] = isArray(value) ? value : valuesOf(value);
-        if (inner !== value) found += inner.length;
-        open.push(inner);
-      } else if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) {
-        return false;
-      }
-    }
-  }
-  return found === members;
+  return (isInherited() ? countOwn : count)(root) === members;
 }
+
+/** NaN where a number is infinite. `for … in` spares the arrays that Object.values makes; measured at half of its time. */
+function count(value: unknown): number {
+  if (typeof value === "number") return value - value;
+  if (typeof value !== "object" || value === null) return 0;
+  let found = 0;
+  if (isArray(value)) {
+    for (let index = 0; index < value.length; index++) found += count(value[index]);
+    return found;
+  }
+  for (const name in value) found += 1 + count((value as Record<string, unknown>)[name]);
+  return found;
+}
+
+/** The same for a process in which somebody made Object.prototype enumerable (ATTACKS I09). */
+function countOwn(value: unknown): number {
+  if (typeof value !== "object" || value === null) return count(value);
+  const inner: readonly unknown[] = isArray(value) ? value : valuesOf(value);
+  let found = inner === value ? 0 : inner.length;
+  for (const each of inner) found += countOwn(each);
+  return found;
+}
+
+function isInherited(): boolean {
+  for (const _name in nothing) return true;
+  return false;
+}
+
+const nothing = Object.freeze({});

@@ -250,3 +250,22 @@ describe("parseStrictJsonBytes and decodeUtf8", () => {
     expect(result).toEqual({ ok: false, reason: expect.stringMatching(/byte order mark/) });
   });
 });
+
+describe("parseStrictJson in a process whose Object.prototype was made enumerable", () => {
+  it("I09 takes and refuses the same", () => {
+    Object.defineProperty(Object.prototype, "polluted", {
+      value: { a: 1 },
+      enumerable: true,
+      configurable: true,
+    });
+    try {
+      expect(parseStrictJson('{"a":[1,null,{"b":{}}],"c":"x"}')).toMatchObject({ ok: true });
+      expect(parseStrictJson("[]")).toEqual({ ok: true, value: [] });
+      for (const bad of ['{"a":1,"a":2}', '{"a":[{"b":1,"\\u0062":2}]}', '{"a":1e999}']) {
+        expect(parseStrictJson(bad)).toMatchObject({ ok: false });
+      }
+    } finally {
+      Reflect.deleteProperty(Object.prototype, "polluted");
+    }
+  });
+});
