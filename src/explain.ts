@@ -84,6 +84,8 @@ class Refused extends Error {}
 class Walk implements ShadowListener {
   readonly #steps: ExplainedStep[] = [];
   #refusal: Refusal | undefined;
+  #status = 200;
+  #whySkipped = "a step before it refused";
   #shadow: string[] = [];
 
   wouldRefuse(refusal: Refusal): void {
@@ -107,6 +109,13 @@ class Walk implements ShadowListener {
     return found;
   }
 
+  /** Notes that the request gets its answer before anything of it is checked. */
+  answered(status: number, detail: string): void {
+    this.#status = status;
+    this.#whySkipped = "the request was answered before it";
+    this.take(undefined, () => detail);
+  }
+
   skip(detail: string): void {
     this.#steps.push({
       step: stepNames[this.#steps.length] as ExplainedStep["step"],
@@ -116,9 +125,10 @@ class Walk implements ShadowListener {
   }
 
   explanation(): Explanation {
-    while (this.#steps.length < stepNames.length) this.skip("a step before it refused");
+    while (this.#steps.length < stepNames.length) this.skip(this.#whySkipped);
     const code = this.#refusal?.code;
-    return { status: code === undefined ? 200 : errorEntry(code).status, code, steps: this.#steps };
+    const status = code === undefined ? this.#status : errorEntry(code).status;
+    return { status, code, steps: this.#steps };
   }
 }
 
@@ -133,6 +143,7 @@ interface ReadRequest {
 
 async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Promise<void> {
   const { url, headers, rawHeaders, body } = request;
+  if (request.method === "OPTIONS") return walk.answered(204, "OPTIONS is answered with Allow: POST");
   const sender = findSender(plan.clientAddress, request.remoteAddress, rawHeaders);
   const kind = walk.take<BodyKind>(
     checkHead(plan, request, sender, walk),
@@ -202,6 +213,10 @@ function readRequest(request: ExplainRequest): ReadRequest {
     }
     for (const line of lines) rawHeaders.push(name, line);
     headers[name.toLowerCase()] = lines.join(", ");
+  }
+  // As any sender has to: a body is announced, or comes in chunks.
+  if (body.length > 0 && headers["transfer-encoding"] === undefined) {
+    headers["content-length"] ??= String(body.length);
   }
   return { method, url, remoteAddress, body, headers, rawHeaders };
 }

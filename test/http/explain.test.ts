@@ -92,9 +92,19 @@ describe("receiver.explain", () => {
       [400, "ERR_BODY_MALFORMED", "passed passed passed refused skipped skipped"],
     ],
     [
-      "a long body",
+      "a long body, which its header announces",
       { ...good, body: " ".repeat(262_145) },
+      [413, "ERR_BODY_TOO_LARGE", "refused skipped skipped skipped skipped skipped"],
+    ],
+    [
+      "a long body in chunks",
+      { ...good, headers: { ...good.headers, "transfer-encoding": "chunked" }, body: " ".repeat(262_145) },
       [413, "ERR_BODY_TOO_LARGE", "passed passed passed refused skipped skipped"],
+    ],
+    [
+      "OPTIONS",
+      { ...good, method: "OPTIONS", remoteAddress: "192.0.2.1" },
+      [204, undefined, "passed skipped skipped skipped skipped skipped"],
     ],
     [
       "a type nobody handles",
