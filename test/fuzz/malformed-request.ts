@@ -33,9 +33,11 @@ export function malformed(ground: Ground, seed: number, index: number): Attempt 
   return { kind, bytes: Buffer.from(make(ground, random), "latin1") };
 }
 
-/** One request that everything is right with. */
+/** One request that everything is right with, the only one on its connection. */
 export function wellFormed(ground: Ground, bound: boolean): Buffer {
-  return Buffer.from(written(bound ? boundParts(ground) : keyParts(ground)), "latin1");
+  const parts = bound ? boundParts(ground) : keyParts(ground);
+  parts.lines.push("Connection: close");
+  return Buffer.from(written(parts), "latin1");
 }
 
 type Make = (ground: Ground, random: Random) => string;

@@ -1,0 +1,137 @@
+import { createServer } from "node:http";
+import { connect, type Socket } from "node:net";
+import { afterAll, describe, expect, it } from "@jest/globals";
+import express from "express";
+import { createReceiver, type Receiver } from "hookgate";
+import { createScene } from "../support/scene.js";
+import { postHead } from "../support/wire.js";
+
+const scene = createScene();
+afterAll(scene.close);
+const key = scene.secret("key");
+const body = JSON.stringify({ type: "any", note: scene.secret("body") });
+
+/** How a slow client begins, what it drips, and the status that it is answered with. */
+interface Slow {
+  readonly name: string;
+  readonly count: number;
+  readonly head: string;
+  readonly drip: string;
+  readonly status: number;
+}
+
+const json = "Content-Type: application/json";
+const slow: readonly Slow[] = [
+  { name: "header", count: 350, head: "POST /hooks HTTP/1.1\r\nHost: a\r\nX: ", drip: "x", status: 408 },
+  {
+    name: "body",
+    count: 250,
+    head: postHead(`Key: ${key}`, json, "Content-Length: 9000"),
+    drip: " ",
+    status: 408,
+  },
+  {
+    name: "chunk",
+    count: 150,
+    head: postHead(`Key: ${key}`, json, "Transfer-Encoding: chunked"),
+    drip: "1\r\n \r\n",
+    status: 408,
+  },
+  {
+    name: "silent body",
+    count: 50,
+    head: postHead(`Key: ${key}`, json, "Content-Length: 9"),
+    drip: "",
+    status: 408,
+  },
+  {
+    name: "stranger's body",
+    count: 200,
+    head: postHead("Key: wrong", json, "Content-Length: 200000"),
+    drip: " ",
+    status: 401,
+  },
+];
+
+interface Client {
+  readonly slow: Slow;
+  readonly socket: Socket;
+  readonly text: () => string;
+  readonly closed: Promise<void>;
+}
+
+function open(port: number, kind: Slow): Client {
+  const socket = connect(port, "127.0.0.1");
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk.toString("latin1");
+  });
+  socket.on("error", () => {});
+  // A client that drips does not care that the server has said all.
+  const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+  socket.write(kind.head);
+  return { slow: kind, socket, text: () => text, closed };
+}
+
+const doors: readonly (readonly [string, (receiver: Receiver) => ReturnType<Receiver["requestListener"]>])[] =
+  [
+    ["in front of Express", (receiver) => receiver.requestListener("/hooks", express())],
+    ["as Express middleware", (receiver) => express().all("/hooks", receiver.middleware())],
+  ];
+
+describe.each(doors)("1,000 slow clients, %s", (_name, door) => {
+  it("E09 are ended by the deadlines, while every good delivery is answered", async () => {
+    let handled = 0;
+    const receiver = createReceiver({
+      name: "orders",
+      auth: { serviceKey: key },
+      body: { timeoutMs: 2000 },
+      logger: scene.logger,
+      hooks: scene.hooks,
+    });
+    receiver.onAny(() => void handled++);
+    // Slow headers are for the server to end: see docs/security.md.
+    const server = createServer({ headersTimeout: 2000, connectionsCheckingInterval: 200 }, door(receiver));
+    const port = await scene.listen(server);
+    const clients = slow.flatMap((kind) => Array.from({ length: kind.count }, () => open(port, kind)));
+    expect(clients).toHaveLength(1000);
+    const dripping = setInterval(() => {
+      for (const { socket, slow: kind } of clients)
+        if (socket.writable && kind.drip !== "") socket.write(kind.drip);
+    }, 100);
+    let ended = false;
+    const allClosed = Promise.all(clients.map(({ closed }) => closed)).then(() => {
+      ended = true;
+    });
+    // Good traffic from before the first deadline until the last slow client is gone.
+    let good = 0;
+    const goodClient = async (): Promise<void> => {
+      while (!ended) {
+        const answer = await scene.send(port, { key, body });
+        expect([answer.status, answer.json()]).toEqual([200, expect.objectContaining({ status: "handled" })]);
+        good++;
+      }
+    };
+    try {
+      await Promise.all([goodClient(), goodClient(), goodClient(), allClosed]);
+    } finally {
+      clearInterval(dripping);
+    }
+    for (const { slow: kind, text } of clients) {
+      expect([kind.name, text().slice(0, 12)]).toEqual([kind.name, `HTTP/1.1 ${kind.status}`]);
+    }
+    expect(good).toBeGreaterThan(20);
+    expect(handled).toBe(good);
+    // Nobody holds a place any more, or this would wait for ever; and no connection is left.
+    await receiver.stop();
+    const left = await new Promise<number>((resolve) =>
+      server.getConnections((_error, count) => resolve(count)),
+    );
+    expect(left).toBe(0);
+  });
+});
+
+it("I01 shows no key and nothing of a body in log and answers", () => {
+  expect(scene.takeLog().filter((line) => line.includes("ERR_BODY_TIMEOUT")).length).toBeGreaterThan(400);
+  expect(scene.leaks()).toEqual([]);
+});
