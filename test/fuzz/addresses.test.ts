@@ -3,18 +3,22 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { createAllowlist } from "hookgate";
 import type { IpAddress } from "../../src/contracts/ip.js";
-import {
-  type ClientAddressOptions,
-  clientAddressResolver,
-  UnknownAddress,
-} from "../../src/gate/client-address.js";
 import { formatIp, formatWords, parseIp, parsePeerAddress } from "../../src/gate/ip.js";
 import { parseRange } from "../../src/gate/range.js";
 import { parseRanges } from "../../src/gate/ranges.js";
 import { mutated, nasty } from "./mutate.js";
 import { check } from "./settings.js";
 
+const octet = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: 0, max: 255 }).map(String) },
+  fc.constantFrom("00", "01", "010", "256", "0x7f", "1e2", ""),
+);
 const quad = fc.ipV4();
+/** Quads as other readers take them: octal, hexadecimal, too many parts or too few. */
+const oddQuad = fc.oneof(
+  fc.array(octet, { minLength: 3, maxLength: 5 }).map((parts) => parts.join(".")),
+  fc.ipV4Extended(),
+);
 const word = fc.oneof(
   fc.integer({ min: 0, max: 0xffffffff }),
   fc.constantFrom(0, 0xffff, 0x20010db8, 0x64ff9b),
@@ -28,18 +32,19 @@ const address = fc.oneof(
   mixed.map((parts) => parts.join("")),
 );
 const zone = fc.constantFrom("", "%eth0", "%1", "%", "%%", "%eth0%1", "%25eth0", "% ");
-const nearly = mutated(
-  fc.tuple(address, zone).map((parts) => parts.join("")),
-  2,
+const nearly = fc.oneof(
+  { weight: 3, arbitrary: mutated(address, 2) },
+  mutated(
+    fc.tuple(address, zone).map((parts) => parts.join("")),
+    2,
+  ),
+  oddQuad,
+  fc.tuple(fc.constantFrom("::", "::ffff:", "1::"), oddQuad).map((parts) => parts.join("")),
 );
 
 /** What the URL parser of Node makes of a text that is IPv6 for sure. */
 function hostOf(text: string): string {
   return new URL(`http://[${text}]/`).hostname.slice(1, -1);
-}
-
-function texts(found: IpAddress | UnknownAddress): string {
-  return found instanceof UnknownAddress ? "unknown" : formatIp(found);
 }
 
 describe("addresses, fuzzed", () => {
@@ -190,146 +195,5 @@ describe("ranges, fuzzed", () => {
         }
       }),
     );
-  });
-});
-
-const proxies = ["10.0.0.0/8", "fd00::/8"];
-const proxy = fc.oneof(
-  fc.nat(255).map((last) => `10.0.0.${last}`),
-  fc.nat(255).map((last) => `fd00::${last.toString(16)}`),
-);
-const client = fc.oneof(
-  fc.nat(255).map((last) => `192.0.2.${last}`),
-  fc.nat(255).map((last) => `2001:db8::${last.toString(16)}`),
-);
-const canonical = (text: string): string => formatIp(parseIp(text) as IpAddress);
-const spaced = fc.constantFrom(",", ", ", " ,\t");
-/** What a sender may write: addresses that it would like to have, broken grammar, floods. */
-const forged = mutated(
-  fc.oneof(
-    fc.constantFrom(
-      "6.6.6.6",
-      "10.0.0.1, 6.6.6.6",
-      "for=6.6.6.6",
-      'for="6.6.6.6:1";by=10.0.0.1, for="[fd00::1]"',
-      'for="',
-      'for=6.6.6.6;host="',
-      'for="\\',
-      "for=_hidden, for=unknown",
-      ",".repeat(40),
-      "x".repeat(4096),
-      "",
-    ),
-    fc.array(nasty, { maxLength: 12 }).map((all) => all.join("")),
-  ),
-);
-
-function find(options: ClientAddressOptions, peer: string, lines: readonly string[], name: string): string {
-  const rawHeaders = lines.flatMap((line) => [name, line]);
-  return texts(clientAddressResolver(options, "clientAddress").resolve(peer, rawHeaders));
-}
-
-describe("X-Forwarded-For, fuzzed", () => {
-  /** One entry as a plain regular expression has it; undefined: none. */
-  function entry(text: string): string | undefined {
-    const trimmed = text.replace(/^[ \t]+|[ \t]+$/g, "");
-    const port = "(?::(?:0|[1-9]\\d{0,4}))?";
-    const bare =
-      new RegExp(`^(\\d+\\.\\d+\\.\\d+\\.\\d+)${port}$`).exec(trimmed)?.[1] ??
-      new RegExp(`^\\[([^\\]]*:[^\\]]*)\\]${port}$`).exec(trimmed)?.[1] ??
-      trimmed;
-    const tooHigh = Number(/(?:\]|\.\d+):(\d+)$/.exec(trimmed)?.[1] ?? 0) > 65_535;
-    return isIP(bare) === 0 || bare.includes("%") || tooHigh ? undefined : canonical(bare);
-  }
-
-  it("D03 walks as a plain reading of the rules does", () => {
-    const hop = mutated(
-      fc
-        .tuple(fc.constantFrom("", "["), fc.oneof(proxy, client), fc.constantFrom("", "]", ":80", "]:80"))
-        .map((all) => all.join("")),
-      1,
-    );
-    const trusted = parseRanges(proxies, "proxies", { allowAny: false, anyFix: "" });
-    check(
-      2000,
-      fc.property(fc.array(fc.tuple(hop, spaced), { maxLength: 6 }), (hops) => {
-        const line = hops.map(([text, comma], at) => (at === 0 ? text : comma + text)).join("");
-        const found = find({ trustedProxies: proxies }, "10.0.0.9", [line], "x-forwarded-for");
-        let expected = "10.0.0.9";
-        for (const text of line.split(",").reverse()) {
-          const named = entry(text);
-          expected = named ?? "unknown";
-          if (named === undefined || !trusted.has(parseIp(named) as IpAddress)) break;
-        }
-        expect([line, found]).toEqual([line, expected]);
-      }),
-    );
-  });
-
-  it("D01 D04 finds whom the first proxy saw, or nobody, whatever the sender wrote before", () => {
-    check(
-      1500,
-      fc.property(
-        fc.array(forged, { maxLength: 3 }),
-        fc.boolean(),
-        client,
-        fc.array(proxy, { maxLength: 3 }),
-        (lies, joined, sender, passed) => {
-          const honest = [sender, ...passed];
-          const lines = joined
-            ? [...lies.slice(1), [...lies.slice(0, 1), ...honest].join(", ")]
-            : [...lies, ...honest];
-          const answers = [canonical(sender), "unknown"];
-          expect(answers).toContain(find({ trustedProxies: proxies }, "10.0.0.9", lines, "X-Forwarded-For"));
-          expect(answers).toContain(
-            find({ trustedProxies: honest.length }, "10.0.0.9", lines, "X-FORWARDED-FOR"),
-          );
-          // And from a peer that is no proxy, nothing of it counts.
-          expect(find({ trustedProxies: proxies }, "203.0.113.1", lines, "X-Forwarded-For")).toBe(
-            "203.0.113.1",
-          );
-        },
-      ),
-    );
-  });
-});
-
-describe("Forwarded, fuzzed", () => {
-  const quoted = (text: string): string => `"${text.replace(/["\\]/g, "\\$&")}"`;
-  const node = (text: string, port: string): string => {
-    const host = text.includes(":") ? `[${text}]` : text;
-    return port === "" && host === text ? host : quoted(host + port);
-  };
-  /** An element as a careful proxy writes it; the `host` in it is the sender's own header. */
-  const element = (seen: fc.Arbitrary<string>) =>
-    fc
-      .tuple(seen, fc.constantFrom("", ":80", ":_x"), fc.option(forged), fc.boolean())
-      .map(([text, port, host, first]) => {
-        const parts = [`for=${node(text, port)}`, ...(host === null ? [] : [`host=${quoted(clean(host))}`])];
-        return { text, written: (first ? parts : parts.reverse()).join(";") };
-      });
-  const clean = (host: string): string => host.replace(/[^\x20-\x7e]/g, "");
-
-  it("D01 D03 finds whom the first proxy saw, or nobody, though the sender opens quotes", () => {
-    let known = 0;
-    check(
-      2500,
-      fc.property(
-        fc.array(forged, { maxLength: 2 }),
-        fc.boolean(),
-        element(client),
-        fc.array(element(proxy), { maxLength: 2 }),
-        (lies, joined, sender, passed) => {
-          const honest = [sender, ...passed].map(({ written }) => written);
-          const lines = joined ? [[...lies, ...honest].join(", ")] : [...lies, honest.join(",")];
-          const options = { trustedProxies: proxies, header: "forwarded" } as const;
-          const found = find(options, "10.0.0.9", lines, "Forwarded");
-          expect([canonical(sender.text), "unknown"]).toContain(found);
-          if (lies.length === 0 && honest.join().length < 4000) expect(found).toBe(canonical(sender.text));
-          if (found !== "unknown") known++;
-        },
-      ),
-    );
-    expect(known).toBeGreaterThan(500);
   });
 });
