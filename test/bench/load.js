@@ -2,14 +2,15 @@
 import { connect } from "node:net";
 
 /**
- * Sends `next()` over and over for `durationMs` and resolves with the number of answers, their statuses and latencies in
- * microseconds. Connections that the server closes are opened again.
+ * Sends `next()` over and over for `durationMs`, or until about `requests` were answered, and resolves with the number of
+ * answers, their statuses and latencies in microseconds. Connections that the server closes are opened again.
  */
-export async function load({ port, connections, durationMs, next }) {
+export async function load({ port, connections, durationMs = Infinity, requests = Infinity, next }) {
   const tally = { count: 0, statuses: new Map(), latencies: [] };
   const endsAt = performance.now() + durationMs;
-  stayAwake(endsAt);
-  await Promise.all(Array.from({ length: connections }, () => one({ port, endsAt, next, tally })));
+  const isOver = () => tally.count >= requests || performance.now() >= endsAt;
+  stayAwake(isOver);
+  await Promise.all(Array.from({ length: connections }, () => one({ port, isOver, next, tally })));
   tally.latencies.sort((a, b) => a - b);
   return tally;
 }
@@ -18,17 +19,17 @@ export async function load({ port, connections, durationMs, next }) {
  * Keeps this process from sleeping: waking a process costs whoever writes to it, and that would be the server, the more
  * so the slower it is.
  */
-function stayAwake(endsAt) {
-  if (performance.now() < endsAt) setImmediate(stayAwake, endsAt);
+function stayAwake(isOver) {
+  if (!isOver()) setImmediate(stayAwake, isOver);
 }
 
-function one({ port, endsAt, next, tally }) {
+function one({ port, isOver, next, tally }) {
   return new Promise((resolve, reject) => {
     let socket;
     let startedAt = 0;
     let answer = "";
     const send = () => {
-      if (performance.now() >= endsAt) return finish();
+      if (isOver()) return finish();
       answer = "";
       startedAt = performance.now();
       socket.write(next());
@@ -43,7 +44,7 @@ function one({ port, endsAt, next, tally }) {
       socket = connect(port, "127.0.0.1", send);
       socket.setNoDelay(true);
       socket.on("error", reject);
-      socket.on("close", () => (performance.now() >= endsAt ? resolve() : open()));
+      socket.on("close", () => (isOver() ? resolve() : open()));
       socket.on("data", (chunk) => {
         answer += chunk.latin1Slice();
         const end = endOf(answer);

@@ -13,10 +13,10 @@ export const settings = {
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 /** An HS256 token, valid for an hour; `jti` makes it one of its kind. */
-export function token({ secret = settings.secret, jti = "bench" } = {}) {
+export function token({ secret = settings.secret, issuer = settings.issuer, jti = "bench" } = {}) {
   const now = Math.floor(Date.now() / 1000);
   const claims = {
-    iss: settings.issuer,
+    iss: issuer,
     aud: settings.audience,
     sub: "orders",
     iat: now,
