@@ -98,9 +98,7 @@ const headers = fc
   .map(
     (all): Record<string, string | readonly string[]> =>
       Object.fromEntries(
-        Object.entries(all).flatMap(([name, value]) =>
-          value === undefined || value === "" ? [] : [[name, value]],
-        ),
+        Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
       ),
   );
 
