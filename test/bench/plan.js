@@ -17,10 +17,15 @@ export const contenders = [
   { label: "hookgate middleware, JWT", file: "hookgate-middleware", kind: "jwt" },
   { label: "hookgate in front of Express, key", file: "hookgate-front", kind: "key" },
   { label: "hookgate in front of Express, JWT", file: "hookgate-front", kind: "jwt" },
+  { label: "Express 5, handler of 20 ms", file: "express-overload", kind: "key" },
+  { label: "hookgate, handler of 20 ms, maxInProgress 64", file: "hookgate-overload", kind: "key" },
 ];
 
 /** Scenarios that do not fit every contender. */
 export function takesPart(contender, scenario) {
+  if (scenario === "overload" || contender.file.endsWith("-overload")) {
+    return scenario === "overload" && contender.file.endsWith("-overload");
+  }
   if (scenario === "accept, token not seen before") return contender.kind === "jwt";
   if (scenario === "refuse: bad address") return /ipfilter|bearer|hookgate|checked/.test(contender.file);
   if (scenario.startsWith("refuse") || scenario === "mixed") return contender.kind !== "none";

@@ -28,7 +28,7 @@ let right = 0;
 for (const scenario of values.scenarios.split(";")) {
   for (const bytes of values.bytes.split(",").map(Number)) await measure(scenario, bytes);
 }
-if (values.check) console.log(`${right} passed, ${wrong} failed`);
+if (values.check) console.log(`${right} scenarios answered as they should be, ${wrong} not`);
 process.exitCode = wrong === 0 ? 0 : 1;
 
 async function measure(scenario, bytes) {
@@ -51,12 +51,12 @@ async function start(contender, scenario) {
     once(child, "message").then(([message]) => message),
     once(child, "exit").then(() => Promise.reject(new Error(`${contender.label} did not start`))),
   ]);
-  return { contender, child, port, cpu: [], rate: [], latencies: [] };
+  return { contender, child, port, cpu: [], rate: [], busy: [], latencies: [] };
 }
 
 async function oneRound(host, scenario, bytes) {
-  const { next, status } = scenarios[scenario](host.contender.kind, bytes);
-  const connections = values.check ? 1 : Number(values.connections);
+  const { next, status, connections: many } = scenarios[scenario](host.contender.kind, bytes);
+  const connections = values.check ? 1 : (many ?? Number(values.connections));
   const durationMs = values.check ? 50 : Number(values.ms);
   if (!values.check) await load({ port: host.port, connections, durationMs: durationMs / 4, next });
   const before = await ask(host.child);
@@ -71,6 +71,7 @@ async function oneRound(host, scenario, bytes) {
   } else right++;
   host.cpu.push((after.cpuMicros - before.cpuMicros) / tally.count);
   host.rate.push(tally.count / seconds);
+  host.busy.push((tally.statuses.get("503") ?? 0) / tally.count);
   host.latencies.push([tally.latencies.at(tally.count * 0.5), tally.latencies.at(tally.count * 0.99)]);
 }
 
@@ -82,15 +83,20 @@ async function ask(child) {
 
 function print(scenario, bytes, hosts) {
   const base = hosts.find(({ contender }) => contender.label === values.base) ?? hosts[0];
-  console.log(
-    `\n${scenario}, ${bytes / 1000} KB, ${values.connections} connections; base: ${base.contender.label}\n`,
-  );
-  console.log("| contender | CPU µs/request | ratio | requests/s | p50 ms | p99 ms |");
-  console.log("|---|--:|--:|--:|--:|--:|");
-  for (const { contender, cpu, rate, latencies } of hosts) {
+  console.log(`\n${scenario}, ${bytes / 1000} KB, base: ${base.contender.label}\n`);
+  console.log("| contender | CPU µs/request | ratio | requests/s | p50 ms | p99 ms | 503 |");
+  console.log("|---|--:|--:|--:|--:|--:|--:|");
+  for (const { contender, cpu, rate, busy, latencies } of hosts) {
     const ratios = cpu.map((value, round) => value / base.cpu[round]);
     const [p50, p99] = [0, 1].map((n) => (median(latencies.map((pair) => pair[n])) / 1000).toFixed(1));
-    const figures = [median(cpu).toFixed(1), median(ratios).toFixed(2), Math.round(median(rate)), p50, p99];
+    const figures = [
+      median(cpu).toFixed(1),
+      median(ratios).toFixed(2),
+      Math.round(median(rate)),
+      p50,
+      p99,
+      `${Math.round(median(busy) * 100)} %`,
+    ];
     console.log(`| ${contender.label} | ${figures.join(" | ")} |`);
   }
 }

@@ -63,4 +63,10 @@ export const scenarios = {
     // Nine good ones, then a bad one.
     return { next: () => (++n % 10 === 0 ? bad : good), status: /^[24]/ };
   },
+  // Far more senders than there is room for; what has no room is to hear so at once.
+  overload: (kind, bytes) => {
+    const body = orderEvent(bytes);
+    const sent = request(body, credentialHeaders(kind, body));
+    return { next: () => sent, status: /^(2|503)/, connections: 512 };
+  },
 };

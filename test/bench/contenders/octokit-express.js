@@ -2,12 +2,12 @@
 import { createServer } from "node:http";
 import { createNodeMiddleware } from "@octokit/webhooks";
 import express from "express";
-import { webhooks } from "./octokit-node.js";
+import { log, webhooks } from "./octokit-node.js";
 
 export const accepts = ["signature"];
 
 export function create(settings) {
   const app = express();
-  app.use(createNodeMiddleware(webhooks(settings), { path: "/hooks/orders" }));
+  app.use(createNodeMiddleware(webhooks(settings), { path: "/hooks/orders", log }));
   return createServer(app);
 }

@@ -5,12 +5,15 @@ import { handle } from "../settings.js";
 
 export const accepts = ["signature"];
 
+/** Its documented way to keep refusals off standard error. */
+export const log = { debug() {}, info() {}, warn() {}, error() {} };
+
 export function webhooks({ secret }) {
-  const hooks = new Webhooks({ secret, log: { debug() {}, info() {}, warn() {}, error() {} } });
+  const hooks = new Webhooks({ secret, log });
   hooks.on("push", ({ payload }) => handle(payload));
   return hooks;
 }
 
 export function create(settings) {
-  return createServer(createNodeMiddleware(webhooks(settings), { path: "/hooks/orders" }));
+  return createServer(createNodeMiddleware(webhooks(settings), { path: "/hooks/orders", log }));
 }
