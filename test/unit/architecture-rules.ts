@@ -119,10 +119,10 @@ function outwardFaults(path: string, { specifier, typeOnly }: Import): string[] 
       ? [`${path} imports ${specifier}: decisions do no I/O`]
       : [];
   }
-  if (packages.get(specifier)?.includes(path) === true) return [];
-  return [
-    `${path} imports ${specifier}, which belongs to ${packages.get(specifier)?.join(", ") ?? "no file"}`,
-  ];
+  // A path within a package ("jose/errors") belongs to whom the package belongs to.
+  const owners = packages.get(specifier.replace(/\/.*$/, ""));
+  if (owners?.includes(path) === true) return [];
+  return [`${path} imports ${specifier}, which belongs to ${owners?.join(", ") ?? "no file"}`];
 }
 
 function syntaxFaults(path: string, source: ts.SourceFile): string[] {
