@@ -85,13 +85,27 @@ export function sendAnswer(
 ): boolean {
   if (res.headersSent || res.writableEnded || res.destroyed) return false;
   const { req } = res;
-  const headers = [...answer.headers, "X-Request-Id", options.requestId];
-  if (answer.close || options.close === true || mustClose(req)) {
-    headers.push("Connection", "close");
-    if (!req.complete) lingerOnClose(req);
+  const close = answer.close || options.close === true || mustClose(req);
+  if (close && !req.complete) lingerOnClose(req);
+  if (hasHeaders(res)) {
+    // Express has set X-Powered-By: with headers there, writeHead would take each of ours out and put it in again.
+    for (let i = 0; i < answer.headers.length; i += 2) {
+      res.setHeader(answer.headers[i] as string, answer.headers[i + 1] as string);
+    }
+    res.setHeader("X-Request-Id", options.requestId);
+    if (close) res.setHeader("Connection", "close");
+    res.statusCode = answer.status;
+  } else {
+    const headers = [...answer.headers, "X-Request-Id", options.requestId];
+    if (close) headers.push("Connection", "close");
+    res.writeHead(answer.status, headers);
   }
-  res.writeHead(answer.status, headers);
   if (req.method === "HEAD") res.end();
   else res.end(answer.body);
   return true;
+}
+
+/** Express sets this one first; a look at all names would make a list of them. */
+function hasHeaders(res: ServerResponse): boolean {
+  return res.hasHeader("x-powered-by") || res.getHeaderNames().length > 0;
 }
