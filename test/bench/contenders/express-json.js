@@ -3,8 +3,6 @@ import { createServer } from "node:http";
 import express from "express";
 import { handle } from "../settings.js";
 
-export const accepts = ["none"];
-
 export function create() {
   const app = express();
   app.post("/hooks/orders", express.json({ limit: 262_144 }), (req, res) => {

@@ -5,8 +5,6 @@ import { IpFilter } from "express-ipfilter";
 import { expressjwt } from "express-jwt";
 import { handle } from "../settings.js";
 
-export const accepts = ["jwt"];
-
 export function create({ secret, issuer, audience, allowed }) {
   const app = express();
   app.use(IpFilter(allowed, { mode: "allow", log: false }));

@@ -4,8 +4,6 @@ import express from "express";
 import { IpFilter } from "express-ipfilter";
 import { handle } from "../settings.js";
 
-export const accepts = ["key"];
-
 export function create({ key, allowed }) {
   const app = express();
   app.use(IpFilter(allowed, { mode: "allow", log: false }));

@@ -5,8 +5,6 @@ import { IpFilter } from "express-ipfilter";
 import { auth } from "express-oauth2-jwt-bearer";
 import { handle } from "../settings.js";
 
-export const accepts = ["jwt"];
-
 export function create({ secret, issuer, audience, allowed }) {
   const app = express();
   app.use(IpFilter(allowed, { mode: "allow", log: false }));

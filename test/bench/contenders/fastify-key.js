@@ -2,8 +2,6 @@
 import fastify from "fastify";
 import { handle } from "../settings.js";
 
-export const accepts = ["key"];
-
 export async function create({ key }) {
   const app = fastify({ bodyLimit: 262_144 });
   app.post(

@@ -3,8 +3,6 @@ import { createServer } from "node:http";
 import express from "express";
 import { receiver } from "./hookgate-middleware.js";
 
-export const accepts = ["key", "jwt"];
-
 export function create(settings) {
   return createServer(receiver(settings).requestListener("/hooks/orders", express()));
 }

@@ -4,8 +4,6 @@ import express from "express";
 import { createReceiver, uncheckedTypes } from "../../../dist/index.js";
 import { handle } from "../settings.js";
 
-export const accepts = ["key", "jwt"];
-
 export function receiver({ key, secret, issuer, audience, allowed }) {
   const made = createReceiver({
     name: "orders",

@@ -6,8 +6,6 @@ import { createServer } from "node:http";
 import { BlockList } from "node:net";
 import { handle } from "../settings.js";
 
-export const accepts = ["key"];
-
 const maxBytes = 262_144;
 
 export function create({ key, allowed }) {

@@ -2,8 +2,6 @@
 import { createServer } from "node:http";
 import { handle } from "../settings.js";
 
-export const accepts = ["key"];
-
 export function create({ key }) {
   return createServer((req, res) => {
     if (req.method !== "POST" || req.headers.key !== key) {

@@ -4,8 +4,6 @@ import { createNodeMiddleware } from "@octokit/webhooks";
 import express from "express";
 import { log, webhooks } from "./octokit-node.js";
 
-export const accepts = ["signature"];
-
 export function create(settings) {
   const app = express();
   app.use(createNodeMiddleware(webhooks(settings), { path: "/hooks/orders", log }));

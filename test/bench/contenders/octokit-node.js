@@ -3,8 +3,6 @@ import { createServer } from "node:http";
 import { createNodeMiddleware, Webhooks } from "@octokit/webhooks";
 import { handle } from "../settings.js";
 
-export const accepts = ["signature"];
-
 /** Its documented way to keep refusals off standard error. */
 export const log = { debug() {}, info() {}, warn() {}, error() {} };
 
