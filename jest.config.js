@@ -5,6 +5,7 @@ export default {
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: {
     "^hookgate$": "<rootDir>/src/index.ts",
+    "^hookgate/sqlite$": "<rootDir>/src/engines/sqlite/index.ts",
     "^hookgate/testing$": "<rootDir>/src/testing/index.ts",
     "^(\\.{1,2}/.*)\\.js$": "$1",
   },

@@ -31,9 +31,11 @@ export const errorTable = {
   ERR_BODY_CONSUMED: { status: 500 },
   ERR_BODY_MALFORMED: { status: 400 },
   ERR_EVENT_INVALID: { status: 422 },
+  ERR_EVENT_CONFLICT: { status: 409 },
   ERR_HANDLER_FAILED: { status: 500 },
   ERR_HANDLER_TIMEOUT: { status: 503, retryAfterSeconds: 5 },
   ERR_OVERLOADED: { status: 503, retryAfterSeconds: 1 },
+  ERR_STORE_UNAVAILABLE: { status: 503, retryAfterSeconds: 5 },
   ERR_STOPPED: { status: 503, retryAfterSeconds: 5, close: true },
   ERR_INTERNAL: { status: 500 },
 } as const satisfies Record<string, ErrorEntry>;
@@ -115,13 +117,17 @@ export class EventInvalidError extends errorClass("ERR_EVENT_INVALID") {
     return Array.isArray(this.cause) ? this.cause : [];
   }
 }
+/** An event with this id was accepted before, with another body. */
+export class EventConflictError extends errorClass("ERR_EVENT_CONFLICT") {}
 /** A handler threw or rejected; `cause` is what it threw. */
 export class HandlerFailedError extends errorClass("ERR_HANDLER_FAILED") {}
 /** A handler was still running at its deadline. */
 export class HandlerTimeoutError extends errorClass("ERR_HANDLER_TIMEOUT") {}
 /** As many deliveries, or runs of a handler, are in progress as are allowed. */
 export class OverloadedError extends errorClass("ERR_OVERLOADED") {}
-/** The receiver was stopped. */
+/** The inbox's store cannot take the delivery; `cause` is what the store said. */
+export class StoreUnavailableError extends errorClass("ERR_STORE_UNAVAILABLE") {}
+/** The receiver was stopped, or not started. */
 export class StoppedError extends errorClass("ERR_STOPPED") {}
 /** Something of ours, or of the code we were given, failed in a way we did not foresee; `cause` has it. */
 export class InternalError extends errorClass("ERR_INTERNAL") {}
@@ -145,9 +151,11 @@ const classes = {
   ERR_BODY_CONSUMED: BodyConsumedError,
   ERR_BODY_MALFORMED: BodyMalformedError,
   ERR_EVENT_INVALID: EventInvalidError,
+  ERR_EVENT_CONFLICT: EventConflictError,
   ERR_HANDLER_FAILED: HandlerFailedError,
   ERR_HANDLER_TIMEOUT: HandlerTimeoutError,
   ERR_OVERLOADED: OverloadedError,
+  ERR_STORE_UNAVAILABLE: StoreUnavailableError,
   ERR_STOPPED: StoppedError,
   ERR_INTERNAL: InternalError,
 } as const satisfies Record<ErrorCode, new (message: string, options?: { cause?: unknown }) => HookgateError>;

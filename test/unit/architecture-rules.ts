@@ -34,6 +34,7 @@ const packages: ReadonlyMap<string, readonly string[]> = new Map([
   ["ip-cidr", ["gate/range.ts"]],
   ["content-type", ["gate/media-type.ts"]],
   ["raw-body", ["http/read-body.ts"]],
+  ["@photostructure", ["engines/sqlite/driver.ts"]],
 ]);
 
 /** What decisions may use of Node: it computes, it opens nothing. */

@@ -1,0 +1,321 @@
+import type { Caller } from "./delivery.js";
+
+/** What an engine can do beyond the least that every one does. */
+export interface EngineCapabilities {
+  /** What was accepted outlives a power failure. */
+  readonly durable: boolean;
+  /** Several processes may work on one store. */
+  readonly shared: boolean;
+  /** `lease.complete` takes writes of the user's own into the transaction of the completion. */
+  readonly atomicEffects: boolean;
+  /** Tasks with an order key run one at a time, in the order of their acceptance. */
+  readonly ordered: boolean;
+  /** `list` takes every filter; without it state, receiver, type, handler and time alone. */
+  readonly search: boolean;
+}
+
+/** What an inbox stores into: ten members, all that a receiver asks of a store. `Tx` is what `lease.complete` hands out. */
+export interface InboxEngine<Tx = never> {
+  readonly capabilities: EngineCapabilities;
+  /** Opens the store; every `open` is followed by one `close`, the store stays open until the last. */
+  open(context: EngineContext): Promise<void>;
+  close(): Promise<void>;
+  /**
+   * Stores deliveries, all in one commit where the store can; answers in their order. When it resolves, nothing of a
+   * stored delivery can be lost. The events of one delivery stand all or none. Rejects where the store cannot; a delivery
+   * may be repeated then, and whatever half of it was stored is completed.
+   */
+  accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]>;
+  /** Runs the tasks of one receiver's handlers, until the consumer is stopped. */
+  consume(options: ConsumeOptions<Tx>): Consumer;
+  /** Events by filter, newest first unless asked otherwise, without bodies and histories. */
+  list(query: InboxQuery): Promise<Page<EventRecord>>;
+  /** One event with its delivery, the attempts of its tasks and its replays. */
+  get(recordId: string): Promise<EventRecord | undefined>;
+  /**
+   * Replays or drops tasks and resolves with their number. Replay takes tasks that are done, dead or dropped and gives
+   * them all their attempts anew; with `handlers` it also makes tasks for those that an event had none for. Drop takes
+   * tasks that wait or are dead. With `dryRun` it only counts.
+   */
+  change(selection: Selection, change: Change): Promise<number>;
+  stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats>;
+  /** Deletes at most `limit` events, oldest first, and resolves with their number; none with a task that waits or runs. */
+  purge(options: PurgeOptions): Promise<number>;
+}
+
+/** What an engine is given to speak to the operator. */
+export interface EngineContext {
+  /** Says what an operator should know: a network file system, a store that fails, a clock that was set. */
+  note(level: "warn" | "error", message: string, details: object): void;
+}
+
+/** A delivery that passed every check, as it is stored. Times are milliseconds since the epoch. */
+export interface StoredDelivery {
+  readonly requestId: string;
+  readonly method: string;
+  readonly url: string;
+  /** The headers that are kept; never a credential. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly address: string | undefined;
+  readonly receivedAtMs: number;
+  readonly caller: Caller;
+  /** How the body is to be read. */
+  readonly bodyKind: string;
+  readonly rawBody: Buffer;
+}
+
+/** A delivery to be stored. Deduplication is by receiver, source, tenant, service and the event's id. */
+export interface NewDelivery extends StoredDelivery {
+  readonly receiver: string;
+  readonly source: string;
+  /** Empty where the caller has none. */
+  readonly tenant: string;
+  /** Empty where the caller has none. */
+  readonly service: string;
+  /** In the order in which the delivery has them. */
+  readonly events: readonly NewEvent[];
+  /** How long an id is remembered from its acceptance on. */
+  readonly rememberMs: number;
+  /** As many tasks of this receiver as may wait or run; beyond them the delivery is not stored. */
+  readonly maxBacklog: number;
+  /** The use of a token that is good for one delivery; stored with it, in the same commit. */
+  readonly tokenUse?: { readonly tokenId: string; readonly expiresAtMs: number } | undefined;
+}
+
+/** An event to be stored with its tasks; without tasks it is kept as ignored. */
+export interface NewEvent {
+  readonly id: string;
+  readonly type: string;
+  /** What tells two bodies under one id apart. */
+  readonly digest: string;
+  /** `id`: another digest under the same id is the same event nevertheless. */
+  readonly sameEvent: "id" | "id-and-body";
+  readonly tasks: readonly NewTask[];
+}
+
+/** One event for one handler. */
+export interface NewTask {
+  readonly handler: string;
+  /** Tasks of one handler with the same key run one at a time. */
+  readonly orderKey?: string | undefined;
+  /** Why the task is a dead letter from the start: its data breaks the schema. */
+  readonly dead?: TaskError | undefined;
+}
+
+/** What became of a delivery that was to be stored. */
+export type Acceptance =
+  /** At least one of its events is new; `recordIds` has those, in order. */
+  | { readonly status: "stored"; readonly recordIds: readonly string[] }
+  /** All of its events were there. `bodyDiffers`: under `sameEvent: "id"` with another body. */
+  | { readonly status: "duplicate"; readonly bodyDiffers: boolean }
+  /** An id was there with another body; nothing of the delivery was stored. */
+  | { readonly status: "conflict"; readonly id: string }
+  /** Its token was used before, with another delivery; nothing was stored. */
+  | { readonly status: "replayed" }
+  /** `maxBacklog` would be passed; nothing was stored. */
+  | { readonly status: "full"; readonly backlog: number };
+
+/** An error as it is kept with a task: its class, its code where it has one, its message. */
+export interface TaskError {
+  readonly name: string;
+  readonly code?: string | undefined;
+  readonly message: string;
+  /** For data that breaks its schema: where, and how. */
+  readonly issues?: readonly string[] | undefined;
+}
+
+/** How an engine runs the tasks of a handler. */
+export interface HandlerPolicy {
+  /** Runs in progress at once in this consumer. */
+  readonly concurrency: number;
+  /** Claims after which a task is a dead letter. */
+  readonly maxAttempts: number;
+  /** What a dead letter does to the tasks behind it under the same order key. */
+  readonly deadHead: "skip" | "hold";
+}
+
+export interface ConsumeOptions<Tx> {
+  readonly receiver: string;
+  readonly handlers: ReadonlyMap<string, HandlerPolicy>;
+  /** Milliseconds without a sign of life after which a consumer's tasks are given to others. */
+  readonly leaseMs: number;
+  /** Runs one claimed task; must not reject. */
+  run(task: Task, lease: Lease<Tx>): Promise<Verdict>;
+  /** Told when the store has taken a verdict, refused it (`kept` false: the lease was lost), or made a dead letter at the claim. */
+  settled(report: SettledReport): void;
+}
+
+/** A task that was claimed: its attempt is counted. */
+export interface Task {
+  readonly recordId: string;
+  readonly handler: string;
+  /** 1 for the first run since acceptance or replay. */
+  readonly attempt: number;
+  readonly event: { readonly id: string; readonly type: string };
+  /** Which of the delivery's events it is, from 0. */
+  readonly position: number;
+  readonly delivery: StoredDelivery;
+}
+
+/** The time-limited right to run a task. Every step after the claim carries it and is refused when it is lost. */
+export interface Lease<Tx> {
+  /** Calls `listener` once when the lease is lost; at once where it is. */
+  onLost(listener: () => void): void;
+  /**
+   * Commits the completion, together with the writes of `write` where the engine has `atomicEffects`. Rejects with
+   * LeaseLostError, or with what the store makes of the writes; then nothing was committed. The verdict that follows a
+   * completion is not looked at.
+   */
+  complete(write?: (tx: Tx) => void | Promise<void>): Promise<void>;
+}
+
+/** What became of a run. `release` gives the attempt back: the process is shutting down. */
+export type Verdict =
+  | { readonly outcome: "done" }
+  | { readonly outcome: "retry"; readonly delayMs: number; readonly error: TaskError }
+  | { readonly outcome: "dead"; readonly error: TaskError }
+  | { readonly outcome: "release" };
+
+export interface SettledReport {
+  readonly recordId: string;
+  readonly handler: string;
+  readonly attempt: number;
+  readonly event: { readonly id: string; readonly type: string };
+  readonly verdict: Verdict;
+  /** False: the lease was lost, another consumer has the task. */
+  readonly kept: boolean;
+}
+
+/** The running of one receiver's tasks. */
+export interface Consumer {
+  /** Claims nothing more; resolves when every run has its verdict and the store has it. */
+  stop(): Promise<void>;
+}
+
+/** `waiting` for its first or a later attempt, or behind another task of its order key. */
+export type TaskState = "waiting" | "running" | "done" | "dead" | "dropped";
+
+/** `pending`: a task waits or runs; else `dead` where one is a dead letter; `ignored` where there is none; else `done`. */
+export type EventState = "pending" | "done" | "dead" | "ignored";
+
+/** Filters, all of which must hold. Times are milliseconds since the epoch. */
+export interface EventFilter {
+  readonly receiver?: string | undefined;
+  readonly state?: EventState | undefined;
+  readonly type?: string | undefined;
+  readonly handler?: string | undefined;
+  readonly source?: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly service?: string | undefined;
+  /** Text that the event's id holds; case counts. */
+  readonly idContains?: string | undefined;
+  /** Accepted at this instant or later. */
+  readonly fromMs?: number | undefined;
+  /** Accepted before this instant. */
+  readonly beforeMs?: number | undefined;
+}
+
+export interface InboxQuery extends EventFilter {
+  readonly oldestFirst?: boolean | undefined;
+  /** Most records of a page, 1 to 1,000. */
+  readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** The cursor of the next page; undefined behind the last. */
+  readonly next: string | undefined;
+}
+
+export interface EventRecord {
+  /** The store's own name of this event; the sender's is `id`. */
+  readonly recordId: string;
+  readonly receiver: string;
+  readonly source: string;
+  readonly tenant: string;
+  readonly service: string;
+  readonly id: string;
+  readonly type: string;
+  readonly state: EventState;
+  readonly acceptedAtMs: number;
+  readonly tasks: readonly TaskRecord[];
+  /** With `get` alone. */
+  readonly delivery?: StoredDelivery | undefined;
+  /** With `get` alone: when it was replayed, and to whom. */
+  readonly replays?: readonly ReplayRecord[] | undefined;
+}
+
+export interface TaskRecord {
+  readonly handler: string;
+  readonly state: TaskState;
+  /** Attempts since acceptance or the last replay. */
+  readonly attempts: number;
+  /** When it may be claimed, where it waits for that; undefined behind another task of its order key. */
+  readonly dueAtMs: number | undefined;
+  readonly orderKey: string | undefined;
+  readonly lastError: TaskError | undefined;
+  /** With `get` alone: attempts that ended, oldest first; at most the last 100. */
+  readonly history?: readonly AttemptRecord[] | undefined;
+}
+
+export interface AttemptRecord {
+  readonly attempt: number;
+  readonly startedAtMs: number;
+  /** Undefined where the process ended or stalled in it. */
+  readonly durationMs: number | undefined;
+  readonly outcome: "done" | "failed" | "lost";
+  readonly error: TaskError | undefined;
+}
+
+export interface ReplayRecord {
+  readonly atMs: number;
+  readonly handlers: readonly string[];
+}
+
+/** Events by their record ids, or by filter. */
+export type Selection = { readonly recordIds: readonly string[] } | { readonly filter: EventFilter };
+
+export interface Change {
+  readonly action: "replay" | "drop";
+  /** Only tasks of these handlers. Left out: of all. */
+  readonly handlers?: readonly string[] | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface InboxStats {
+  readonly waiting: number;
+  readonly running: number;
+  readonly dead: number;
+  /** Milliseconds since the oldest task that may run was due; undefined where none waits. */
+  readonly oldestWaitingMs: number | undefined;
+  /** Counts of the last full minute and the running one, by store, whatever the process. */
+  readonly throughput: {
+    readonly spanMs: number;
+    readonly accepted: number;
+    readonly handled: number;
+    readonly failed: number;
+    readonly dead: number;
+  };
+  readonly handlers: readonly HandlerStats[];
+}
+
+export interface HandlerStats {
+  readonly receiver: string;
+  readonly handler: string;
+  readonly waiting: number;
+  readonly running: number;
+  readonly dead: number;
+}
+
+export interface PurgeOptions {
+  readonly receiver?: string | undefined;
+  /** `done` takes ignored events, too. */
+  readonly state: "done" | "dead";
+  /** Only events accepted before this instant. */
+  readonly beforeMs?: number | undefined;
+  /** Leave as many of the newest of this state. */
+  readonly keep?: number | undefined;
+  readonly limit: number;
+}
