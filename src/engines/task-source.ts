@@ -4,6 +4,8 @@ import type { SettledReport, Task, Verdict } from "../contracts/engine.js";
 export interface ClaimedTask extends Task {
   /** The fencing token: unlike any other claim of the same task. */
   readonly fence: number;
+  /** False: no other task waits for the end of this one. Left out: one may (an order key), and is claimed for then. */
+  readonly ordered?: boolean | undefined;
 }
 
 export interface Claims {

@@ -1,0 +1,130 @@
+import type { Lease, TaskError, Verdict } from "../contracts/engine.js";
+import { LeaseLostError } from "../lib/task-errors.js";
+import type { ClaimedTask, TaskSource } from "./task-source.js";
+
+/** Opens what `complete` hands to the user; `writes` is read when the user's function has ended. */
+export type OpenTx<Tx, Write> = () => { readonly tx: Tx; readonly writes: readonly Write[] };
+
+/** A run that rejects, or a completion that failed behind it: the task's next attempt comes after this. */
+const afterFaultMs = 1_000;
+
+/** The lease on one claimed task: refuses every step that comes after the loss of the claim or after the end of the run. */
+export class ClaimedLease<Tx, Write> implements Lease<Tx> {
+  readonly task: ClaimedTask;
+  /** The store has the completion: the verdict of the run counts no longer. */
+  completed = false;
+  /** The completion that is under way. */
+  completing: Promise<void> | undefined;
+  lost = false;
+  /** The run has ended: a completion comes too late. */
+  ended = false;
+  /** Ends the wait between two tries of a settle. */
+  hurry: (() => void) | undefined;
+  readonly #source: TaskSource<Write>;
+  readonly #openTx: OpenTx<Tx, Write> | undefined;
+  #listeners: (() => void)[] | undefined;
+
+  constructor(task: ClaimedTask, source: TaskSource<Write>, openTx: OpenTx<Tx, Write> | undefined) {
+    this.task = task;
+    this.#source = source;
+    this.#openTx = openTx;
+  }
+
+  onLost(listener: () => void): void {
+    if (this.lost) {
+      callQuietly(listener);
+      return;
+    }
+    this.#listeners ??= [];
+    this.#listeners.push(listener);
+  }
+
+  complete(write?: (tx: Tx) => void | Promise<void>): Promise<void> {
+    if (this.completed || this.completing !== undefined) {
+      return Promise.reject(new TypeError("complete was called before; a task is completed once"));
+    }
+    if (this.lost || this.ended) return Promise.reject(new LeaseLostError());
+    const completing = this.#complete(write);
+    this.completing = completing;
+    // A handler that does not wait for it hears of the failure by a further attempt, not by the end of its process.
+    completing.catch(() => {
+      // What failed in the run may be called again; a run that has ended still looks at how it failed.
+      if (!this.ended) this.completing = undefined;
+    });
+    return completing;
+  }
+
+  /** Tells the listeners, once. */
+  lose(): void {
+    if (this.lost) return;
+    this.lost = true;
+    const listeners = this.#listeners;
+    this.#listeners = undefined;
+    for (const listener of listeners ?? []) callQuietly(listener);
+    this.hurry?.();
+  }
+
+  async #complete(write: ((tx: Tx) => void | Promise<void>) | undefined): Promise<void> {
+    const writes = write === undefined ? [] : await this.#writesOf(write);
+    if (this.lost) throw new LeaseLostError();
+    if (!(await this.#source.complete(this.task, writes))) {
+      this.lose();
+      throw new LeaseLostError();
+    }
+    this.completed = true;
+  }
+
+  async #writesOf(write: (tx: Tx) => void | Promise<void>): Promise<readonly Write[]> {
+    if (this.#openTx === undefined) {
+      throw new TypeError(
+        "this engine takes no writes with a completion: call complete() without a function",
+      );
+    }
+    const { tx, writes } = this.#openTx();
+    await write(tx);
+    return writes;
+  }
+}
+
+/** Calls what others gave us: its error is theirs, and breaks nothing of ours. */
+export function callQuietly(call: () => void): void {
+  try {
+    call();
+  } catch {
+    // Whoever listens minds their own errors.
+  }
+}
+
+/** The verdict on a run that ended in what it must not end in. */
+export function againAfter(error: unknown): Verdict {
+  return { outcome: "retry", delayMs: afterFaultMs, error: taskErrorOf(error) };
+}
+
+/**
+ * The verdict of a run that left a completion under way. A run that was done without waiting for a completion that then
+ * fails is not done: its writes are missing.
+ */
+export async function afterCompletion(
+  lease: { readonly completing: Promise<void> | undefined },
+  given: Verdict,
+): Promise<Verdict> {
+  try {
+    await lease.completing;
+    return given;
+  } catch (error) {
+    return given.outcome === "done" && !(error instanceof LeaseLostError) ? againAfter(error) : given;
+  }
+}
+
+/** What is kept of an error, whatever was thrown. */
+export function taskErrorOf(error: unknown): TaskError {
+  try {
+    if (!(error instanceof Error)) return { name: "Error", message: String(error) };
+    const { name, message } = error;
+    return "code" in error && typeof error.code === "string"
+      ? { name, code: error.code, message }
+      : { name, message };
+  } catch {
+    return { name: "Error", message: "an error that does not tell what it is" };
+  }
+}
