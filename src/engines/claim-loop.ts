@@ -1,11 +1,4 @@
-import type {
-  ConsumeOptions,
-  Consumer,
-  EngineContext,
-  HandlerPolicy,
-  SettledReport,
-  Verdict,
-} from "../contracts/engine.js";
+import type { ConsumeOptions, Consumer, EngineContext, SettledReport, Verdict } from "../contracts/engine.js";
 import {
   afterCompletion,
   againAfter,
@@ -14,6 +7,8 @@ import {
   type OpenTx,
   taskErrorOf,
 } from "./claimed-lease.js";
+import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
+import { hasMore, Places, type Slot } from "./places.js";
 import type { ClaimedTask, Claims, TaskSource } from "./task-source.js";
 
 /** What an engine adds to the loop. */
@@ -46,24 +41,12 @@ export function createConsumer<Tx, Write>(
   return { stop: () => loop.stop() };
 }
 
-/** One handler's places. */
-interface Slot {
-  readonly handler: string;
-  readonly policy: HandlerPolicy;
-  taken: number;
-  /** More of its tasks may be due than were claimed. */
-  hungry: boolean;
-  /** Tasks asked for and got by the claim under way. */
-  asked: number;
-  got: number;
-}
-
 class ClaimLoop<Tx, Write> {
   readonly #source: TaskSource<Write>;
   readonly #options: ConsumeOptions<Tx>;
   readonly #parts: ConsumerParts<Tx, Write>;
   readonly #pollMs: number;
-  readonly #slots: Map<string, Slot>;
+  readonly #places: Places;
   /** Claimed, and not yet settled. */
   readonly #leases = new Set<ClaimedLease<Tx, Write>>();
   readonly #claimSoon = (): void => void this.#claim();
@@ -77,10 +60,7 @@ class ClaimLoop<Tx, Write> {
   #timer: NodeJS.Timeout | undefined;
   /** When a task may be due at the latest, as far as was heard since the last claim began; by performance.now(). */
   #dueAt = Number.POSITIVE_INFINITY;
-  #beatTimer: NodeJS.Timeout | undefined;
-  #beating = false;
-  #beatFails = false;
-  #beatAt = performance.now();
+  #heartbeat: Heartbeat | undefined;
   #settleFails = 0;
   #ignoreWork: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
@@ -94,18 +74,13 @@ class ClaimLoop<Tx, Write> {
     this.#options = options;
     this.#parts = parts;
     this.#pollMs = parts.pollMs ?? defaultPollMs;
-    this.#slots = new Map(
-      [...options.handlers].map(([handler, policy]) => [
-        handler,
-        { handler, policy, taken: 0, hungry: true, asked: 0, got: 0 },
-      ]),
-    );
+    this.#places = new Places(options.handlers);
   }
 
   start(): void {
     this.#ignoreWork = this.#source.onWork(this.#wake);
     // Before the first claim, so that a store knows the consumer that claims.
-    void this.#beat();
+    this.#heartbeat = this.#beats();
     this.#wakeUp();
   }
 
@@ -136,9 +111,9 @@ class ClaimLoop<Tx, Write> {
   async #claim(): Promise<void> {
     this.#scheduled = false;
     if (this.#stopped !== undefined) return;
-    const wants = this.#wants();
+    const wants = this.#places.wants();
     // Without places the end of a run wakes the loop, without a sign of life the next heartbeat.
-    if (wants.length === 0 || this.#stale()) return;
+    if (wants.length === 0 || this.#heartbeat?.stale() === true) return;
     this.#claiming = true;
     this.#again = false;
     this.#dueAt = Number.POSITIVE_INFINITY;
@@ -152,47 +127,25 @@ class ClaimLoop<Tx, Write> {
       this.#claimFails = true;
     }
     this.#claiming = false;
-    if (this.#again || (!this.#claimFails && this.#hasHungryPlace())) this.#wakeUp();
+    if (this.#again || (!this.#claimFails && this.#places.hasHungry())) this.#wakeUp();
     else this.#sleep(sleepMs);
     this.#lookForQuiet();
-  }
-
-  #wants(): { readonly handler: string; readonly limit: number }[] {
-    const wants: { readonly handler: string; readonly limit: number }[] = [];
-    for (const slot of this.#slots.values()) {
-      slot.asked = Math.max(0, slot.policy.concurrency - slot.taken);
-      slot.got = 0;
-      // What is due for it meanwhile is not claimed: its next free place asks.
-      if (slot.asked === 0) slot.hungry = true;
-      else wants.push({ handler: slot.handler, limit: slot.asked });
-    }
-    return wants;
-  }
-
-  #hasHungryPlace(): boolean {
-    for (const slot of this.#slots.values()) {
-      if (slot.hungry && slot.taken < slot.policy.concurrency) return true;
-    }
-    return false;
   }
 
   /** Starts what was claimed; returns the milliseconds until a task may be due. */
   #take(claims: Claims): number {
     for (const task of claims.tasks) {
-      const slot = this.#slots.get(task.handler);
+      const slot = this.#places.of(task.handler);
       if (slot === undefined || this.#stopped !== undefined) void this.#giveBack(task);
       else {
         slot.got += 1;
         void this.#work(task, slot);
       }
     }
-    for (const slot of this.#slots.values()) {
-      if (slot.asked > 0) slot.hungry = slot.got >= slot.asked;
-    }
+    this.#places.note();
     for (const report of claims.dead) this.#report(report);
-    if (claims.nextDueMs === undefined) return this.#pollMs;
-    if (claims.nextDueMs <= 0 && claims.tasks.length + claims.dead.length > 0) this.#again = true;
-    return claims.nextDueMs;
+    if (hasMore(claims)) this.#again = true;
+    return claims.nextDueMs ?? this.#pollMs;
   }
 
   async #work(task: ClaimedTask, slot: Slot): Promise<void> {
@@ -222,6 +175,7 @@ class ClaimLoop<Tx, Write> {
     const verdict = lease.completing === undefined ? given : await afterCompletion(lease, given);
     if (lease.completed) {
       this.#settled(task, { outcome: "done" }, true);
+      if (task.ordered !== false) this.#wakeUp();
       return;
     }
     if (lease.lost) {
@@ -250,7 +204,7 @@ class ClaimLoop<Tx, Write> {
         if (backoffMs === 0) this.#beginSettleFailure(slot, error);
       }
       backoffMs = Math.min(longestBackoffMs, Math.max(firstBackoffMs, backoffMs * 2));
-      if (!this.#over && !lease.lost) await pause(lease, backoffMs);
+      if (!this.#over && !lease.lost) await lease.pause(backoffMs);
       if (this.#over || lease.lost) {
         this.#endSettleFailure(slot);
         return false;
@@ -261,9 +215,9 @@ class ClaimLoop<Tx, Write> {
   /** What the store does not take keeps its place: a store that claims but does not settle is not drained into memory. */
   #beginSettleFailure(slot: Slot, error: unknown): void {
     slot.taken += 1;
-    if (this.#settleFails === 0)
-      this.#note("warn", "a verdict could not be stored; it is tried again", error);
     this.#settleFails += 1;
+    if (this.#settleFails > 1) return;
+    this.#note("warn", "a verdict could not be stored; it is tried again", error);
   }
 
   #endSettleFailure(slot: Slot): void {
@@ -284,32 +238,22 @@ class ClaimLoop<Tx, Write> {
     this.#lookForQuiet();
   }
 
-  /** No sign of life has reached the store for so long that others may have our tasks. */
-  #stale(): boolean {
-    return performance.now() - this.#beatAt >= this.#options.leaseMs;
-  }
-
-  async #beat(): Promise<void> {
-    const at = performance.now();
-    // A task that is claimed while the sign of life is under way may be claimed behind it: its lease is good.
-    const before = [...this.#leases];
-    this.#beating = true;
-    try {
-      const alive = await this.#source.heartbeat();
-      this.#beatFails = false;
-      if (!alive) for (const lease of before) lease.lose();
-      const stale = this.#stale();
-      this.#beatAt = at;
-      if (stale) this.#wakeUp();
-    } catch (error) {
-      if (!this.#beatFails) this.#note("warn", "a lease could not be renewed; it is tried again", error);
-      this.#beatFails = true;
-    }
-    this.#beating = false;
-    if (this.#over) return;
-    const inMs = Math.max(1, this.#options.leaseMs / 4 - (performance.now() - at));
-    this.#beatTimer = setTimeout(() => void this.#beat(), inMs).unref();
-    this.#lookForQuiet();
+  #beats(): Heartbeat {
+    return startHeartbeat({
+      leaseMs: this.#options.leaseMs,
+      beat: () => this.#source.heartbeat(),
+      // A task that is claimed while the sign of life is under way may be claimed behind it: its lease is good.
+      prepare:
+        (before = [...this.#leases]) =>
+        () => {
+          for (const lease of before) lease.lose();
+        },
+      failed: (error) => this.#note("warn", "a lease could not be renewed; it is tried again", error),
+      ended: (revived) => {
+        if (revived) this.#wakeUp();
+        this.#lookForQuiet();
+      },
+    });
   }
 
   async #stop(): Promise<void> {
@@ -322,9 +266,10 @@ class ClaimLoop<Tx, Write> {
       this.#lookForQuiet();
     });
     this.#over = true;
+    this.#quiet = undefined;
     clearTimeout(this.#quietTimer);
-    clearTimeout(this.#beatTimer);
-    for (const lease of this.#leases) lease.hurry?.();
+    this.#heartbeat?.stop();
+    for (const lease of this.#leases) lease.hurry();
     try {
       await this.#source.leave();
     } catch (error) {
@@ -337,7 +282,7 @@ class ClaimLoop<Tx, Write> {
   #lookForQuiet(): void {
     const quiet = this.#quiet;
     if (quiet === undefined || this.#runs > 0) return;
-    if (this.#leases.size + this.#backs === 0 && !this.#claiming && !this.#beating) quiet();
+    if (this.#leases.size + this.#backs === 0 && !this.#claiming && this.#heartbeat?.busy !== true) quiet();
     else this.#quietTimer ??= setTimeout(quiet, lastSettlesMs);
   }
 
@@ -347,25 +292,10 @@ class ClaimLoop<Tx, Write> {
   }
 
   #report(report: SettledReport): void {
-    try {
-      this.#options.settled(report);
-    } catch {
-      // Whoever listens minds their own errors.
-    }
+    callQuietly(() => this.#options.settled(report));
   }
 
   #note(level: "warn" | "error", message: string, error: unknown): void {
     callQuietly(() => this.#parts.note(level, message, { error: taskErrorOf(error) }));
   }
-}
-
-/** Waits, until the lease is lost or the loop ends. */
-function pause(lease: { hurry: (() => void) | undefined }, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms).unref();
-    lease.hurry = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-  });
 }

@@ -18,8 +18,7 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
   lost = false;
   /** The run has ended: a completion comes too late. */
   ended = false;
-  /** Ends the wait between two tries of a settle. */
-  hurry: (() => void) | undefined;
+  #endPause: (() => void) | undefined;
   readonly #source: TaskSource<Write>;
   readonly #openTx: OpenTx<Tx, Write> | undefined;
   #listeners: (() => void)[] | undefined;
@@ -61,7 +60,23 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
     const listeners = this.#listeners;
     this.#listeners = undefined;
     for (const listener of listeners ?? []) callQuietly(listener);
-    this.hurry?.();
+    this.hurry();
+  }
+
+  /** The wait between two tries of a settle; a loss ends it. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms).unref();
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Ends the wait. */
+  hurry(): void {
+    this.#endPause?.();
   }
 
   async #complete(write: ((tx: Tx) => void | Promise<void>) | undefined): Promise<void> {
