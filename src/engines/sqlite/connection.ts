@@ -1,0 +1,131 @@
+import { existsSync, statSync } from "node:fs";
+import type { OpenDatabase, SqliteDatabase, SqliteStatement } from "./driver.js";
+import { assertVersion, migrate } from "./schema.js";
+
+export interface ConnectionOptions {
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** Milliseconds to wait for another process's transaction. */
+  readonly busyTimeoutMs: number;
+  /** The user's own SQL, run when the file is opened. */
+  readonly setup: readonly string[];
+}
+
+/** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
+const checkedBytes = 64 * 1024 * 1024;
+
+/** One connection to the file, with its prepared statements. */
+export class Connection {
+  readonly db: SqliteDatabase;
+  readonly #path: string;
+  readonly #inode: number;
+  readonly #statements = new Map<string, SqliteStatement>();
+  #writing = false;
+
+  /**
+   * Opens the file. `create`: makes it where it is not there. Throws where it cannot be opened, is corrupt, or belongs to
+   * a newer version; the file is left as it is.
+   */
+  constructor(open: OpenDatabase, options: ConnectionOptions, create: boolean) {
+    const { path, readOnly } = options;
+    if (!create && !existsSync(path)) throw new Error(`the file ${path} is not there`);
+    this.#path = path;
+    this.db = open(path, { readOnly });
+    try {
+      this.db.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`);
+      this.#check();
+      if (readOnly) assertVersion(this.db);
+      else this.#prepareWriting(options.setup);
+      this.#inode = statSync(path).ino;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** The statement of this text, prepared once. */
+  statement(sql: string): SqliteStatement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Begins the transaction that writes, where none has begun. */
+  begin(): void {
+    if (this.#writing) return;
+    this.statement("BEGIN IMMEDIATE").run();
+    this.#writing = true;
+  }
+
+  /** Commits what was written since `begin`. A file that was taken away meanwhile is no store: it throws. */
+  commit(): void {
+    if (!this.#writing) return;
+    this.assertThere();
+    this.statement("COMMIT").run();
+    this.#writing = false;
+  }
+
+  /** Undoes what was written since `begin`; also where SQLite has done so by itself. */
+  rollback(): void {
+    if (!this.#writing) return;
+    this.#writing = false;
+    try {
+      this.statement("ROLLBACK").run();
+    } catch {
+      // An error such as a full disk has ended the transaction already.
+    }
+  }
+
+  /** Throws where the path names another file by now, or none: what is written would be lost with this process. */
+  assertThere(): void {
+    let inode: number | undefined;
+    try {
+      inode = statSync(this.#path).ino;
+    } catch {
+      // It is gone.
+    }
+    if (inode !== this.#inode) throw new FileGoneError(`the file ${this.#path} was removed or replaced`);
+  }
+
+  close(): void {
+    try {
+      this.db.close();
+    } catch {
+      // A connection that failed may fail at its end, too; the file is in order either way.
+    }
+  }
+
+  #check(): void {
+    const pages = this.#number("PRAGMA page_count", "page_count");
+    const bytes = pages * this.#number("PRAGMA page_size", "page_size");
+    if (bytes === 0 || bytes > checkedBytes) return;
+    const [row] = this.db.prepare("PRAGMA quick_check(1)").all() as { quick_check: string }[];
+    if (row?.quick_check !== "ok")
+      throw new Error(`the file is corrupt: ${row?.quick_check}; it was left as it is`);
+  }
+
+  #prepareWriting(setup: readonly string[]): void {
+    const mode = this.db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
+    if (mode.journal_mode !== "wal") {
+      throw new Error(
+        `the file's journal mode is ${mode.journal_mode} and cannot become WAL: a network file system?`,
+      );
+    }
+    // FULL: every commit is synced before it counts. The cache holds the upper pages of an inbox of millions.
+    this.db.exec("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 2000");
+    migrate(this.db);
+    for (const sql of setup) this.db.exec(sql);
+  }
+
+  #number(sql: string, column: string): number {
+    const row: unknown = this.db.prepare(sql).get();
+    const value: unknown = typeof row === "object" && row !== null ? Reflect.get(row, column) : 0;
+    return Number(value);
+  }
+}
+
+/** The path no longer names the file that was opened. */
+export class FileGoneError extends Error {}

@@ -1,0 +1,166 @@
+import { Buffer } from "node:buffer";
+import type {
+  Acceptance,
+  Change,
+  ConsumeOptions,
+  Consumer,
+  EngineContext,
+  EventRecord,
+  InboxEngine,
+  InboxQuery,
+  InboxStats,
+  NewDelivery,
+  Page,
+  PurgeOptions,
+  Selection,
+} from "../../contracts/engine.js";
+import { createConsumer } from "../claim-loop.js";
+import type { ConnectionOptions } from "./connection.js";
+import { networkFileSystem } from "./file-system.js";
+import type { Host } from "./host.js";
+import { packDeliveries } from "./pack.js";
+import type { RecordedStatement, Times } from "./protocol.js";
+import { RequestQueue } from "./queue.js";
+import { type SourceParts, SqliteTaskSource, WorkBell } from "./source.js";
+import { StoreClock } from "./store-clock.js";
+import { openTransaction, type SqliteTransaction } from "./transaction.js";
+
+/** What an open engine works with. */
+interface Opened extends SourceParts {
+  readonly host: Host;
+}
+
+/** How the engine comes to its threads; a test gives its own. */
+export type MakeHost = (options: ConnectionOptions) => Host;
+
+/** The engine that keeps an inbox in one SQLite file. */
+export class SqliteEngine implements InboxEngine<SqliteTransaction> {
+  readonly capabilities = {
+    durable: true,
+    shared: true,
+    atomicEffects: true,
+    ordered: true,
+    search: true,
+  } as const;
+  readonly #options: ConnectionOptions;
+  readonly #makeHost: MakeHost;
+  #users = 0;
+  #opening: Promise<Opened> | undefined;
+  #opened: Opened | undefined;
+  /** Reads what takes long, beside those who write. */
+  #reader: Promise<Opened> | undefined;
+  #note: EngineContext["note"] = () => {};
+
+  constructor(options: ConnectionOptions, makeHost: MakeHost) {
+    this.#options = options;
+    this.#makeHost = makeHost;
+  }
+
+  async open(context: EngineContext): Promise<void> {
+    this.#users++;
+    this.#note = (level, message, details) => context.note(level, message, details);
+    try {
+      this.#opening ??= this.#openStore(this.#options);
+      this.#opened = await this.#opening;
+    } catch (error) {
+      this.#users--;
+      this.#opening = undefined;
+      throw error;
+    }
+    const network = networkFileSystem(this.#options.path);
+    if (network !== undefined) {
+      const message = `the inbox's file lies on a network file system (${network}): SQLite's locks do not hold there; use a local disk`;
+      context.note("warn", message, { path: this.#options.path });
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#users === 0 || --this.#users > 0) return;
+    const [opened, reader] = [this.#opened, this.#reader];
+    this.#opened = this.#opening = this.#reader = undefined;
+    await closeStore(await reader?.catch(() => undefined));
+    await closeStore(opened);
+  }
+
+  async accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]> {
+    const { queue, work } = this.#open();
+    const packed = packDeliveries(deliveries);
+    const acceptances = await queue.ask({ op: "accept", deliveries: packed.deliveries }, packed.bytes);
+    if (acceptances.some(({ status }) => status === "stored")) work.ring();
+    return acceptances;
+  }
+
+  consume(options: ConsumeOptions<SqliteTransaction>): Consumer {
+    const source = new SqliteTaskSource(this.#open(), options);
+    return createConsumer<SqliteTransaction, RecordedStatement>(source, options, {
+      openTx: openTransaction,
+      note: (level, message, details) => this.#note(level, message, details),
+    });
+  }
+
+  async list(query: InboxQuery): Promise<Page<EventRecord>> {
+    return (await this.#read()).queue.ask({ op: "list", query });
+  }
+
+  async get(recordId: string): Promise<EventRecord | undefined> {
+    const record = await (await this.#read()).queue.ask({ op: "get", recordId });
+    const delivery = record?.delivery;
+    if (record === undefined || delivery === undefined) return record;
+    return { ...record, delivery: { ...delivery, rawBody: Buffer.from(delivery.rawBody) } };
+  }
+
+  async change(selection: Selection, change: Change): Promise<number> {
+    const { queue, work } = this.#open();
+    let count = 0;
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const step: { readonly count: number; readonly next: number | undefined } = await queue.ask({
+        op: "change",
+        selection,
+        change,
+        after,
+      });
+      count += step.count;
+      after = step.next;
+      if (step.count > 0) work.ring();
+    }
+    return count;
+  }
+
+  async stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats> {
+    return (await this.#read()).queue.ask({ op: "stats", receiver: query.receiver });
+  }
+
+  async purge(options: PurgeOptions): Promise<number> {
+    const { queue } = this.#open();
+    const events = await (await this.#read()).queue.ask({ op: "purgeable", options });
+    return queue.ask({ op: "purge", events });
+  }
+
+  #open(): Opened {
+    if (this.#opened === undefined) throw new Error("the engine is not open");
+    return this.#opened;
+  }
+
+  #read(): Promise<Opened> {
+    const { clock } = this.#open();
+    this.#reader ??= this.#openStore({ ...this.#options, readOnly: true }, clock).catch((error: unknown) => {
+      this.#reader = undefined;
+      throw error;
+    });
+    return this.#reader;
+  }
+
+  async #openStore(options: ConnectionOptions, known?: StoreClock): Promise<Opened> {
+    const host = this.#makeHost(options);
+    const storedMs = await host.open();
+    const clock = known ?? new StoreClock(Math.max(Date.now(), storedMs));
+    const times = (): Times => ({ wallMs: Date.now(), storeMs: clock.now() });
+    return { host, clock, queue: new RequestQueue(host, times), work: new WorkBell() };
+  }
+}
+
+async function closeStore(opened: Opened | undefined): Promise<void> {
+  if (opened === undefined) return;
+  await opened.queue.idle();
+  await opened.host.close();
+}

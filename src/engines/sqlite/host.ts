@@ -1,0 +1,123 @@
+import { Worker } from "node:worker_threads";
+import type { ConnectionOptions } from "./connection.js";
+import { type OpenDatabase, resultCode } from "./driver.js";
+import type { Reply, Request, Times } from "./protocol.js";
+import { Store } from "./store.js";
+
+/** Where a store runs. One message at a time is under way. */
+export interface Host {
+  /** Opens the file; resolves with the store's clock in milliseconds. */
+  open(): Promise<number>;
+  /** Carries out a group of requests. */
+  send(
+    requests: readonly Request[],
+    times: Times,
+    transfer: readonly ArrayBuffer[],
+  ): Promise<readonly Reply[]>;
+  close(): Promise<void>;
+}
+
+/** What SQLite said; `errcode` is its result code. */
+export class SqliteError extends Error {
+  readonly errcode: number;
+
+  constructor(message: string, errcode: number) {
+    super(message);
+    this.name = "SqliteError";
+    this.errcode = errcode;
+  }
+}
+
+/** Runs the store on a thread of its own. */
+export class ThreadHost implements Host {
+  readonly #worker: Worker;
+  #settle: { resolve(replies: readonly Reply[]): void; reject(error: Error): void } | undefined;
+  #ended: Error | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#worker = new Worker(new URL("./thread.js", import.meta.url), {
+      workerData: options,
+      name: "hookgate-sqlite",
+      // Flags of the main thread such as --import would load the user's code a second time.
+      execArgv: [],
+    });
+    this.#worker.on("message", (replies: readonly Reply[]) => {
+      const settle = this.#settle;
+      this.#settle = undefined;
+      settle?.resolve(replies.map(revived));
+    });
+    this.#worker.on("error", (error: Error) => this.#end(error));
+    this.#worker.on("exit", () => this.#end(new Error("the thread of the store has ended")));
+  }
+
+  async open(): Promise<number> {
+    const [reply] = await this.#exchange("open", []);
+    if (reply?.ok === true) return Number(reply.value);
+    await this.close();
+    throw reply?.error;
+  }
+
+  send(
+    requests: readonly Request[],
+    times: Times,
+    transfer: readonly ArrayBuffer[],
+  ): Promise<readonly Reply[]> {
+    return this.#exchange({ requests, times }, transfer);
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended !== undefined) return;
+    await this.#exchange("close", []);
+    await this.#worker.terminate();
+  }
+
+  #exchange(message: unknown, transfer: readonly ArrayBuffer[]): Promise<readonly Reply[]> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
+      this.#settle = { resolve, reject };
+      this.#worker.postMessage(message, transfer);
+    });
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    this.#settle?.reject(error);
+    this.#settle = undefined;
+  }
+}
+
+function revived(reply: Reply): Reply {
+  if (reply.ok) return reply;
+  const { message, code } = reply.error as { readonly message: string; readonly code: number };
+  return { ok: false, error: new SqliteError(message, code) };
+}
+
+/** Runs the store on the thread of the caller: the event loop waits for the disk. */
+export class LocalHost implements Host {
+  readonly #store: Store;
+
+  constructor(options: ConnectionOptions, open?: OpenDatabase) {
+    this.#store = new Store(options, open);
+  }
+
+  async open(): Promise<number> {
+    return this.#store.open();
+  }
+
+  async send(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
+    return this.#store
+      .handle(requests, times)
+      .map((reply) =>
+        reply.ok || !(reply.error instanceof Error) ? reply : { ok: false, error: typed(reply.error) },
+      );
+  }
+
+  async close(): Promise<void> {
+    this.#store.close();
+  }
+}
+
+function typed(error: Error): Error {
+  const code = resultCode(error);
+  return code === 0 ? error : new SqliteError(error.message, code);
+}

@@ -1,0 +1,61 @@
+import { resolve } from "node:path";
+import type { InboxEngine } from "../../contracts/engine.js";
+import { assertOptions, describe, flagOption, numberOption, own, stringOption } from "../../lib/options.js";
+import { SqliteEngine } from "./engine.js";
+import { LocalHost, ThreadHost } from "./host.js";
+import type { SqliteTransaction } from "./transaction.js";
+
+export type { SqliteValue } from "./driver.js";
+export { SqliteError } from "./host.js";
+export type { SqliteTransaction } from "./transaction.js";
+
+/** Options of `sqliteEngine`. */
+export interface SqliteEngineOptions {
+  /** SQL run each time the file is opened: `CREATE TABLE IF NOT EXISTS …` for what `context.complete` writes. Default: none. */
+  readonly setup?: readonly string[] | undefined;
+  /** Milliseconds to wait for another process's transaction, 0 to 60,000. Default: 2,000. */
+  readonly busyTimeoutMs?: number | undefined;
+  /** `true` runs SQLite on the caller's thread: the event loop then waits for the disk. For bundles that cannot start a thread. Default: false. */
+  readonly onCallersThread?: boolean | undefined;
+}
+
+/**
+ * Keeps an inbox in one SQLite file (WAL, `synchronous=FULL`), made where it is not there. Several processes of one machine
+ * may share it. `path` is the file; relative ones start from the working directory.
+ *
+ * @example
+ * createReceiver({ …, inbox: { engine: sqliteEngine("hooks.db") } })
+ */
+export function sqliteEngine(
+  path: string,
+  options: SqliteEngineOptions = {},
+): InboxEngine<SqliteTransaction> {
+  const where = "sqliteEngine";
+  const file = stringOption(path, `${where}'s path`);
+  if (file === ":memory:" || file.startsWith("file:")) {
+    throw new TypeError(
+      `${where}'s path must be the path of a file; for a store in memory use memoryEngine of hookgate/testing`,
+    );
+  }
+  assertOptions(options, ["setup", "busyTimeoutMs", "onCallersThread"], where);
+  const connection = {
+    path: resolve(file),
+    readOnly: false,
+    setup: parseSetup(own(options, "setup"), `${where}.setup`),
+    busyTimeoutMs: numberOption(own(options, "busyTimeoutMs"), `${where}.busyTimeoutMs`, {
+      min: 0,
+      max: 60_000,
+      fallback: 2_000,
+      integer: true,
+    }),
+  };
+  const local = flagOption(own(options, "onCallersThread"), `${where}.onCallersThread`);
+  return new SqliteEngine(connection, (given) => (local ? new LocalHost(given) : new ThreadHost(given)));
+}
+
+function parseSetup(value: unknown, where: string): readonly string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value))
+    throw new TypeError(`${where} must be a list of SQL statements, not ${describe(value)}`);
+  return value.map((sql: unknown, index) => stringOption(sql, `${where}[${index}]`));
+}

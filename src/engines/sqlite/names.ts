@@ -1,0 +1,127 @@
+import type { Connection } from "./connection.js";
+import { fromStored, toStored } from "./text.js";
+
+/** A handler as the file knows it. */
+export interface HandlerRow {
+  readonly handler: number;
+  readonly receiver: number;
+  readonly name: string;
+  /** Whether a dead letter holds what stands behind it under its order key. */
+  readonly hold: boolean;
+}
+
+/**
+ * The numbers of receivers, scopes and handlers. They are few and never change, so they are kept; a number that was
+ * made in a transaction that failed is forgotten.
+ */
+export class Names {
+  readonly #connection: Connection;
+  readonly #receivers = new Map<string, number>();
+  readonly #scopes = new Map<string, number>();
+  #fresh: (() => void)[] = [];
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** The number of a receiver, made where it is new. */
+  receiver(name: string): number {
+    return this.#number(this.#receivers, name, () => {
+      const values = [toStored(name)];
+      this.#run("INSERT OR IGNORE INTO hookgate_receivers(name) VALUES (?)", values);
+      return this.#find("SELECT receiver AS number FROM hookgate_receivers WHERE name = ?", values);
+    });
+  }
+
+  /** The number of a receiver, undefined where it is not there. */
+  knownReceiver(name: string): number | undefined {
+    const sql = "SELECT receiver FROM hookgate_receivers WHERE name = ?";
+    const row = this.#connection.statement(sql).get(toStored(name)) as { receiver: number } | undefined;
+    return row?.receiver;
+  }
+
+  /** The number of what ids are unique in. */
+  scope(receiver: string, source: string, tenant: string, service: string): number {
+    return this.#number(this.#scopes, JSON.stringify([receiver, source, tenant, service]), () => {
+      const values = [this.receiver(receiver), toStored(source), toStored(tenant), toStored(service)];
+      this.#run(
+        "INSERT OR IGNORE INTO hookgate_scopes(receiver, source, tenant, service) VALUES (?, ?, ?, ?)",
+        values,
+      );
+      return this.#find(
+        "SELECT scope AS number FROM hookgate_scopes WHERE receiver = ? AND source = ? AND tenant = ? AND service = ?",
+        values,
+      );
+    });
+  }
+
+  /** A handler, made where it is new. Read anew each time: another process may have changed its policy. */
+  handler(receiver: string, name: string): HandlerRow {
+    const number = this.receiver(receiver);
+    const found = this.knownHandler(number, name);
+    if (found !== undefined) return found;
+    this.#run("INSERT OR IGNORE INTO hookgate_handlers(receiver, name) VALUES (?, ?)", [
+      number,
+      toStored(name),
+    ]);
+    const made = this.knownHandler(number, name);
+    if (made === undefined) throw new Error("a handler's row is not where it was put");
+    return made;
+  }
+
+  knownHandler(receiver: number, name: string): HandlerRow | undefined {
+    const row = this.#connection
+      .statement(
+        "SELECT handler, receiver, name, hold FROM hookgate_handlers WHERE receiver = ? AND name = ?",
+      )
+      .get(receiver, toStored(name));
+    return row === undefined ? undefined : toHandler(row);
+  }
+
+  /** The handler of a number. */
+  handlerOf(number: number): HandlerRow {
+    const row = this.#connection
+      .statement("SELECT handler, receiver, name, hold FROM hookgate_handlers WHERE handler = ?")
+      .get(number);
+    return toHandler(row);
+  }
+
+  /** Forgets the numbers made since the last `keep`: their transaction was undone. */
+  forget(): void {
+    for (const undo of this.#fresh) undo();
+    this.#fresh = [];
+  }
+
+  keep(): void {
+    if (this.#fresh.length > 0) this.#fresh = [];
+  }
+
+  #number(known: Map<string, number>, key: string, make: () => number): number {
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const made = make();
+    known.set(key, made);
+    this.#fresh.push(() => known.delete(key));
+    return made;
+  }
+
+  #run(sql: string, values: readonly (string | number)[]): void {
+    this.#connection.begin();
+    this.#connection.statement(sql).run(...values);
+  }
+
+  #find(sql: string, values: readonly (string | number)[]): number {
+    const row = this.#connection.statement(sql).get(...values) as { number: number };
+    return row.number;
+  }
+}
+
+function toHandler(row: unknown): HandlerRow {
+  const { handler, receiver, name, hold } = row as {
+    handler: number;
+    receiver: number;
+    name: string;
+    hold: number;
+  };
+  return { handler, receiver, name: fromStored(name), hold: hold === 1 };
+}

@@ -1,0 +1,118 @@
+import type {
+  Acceptance,
+  Change,
+  EventRecord,
+  InboxQuery,
+  InboxStats,
+  NewEvent,
+  Page,
+  PurgeOptions,
+  Selection,
+  Verdict,
+} from "../../contracts/engine.js";
+import type { Claims } from "../task-source.js";
+import type { SqliteValue } from "./driver.js";
+
+/** A delivery on its way to the store: its head is JSON already, its body stands in the message's bytes. */
+export interface PackedDelivery {
+  readonly receiver: string;
+  readonly source: string;
+  readonly tenant: string;
+  readonly service: string;
+  readonly receivedAtMs: number;
+  readonly head: string;
+  readonly body: Uint8Array;
+  readonly events: readonly NewEvent[];
+  readonly rememberMs: number;
+  readonly maxBacklog: number;
+  readonly tokenUse: { readonly tokenId: string; readonly expiresAtMs: number } | undefined;
+}
+
+/** A statement of the user's, recorded by `tx.run`. */
+export interface RecordedStatement {
+  readonly sql: string;
+  readonly params: readonly SqliteValue[];
+}
+
+/** A claim as its steps name it. */
+export interface ClaimName {
+  readonly event: number;
+  readonly handler: string;
+  readonly receiver: string;
+  readonly fence: number;
+}
+
+export interface ClaimRequest {
+  readonly op: "claim";
+  readonly consumer: number;
+  readonly receiver: string;
+  readonly wants: readonly {
+    readonly handler: string;
+    readonly limit: number;
+    readonly maxAttempts: number;
+  }[];
+}
+
+/** Everything that a store is asked for. */
+export type Request =
+  | { readonly op: "accept"; readonly deliveries: readonly PackedDelivery[] }
+  | ClaimRequest
+  | { readonly op: "settle"; readonly claim: ClaimName; readonly verdict: Verdict }
+  | { readonly op: "complete"; readonly claim: ClaimName; readonly statements: readonly RecordedStatement[] }
+  | {
+      readonly op: "join";
+      readonly consumer: number;
+      readonly receiver: string;
+      readonly leaseMs: number;
+      readonly handlers: readonly { readonly name: string; readonly hold: boolean }[];
+    }
+  | { readonly op: "heartbeat"; readonly consumer: number }
+  | { readonly op: "expire"; readonly consumer: number; readonly beat: number }
+  | { readonly op: "leave"; readonly consumer: number }
+  | { readonly op: "change"; readonly selection: Selection; readonly change: Change; readonly after: number }
+  | { readonly op: "purge"; readonly events: readonly number[] }
+  | { readonly op: "purgeable"; readonly options: PurgeOptions }
+  | { readonly op: "list"; readonly query: InboxQuery }
+  | { readonly op: "get"; readonly recordId: string }
+  | { readonly op: "stats"; readonly receiver: string | undefined };
+
+/** One step of a change; `next` is where the next one begins, undefined behind the last. */
+export interface Changed {
+  readonly count: number;
+  readonly next: number | undefined;
+}
+
+/** Signs of life of every consumer, and the store's clock. */
+export interface Pulse {
+  readonly alive: boolean;
+  readonly clockMs: number;
+  readonly others: readonly { readonly consumer: number; readonly beat: number; readonly leaseMs: number }[];
+}
+
+/** What each request resolves with. */
+export interface Answers {
+  readonly accept: readonly Acceptance[];
+  readonly claim: Claims;
+  readonly settle: boolean;
+  readonly complete: boolean;
+  readonly join: number;
+  readonly heartbeat: Pulse;
+  readonly expire: number;
+  readonly leave: number;
+  readonly change: Changed;
+  readonly purge: number;
+  readonly purgeable: readonly number[];
+  readonly list: Page<EventRecord>;
+  readonly get: EventRecord | undefined;
+  readonly stats: InboxStats;
+}
+
+/** The times that a group of requests is carried out at: the machine's clock and the store's, in milliseconds. */
+export interface Times {
+  readonly wallMs: number;
+  readonly storeMs: number;
+}
+
+export type Reply =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: unknown };

@@ -1,0 +1,72 @@
+import type { Host } from "./host.js";
+import type { Answers, Request, Times } from "./protocol.js";
+
+interface Entry {
+  readonly request: Request;
+  readonly transfer: ArrayBuffer | undefined;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Brings requests to a host: those that come while a group is under way share the next one, and its commit. */
+export class RequestQueue {
+  readonly #host: Host;
+  readonly #times: () => Times;
+  #waiting: Entry[] = [];
+  #underWay = false;
+  #quiet: (() => void)[] = [];
+
+  constructor(host: Host, times: () => Times) {
+    this.#host = host;
+    this.#times = times;
+  }
+
+  /** Resolves with the answer, or rejects with what the store said. `transfer` moves the bytes instead of copying them. */
+  ask<Op extends Request["op"]>(
+    request: Extract<Request, { op: Op }>,
+    transfer?: ArrayBuffer,
+  ): Promise<Answers[Op]> {
+    return new Promise<unknown>((resolve, reject) => {
+      this.#waiting.push({ request, transfer, resolve, reject });
+      // Not at once: what is asked in one turn of the event loop is asked together.
+      if (!this.#underWay && this.#waiting.length === 1) queueMicrotask(() => this.#send());
+    }) as Promise<Answers[Op]>;
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  idle(): Promise<void> {
+    if (!this.#underWay && this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#quiet.push(resolve));
+  }
+
+  #send(): void {
+    if (this.#underWay || this.#waiting.length === 0) return;
+    this.#underWay = true;
+    const entries = this.#waiting;
+    this.#waiting = [];
+    const requests = entries.map(({ request }) => request);
+    const transfer = entries.flatMap((entry) => (entry.transfer === undefined ? [] : [entry.transfer]));
+    this.#host.send(requests, this.#times(), transfer).then(
+      (replies) => {
+        this.#next();
+        for (const [index, entry] of entries.entries()) {
+          const reply = replies[index];
+          if (reply?.ok === true) entry.resolve(reply.value);
+          else entry.reject(reply?.error);
+        }
+      },
+      (error: unknown) => {
+        this.#next();
+        for (const entry of entries) entry.reject(error);
+      },
+    );
+  }
+
+  /** The store works on the next group while this one's answers are given. */
+  #next(): void {
+    this.#underWay = false;
+    this.#send();
+    if (this.#underWay) return;
+    for (const resolve of this.#quiet.splice(0)) resolve();
+  }
+}

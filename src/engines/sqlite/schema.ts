@@ -1,0 +1,111 @@
+import type { SqliteDatabase } from "./driver.js";
+
+/** Numbers of a task's state in the file. */
+export const state = { waiting: 0, blocked: 1, running: 2, done: 3, dead: 4, dropped: 5 } as const;
+
+interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/**
+ * Every table is named hookgate_…, so that the user's own may stand beside them. A task is keyed by event and handler: its
+ * event's tasks lie together without an index. An event whose delivery is 0 was purged and stands for its id alone. Times named due and remember follow the store's clock, which never goes
+ * back; all others are the machine's.
+ */
+const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    sql: `
+CREATE TABLE hookgate_meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO hookgate_meta VALUES ('clock', 0), ('lastEvent', 0);
+CREATE TABLE hookgate_receivers(receiver INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, backlog INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE hookgate_scopes(
+  scope INTEGER PRIMARY KEY, receiver INTEGER NOT NULL, source TEXT NOT NULL, tenant TEXT NOT NULL, service TEXT NOT NULL,
+  UNIQUE(receiver, source, tenant, service));
+CREATE TABLE hookgate_handlers(
+  handler INTEGER PRIMARY KEY, receiver INTEGER NOT NULL, name TEXT NOT NULL, hold INTEGER NOT NULL DEFAULT 0,
+  UNIQUE(receiver, name));
+CREATE TABLE hookgate_deliveries(delivery INTEGER PRIMARY KEY, received_ms INTEGER NOT NULL, head TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE hookgate_events(
+  event INTEGER PRIMARY KEY, delivery INTEGER NOT NULL, position INTEGER NOT NULL, scope INTEGER NOT NULL,
+  id TEXT NOT NULL, type TEXT NOT NULL, digest TEXT NOT NULL, accepted_ms INTEGER NOT NULL,
+  remember_until INTEGER NOT NULL, remembered INTEGER NOT NULL DEFAULT 1);
+CREATE UNIQUE INDEX hookgate_events_by_id ON hookgate_events(scope, id) WHERE remembered = 1;
+CREATE INDEX hookgate_events_further ON hookgate_events(delivery) WHERE event <> delivery;
+CREATE INDEX hookgate_events_emptied ON hookgate_events(remember_until) WHERE delivery = 0;
+CREATE TABLE hookgate_tasks(
+  event INTEGER NOT NULL, handler INTEGER NOT NULL, state INTEGER NOT NULL, due INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, fence INTEGER NOT NULL DEFAULT 0, consumer INTEGER,
+  started_ms INTEGER, duration_ms INTEGER, order_key TEXT, error TEXT,
+  PRIMARY KEY(event, handler)) WITHOUT ROWID;
+CREATE INDEX hookgate_tasks_waiting ON hookgate_tasks(handler, due, event) WHERE state = 0;
+CREATE INDEX hookgate_tasks_running ON hookgate_tasks(consumer) WHERE state = 2;
+CREATE INDEX hookgate_tasks_dead ON hookgate_tasks(handler, event) WHERE state = 4;
+CREATE INDEX hookgate_tasks_in_order ON hookgate_tasks(handler, order_key, event)
+  WHERE order_key IS NOT NULL AND state IN (0, 1, 2, 4);
+CREATE TABLE hookgate_attempts(
+  event INTEGER NOT NULL, handler INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
+  started_ms INTEGER NOT NULL, duration_ms INTEGER, outcome TEXT NOT NULL, error TEXT,
+  PRIMARY KEY(event, handler, number)) WITHOUT ROWID;
+CREATE TABLE hookgate_replays(event INTEGER NOT NULL, at_ms INTEGER NOT NULL, handlers TEXT NOT NULL);
+CREATE INDEX hookgate_replays_of_event ON hookgate_replays(event);
+CREATE TABLE hookgate_consumers(
+  consumer INTEGER PRIMARY KEY, receiver INTEGER NOT NULL, beat INTEGER NOT NULL, lease_ms INTEGER NOT NULL);
+CREATE TABLE hookgate_tokens(token TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX hookgate_tokens_by_end ON hookgate_tokens(expires_ms);
+CREATE TABLE hookgate_minutes(
+  minute INTEGER PRIMARY KEY, accepted INTEGER NOT NULL DEFAULT 0, handled INTEGER NOT NULL DEFAULT 0,
+  failed INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0);
+`,
+  },
+];
+
+const newest = migrations.length;
+
+/**
+ * Brings the tables to this version, each step noted in the ledger in its own transaction. Several processes may do so at
+ * once. Throws where a newer version wrote the file: what it holds would be misread.
+ */
+export function migrate(db: SqliteDatabase): void {
+  db.exec(
+    "CREATE TABLE IF NOT EXISTS hookgate_ledger(version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)",
+  );
+  for (const { version, sql } of migrations) {
+    if (versionOf(db) >= version) continue;
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      // Another process may have come first while this one waited.
+      if (versionOf(db) < version) {
+        db.exec(sql);
+        db.prepare("INSERT INTO hookgate_ledger(version) VALUES (?)").run(version);
+      }
+      db.exec("COMMIT");
+    } catch (error) {
+      db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+  assertVersion(db);
+}
+
+/** Throws where the file is of a newer version than this one, or, for readers, of an older one or none. */
+export function assertVersion(db: SqliteDatabase): void {
+  const found = versionOf(db);
+  if (found > newest) {
+    throw new Error(
+      `the file was written by a newer hookgate (its tables are version ${found}, this one knows ${newest}); update hookgate, or use another file`,
+    );
+  }
+  if (found < newest)
+    throw new Error("the file holds no inbox, or one of an older hookgate: start the receiver once");
+}
+
+function versionOf(db: SqliteDatabase): number {
+  const there = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'hookgate_ledger'").get();
+  if (there === undefined) return 0;
+  const row = db.prepare("SELECT max(version) AS version FROM hookgate_ledger").get() as {
+    version: number | null;
+  };
+  return row.version ?? 0;
+}

@@ -1,0 +1,133 @@
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import type { ConsumeOptions, Verdict } from "../../contracts/engine.js";
+import type { ClaimedTask, Claims, TaskSource } from "../task-source.js";
+import { eventNumber } from "./filter.js";
+import type { ClaimName, Pulse, RecordedStatement } from "./protocol.js";
+import type { RequestQueue } from "./queue.js";
+import type { StoreClock } from "./store-clock.js";
+
+/** What a consumer needs of its engine. */
+export interface SourceParts {
+  readonly queue: RequestQueue;
+  readonly clock: StoreClock;
+  /** Told when tasks may have become due. */
+  readonly work: WorkBell;
+}
+
+/** Tells every consumer of an engine that there may be work. */
+export class WorkBell {
+  readonly #listeners = new Set<() => void>();
+
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  ring(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** One consumer of the file. */
+export class SqliteTaskSource implements TaskSource<RecordedStatement> {
+  readonly #parts: SourceParts;
+  readonly #options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">;
+  /** 48 random bits: unlike that of any consumer before. */
+  readonly #consumer = randomBytes(6).readUIntBE(0, 6) + 1;
+  /** Signs of life of the others, and when they were first seen by the monotonic clock. */
+  readonly #seen = new Map<number, { readonly beat: number; readonly atMs: number }>();
+  #joined = false;
+
+  constructor(parts: SourceParts, options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  async claim(wants: readonly { readonly handler: string; readonly limit: number }[]): Promise<Claims> {
+    const { handlers, receiver } = this.#options;
+    const claims = await this.#parts.queue.ask({
+      op: "claim",
+      consumer: this.#consumer,
+      receiver,
+      wants: wants.map((want) => ({ ...want, maxAttempts: handlers.get(want.handler)?.maxAttempts ?? 1 })),
+    });
+    return { ...claims, tasks: claims.tasks.map(withBuffer) };
+  }
+
+  async settle(task: ClaimedTask, verdict: Verdict): Promise<boolean> {
+    return this.#parts.queue.ask({ op: "settle", claim: this.#name(task), verdict });
+  }
+
+  async complete(task: ClaimedTask, statements: readonly RecordedStatement[]): Promise<boolean> {
+    const claim = this.#name(task);
+    if (statements.length === 0) {
+      return this.#parts.queue.ask({ op: "settle", claim, verdict: { outcome: "done" } });
+    }
+    return this.#parts.queue.ask({ op: "complete", claim, statements });
+  }
+
+  async heartbeat(): Promise<boolean> {
+    const { queue, clock, work } = this.#parts;
+    const first = !this.#joined;
+    if (first) await this.#join();
+    const pulse = await queue.ask({ op: "heartbeat", consumer: this.#consumer });
+    clock.follow(pulse.clockMs);
+    if ((await this.#expireSilent(pulse)) > 0) work.ring();
+    if (pulse.alive) return true;
+    // Another took this one for dead. What it has is lost; what it claims from now on is not.
+    await this.#join();
+    return first;
+  }
+
+  onWork(listener: () => void): () => void {
+    return this.#parts.work.listen(listener);
+  }
+
+  async leave(): Promise<void> {
+    await this.#parts.queue.ask({ op: "leave", consumer: this.#consumer });
+    this.#parts.work.ring();
+  }
+
+  async #join(): Promise<void> {
+    const { handlers, receiver, leaseMs } = this.#options;
+    await this.#parts.queue.ask({
+      op: "join",
+      consumer: this.#consumer,
+      receiver,
+      leaseMs,
+      handlers: [...handlers].map(([name, { deadHead }]) => ({ name, hold: deadHead === "hold" })),
+    });
+    this.#joined = true;
+  }
+
+  /** Judges the others by our own monotonic clock: silent is who has shown the same sign for the whole of its lease. */
+  async #expireSilent({ others }: Pulse): Promise<number> {
+    const now = performance.now();
+    let taken = 0;
+    const present = new Set(others.map(({ consumer }) => consumer));
+    for (const known of this.#seen.keys()) if (!present.has(known)) this.#seen.delete(known);
+    for (const { consumer, beat, leaseMs } of others) {
+      const seen = this.#seen.get(consumer);
+      if (seen?.beat !== beat) this.#seen.set(consumer, { beat, atMs: now });
+      else if (now - seen.atMs >= (leaseMs > 0 ? leaseMs : this.#options.leaseMs)) {
+        taken += await this.#parts.queue.ask({ op: "expire", consumer, beat });
+        this.#seen.delete(consumer);
+      }
+    }
+    return taken;
+  }
+
+  #name(task: ClaimedTask): ClaimName {
+    const { handler, fence } = task;
+    return { event: eventNumber(task.recordId) ?? 0, handler, receiver: this.#options.receiver, fence };
+  }
+}
+
+/** Between threads a Buffer becomes a plain Uint8Array. */
+function withBuffer(task: ClaimedTask): ClaimedTask {
+  const { rawBody } = task.delivery;
+  if (Buffer.isBuffer(rawBody)) return task;
+  const { buffer, byteOffset, byteLength } = rawBody as Uint8Array;
+  return { ...task, delivery: { ...task.delivery, rawBody: Buffer.from(buffer, byteOffset, byteLength) } };
+}

@@ -1,0 +1,156 @@
+import { Acceptor, type StoreParts } from "./accept.js";
+import { Changes } from "./changes.js";
+import { Connection, type ConnectionOptions, FileGoneError } from "./connection.js";
+import { Consumers } from "./consumers.js";
+import { isFatal, loadDriver, type OpenDatabase } from "./driver.js";
+import { Names } from "./names.js";
+import type { Reply, Request, Times } from "./protocol.js";
+import { findPurgeable, purgeEvents } from "./purge.js";
+import { Records } from "./records.js";
+import { readStats } from "./stats.js";
+import { Steps } from "./steps.js";
+import { Tally } from "./tally.js";
+
+/** Requests that share one transaction; the others have one each, or none. */
+const shared: ReadonlySet<Request["op"]> = new Set([
+  "accept",
+  "claim",
+  "settle",
+  "join",
+  "heartbeat",
+  "expire",
+  "leave",
+]);
+
+/** Everything that belongs to one connection. */
+interface Opened extends StoreParts {
+  readonly acceptor: Acceptor;
+  readonly steps: Steps;
+  readonly consumers: Consumers;
+  readonly changes: Changes;
+  readonly records: Records;
+}
+
+/**
+ * The file, on whatever thread it is used: carries out requests, those of one group in one transaction. After an error
+ * that leaves the connection in doubt it is closed, and the next group opens it anew (ATTACKS H12, H13).
+ */
+export class Store {
+  readonly #options: ConnectionOptions;
+  readonly #open: OpenDatabase;
+  #opened: Opened | undefined;
+
+  constructor(options: ConnectionOptions, open: OpenDatabase = loadDriver()) {
+    this.#options = options;
+    this.#open = open;
+  }
+
+  /** Opens the file, making it where it is not there; resolves with the store's clock. Throws as `Connection` does. */
+  open(): number {
+    const { connection } = this.#connect(!this.#options.readOnly);
+    const sql = "SELECT value FROM hookgate_meta WHERE name = 'clock'";
+    return (connection.statement(sql).get() as { readonly value: number }).value;
+  }
+
+  close(): void {
+    this.#opened?.connection.close();
+    this.#opened = undefined;
+  }
+
+  /** Carries out a group of requests; answers in their order. Never throws. */
+  handle(requests: readonly Request[], times: Times): readonly Reply[] {
+    const replies = new Map<Request, Reply>();
+    const group = requests.filter(({ op }) => shared.has(op));
+    this.#transact(group, times, replies);
+    for (const request of requests) {
+      if (!replies.has(request)) this.#transact([request], times, replies);
+    }
+    return requests.map(
+      (request) => replies.get(request) ?? { ok: false, error: new Error("not carried out") },
+    );
+  }
+
+  #transact(requests: readonly Request[], times: Times, replies: Map<Request, Reply>): void {
+    if (requests.length === 0) return;
+    try {
+      const opened = this.#opened ?? this.#connect(false);
+      const values = requests.map((request) => this.#perform(opened, request, times));
+      opened.tally.write(times.wallMs);
+      opened.connection.commit();
+      opened.names.keep();
+      for (const [index, request] of requests.entries())
+        replies.set(request, { ok: true, value: values[index] });
+    } catch (error) {
+      this.#undo(error);
+      for (const request of requests) replies.set(request, { ok: false, error });
+    }
+  }
+
+  #undo(error: unknown): void {
+    const opened = this.#opened;
+    if (opened === undefined) return;
+    opened.connection.rollback();
+    opened.names.forget();
+    opened.tally.clear();
+    if (isFatal(error) || error instanceof FileGoneError) this.close();
+  }
+
+  #connect(create: boolean): Opened {
+    const connection = new Connection(this.#open, this.#options, create);
+    const parts = { connection, names: new Names(connection), tally: new Tally(connection) };
+    this.#opened = {
+      ...parts,
+      acceptor: new Acceptor(parts),
+      steps: new Steps(parts),
+      consumers: new Consumers(parts),
+      changes: new Changes(parts),
+      records: new Records(connection),
+    };
+    return this.#opened;
+  }
+
+  #perform(opened: Opened, request: Request, times: Times): unknown {
+    const { connection, consumers, steps, records } = opened;
+    switch (request.op) {
+      case "accept":
+        return opened.acceptor.accept(request.deliveries, times);
+      case "claim":
+        return steps.claim(request, times);
+      case "settle":
+        return steps.settle(request.claim, request.verdict, times);
+      case "complete":
+        return completeWith(opened, request, times);
+      case "join":
+        return consumers.join(request);
+      case "heartbeat":
+        return consumers.heartbeat(request.consumer, times);
+      case "expire":
+        return consumers.expire(request.consumer, request.beat, times);
+      case "leave":
+        return consumers.leave(request.consumer, times);
+      case "change":
+        return opened.changes.step(request.selection, request.change, request.after, times);
+      case "purge":
+        return purgeEvents(opened, request.events, times);
+      case "purgeable":
+        return findPurgeable(connection, request.options);
+      case "list":
+        return records.list(request.query, times);
+      case "get":
+        return records.get(request.recordId, times);
+      case "stats":
+        return readStats(connection, request.receiver, times);
+    }
+  }
+}
+
+/** The user's writes and the completion in one transaction of their own: what they do wrong is undone with them alone. */
+function completeWith(
+  { connection, steps }: Opened,
+  { claim, statements }: Extract<Request, { op: "complete" }>,
+  times: Times,
+): boolean {
+  if (!steps.complete(claim, times)) return false;
+  for (const { sql, params } of statements) connection.statement(sql).run(...params);
+  return true;
+}

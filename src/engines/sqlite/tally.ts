@@ -1,0 +1,70 @@
+import type { Connection } from "./connection.js";
+
+const counters = ["accepted", "handled", "failed", "dead"] as const;
+const minuteMs = 60_000;
+const keptMinutes = 60;
+
+/** What one transaction changes in the counts: those of the minute, and how many tasks of a receiver wait or run. */
+export class Tally {
+  readonly #connection: Connection;
+  #accepted = 0;
+  #handled = 0;
+  #failed = 0;
+  #dead = 0;
+  readonly #backlogs = new Map<number, number>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  count(counter: (typeof counters)[number]): void {
+    if (counter === "accepted") this.#accepted++;
+    else if (counter === "handled") this.#handled++;
+    else if (counter === "failed") this.#failed++;
+    else this.#dead++;
+  }
+
+  /** So many more tasks of a receiver wait or run, or fewer. */
+  addBacklog(receiver: number, change: number): void {
+    this.#backlogs.set(receiver, (this.#backlogs.get(receiver) ?? 0) + change);
+  }
+
+  /** Tasks of a receiver that wait or run, with those of this transaction. */
+  backlog(receiver: number): number {
+    const sql = "SELECT backlog FROM hookgate_receivers WHERE receiver = ?";
+    const row = this.#connection.statement(sql).get(receiver) as { backlog: number };
+    return row.backlog + (this.#backlogs.get(receiver) ?? 0);
+  }
+
+  /** Writes the changes, within the transaction. */
+  write(wallMs: number): void {
+    for (const [receiver, change] of this.#backlogs) {
+      if (change === 0) continue;
+      this.#connection
+        .statement("UPDATE hookgate_receivers SET backlog = backlog + ? WHERE receiver = ?")
+        .run(change, receiver);
+    }
+    this.#backlogs.clear();
+    const counts = [this.#accepted, this.#handled, this.#failed, this.#dead];
+    if (counts.every((count) => count === 0)) return;
+    const minute = Math.floor(wallMs / minuteMs);
+    this.#connection
+      .statement(
+        "INSERT INTO hookgate_minutes(minute, accepted, handled, failed, dead) VALUES (?, ?, ?, ?, ?) ON CONFLICT(minute) DO UPDATE SET " +
+          counters.map((counter) => `${counter} = ${counter} + excluded.${counter}`).join(", "),
+      )
+      .run(minute, ...counts);
+    this.clear();
+  }
+
+  /** Deletes minutes that nobody asks for any more. */
+  tidy(wallMs: number): void {
+    const oldest = Math.floor(wallMs / minuteMs) - keptMinutes;
+    this.#connection.statement("DELETE FROM hookgate_minutes WHERE minute < ?").run(oldest);
+  }
+
+  clear(): void {
+    this.#accepted = this.#handled = this.#failed = this.#dead = 0;
+    this.#backlogs.clear();
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Text of others as SQLite keeps it. UTF-8 has no lone surrogates: two ids that differ in one would become the same.
+ * Such text, and text that begins with our mark, is kept as JSON behind the mark.
+ */
+const mark = "\u0000";
+const lone = /\p{Surrogate}/u;
+
+/** The form in which text is stored and compared. */
+export function toStored(text: string): string {
+  return text.startsWith(mark) || lone.test(text) ? mark + JSON.stringify(text) : text;
+}
+
+/** The text that a stored form stands for. */
+export function fromStored(stored: string): string {
+  return stored.startsWith(mark) ? (JSON.parse(stored.slice(1)) as string) : stored;
+}
