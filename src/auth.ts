@@ -1,4 +1,4 @@
-import type { CredentialKind, CredentialSource, KeyKind } from "./contracts/credential.js";
+import type { CredentialKind, CredentialSource, KeyKind, TokenCredential } from "./contracts/credential.js";
 import type { JwtOptions } from "./credentials/jwt-options.js";
 import { defaultKeyHeader, parseKeyHeader } from "./credentials/key-header.js";
 import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/single-service.js";
@@ -53,12 +53,47 @@ export interface ResolvedAuth {
   readonly ownsCredentials: boolean;
 }
 
-/** Resolves `auth` once. Throws a TypeError that names the option and the fix. */
+/**
+ * Resolves `auth` once. `remembersUses`: there is an inbox, for tokens that are good for one delivery. Throws a
+ * TypeError that names the option and the fix.
+ */
 export function resolveAuth(
   auth: unknown,
   where: string,
-  context: { readonly name: string; readonly clock: Clock },
+  context: { readonly name: string; readonly clock: Clock; readonly remembersUses?: boolean },
 ): ResolvedAuth {
+  const { policy, ownsCredentials } = resolveForm(auth, where, context);
+  const resolved = { policy: { ...policy, remembersUses: context.remembersUses === true }, ownsCredentials };
+  try {
+    assertUsesRemembered(resolved.policy, where);
+  } catch (error) {
+    if (ownsCredentials) policy.credentials?.close?.();
+    throw error;
+  }
+  return resolved;
+}
+
+/** Where the credentials are at hand, a token that can never be taken is a mistake of today. */
+function assertUsesRemembered({ credentials, tokens, remembersUses }: AuthPolicy, where: string): void {
+  if (remembersUses === true || tokens === undefined || credentials === undefined) return;
+  const all: unknown = Reflect.get(credentials, "all");
+  if (!Array.isArray(all)) return;
+  const found = (all as readonly Partial<TokenCredential>[]).find(
+    ({ kind, policy }) => kind === "jwt" && policy?.replay === "refuse",
+  );
+  if (found === undefined) return;
+  throw new TypeError(
+    `${where}: the JWT credential "${found.id}" has replay: "refuse", which needs a receiver with an \`inbox\`: used tokens are remembered there`,
+  );
+}
+
+type Form = Omit<AuthPolicy, "remembersUses">;
+
+function resolveForm(
+  auth: unknown,
+  where: string,
+  context: { readonly name: string; readonly clock: Clock },
+): { readonly policy: Form; readonly ownsCredentials: boolean } {
   if (auth === undefined || auth === null) throw new TypeError(`${where} is missing: ${howTo}`);
   assertOptions(auth, authOptionNames, where);
   for (const credential of ["serviceKey", "jwt", "credentials"]) {
@@ -82,7 +117,7 @@ export function resolveAuth(
     where,
     context.clock,
   );
-  const policy: AuthPolicy = {
+  const policy: Form = {
     tokens: given.includes("jwt") ? new TokenMemory(credentials) : undefined,
     keyKinds: given.includes("serviceKey") ? ["service-key"] : [],
     keyHeader,
@@ -91,7 +126,7 @@ export function resolveAuth(
   return { policy, ownsCredentials: true };
 }
 
-function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], where: string): AuthPolicy {
+function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], where: string): Form {
   const on = flagOption(auth.dangerouslyAcceptAnyone, `${where}.dangerouslyAcceptAnyone`);
   if (!on || given.length > 1) {
     throw new TypeError(`${where}.dangerouslyAcceptAnyone must be true and stand alone: ${howTo}`);
@@ -99,7 +134,7 @@ function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], w
   return { tokens: undefined, keyKinds: [], keyHeader: defaultKeyHeader, credentials: undefined };
 }
 
-function fromCredentials(auth: Record<string, unknown>, given: readonly string[], where: string): AuthPolicy {
+function fromCredentials(auth: Record<string, unknown>, given: readonly string[], where: string): Form {
   if (given.includes("serviceKey") || given.includes("jwt")) {
     throw new TypeError(
       `${where} mixes two forms: \`serviceKey\` and \`jwt\` are for a single service; with \`credentials\` put them under the service in defineCredentials`,

@@ -1,26 +1,32 @@
 import type { IncomingMessage } from "node:http";
 import type { Delivery } from "./contracts/delivery.js";
+import type { Acceptance, NewDelivery } from "./contracts/engine.js";
 import type { Outcome } from "./contracts/outcome.js";
 import { Refusal } from "./errors.js";
-import { type DispatchResult, dispatch, type LateResult } from "./events/dispatch.js";
+import { type DispatchResult, dispatch } from "./events/dispatch.js";
 import type { OpenedEnvelope } from "./events/envelope.js";
-import type { RegisteredHandler } from "./events/handlers.js";
+import type { RegisteredHandler } from "./events/handler-options.js";
+import type { LateResult } from "./events/run.js";
 import { type Authenticated, authenticate } from "./gate/authenticate.js";
 import type { BodyKind } from "./gate/media-type.js";
 import { findSender, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
 import { readBody } from "./http/read-body.js";
+import { newDelivery } from "./inbox/new-delivery.js";
+import { judgeAcceptance, tellStored } from "./inbox/outcome.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import type { RefusedRequest } from "./observe.js";
 import {
   type CheckedData,
   checkData,
   checkHead,
+  type DeliveryInbox,
   type DeliveryPlan,
   handlersOf,
   openEvent,
   parseDelivery,
   refuseBody,
   refuseOwner,
+  tokenUseOf,
 } from "./steps.js";
 import { Traffic } from "./traffic.js";
 
@@ -31,15 +37,23 @@ export type Settle = (outcome: Outcome) => void;
 export interface DeliveryWay {
   /** Takes a request from its first check to its outcome, for `settle`. Never throws. */
   deliver(req: IncomingMessage, requestId: string, settle: Settle): void;
+  /** Lets deliveries in, where there is an inbox: before it they are refused (ERR_STOPPED). */
+  open(): void;
+  /** How many deliveries are under way. */
+  underWay(): number;
   /** Refuses deliveries from now on (ERR_STOPPED); resolves when those under way have their outcome. */
   stop(): Promise<void>;
 }
 
 /** Joins the prepared parts into the way that every delivery takes. */
 export function createDeliveryWay(plan: DeliveryPlan): DeliveryWay {
-  const traffic = new Traffic(plan.maxInProgress);
+  const closed =
+    plan.inbox === undefined ? undefined : "the receiver was not started: await receiver.start()";
+  const traffic = new Traffic(plan.maxInProgress, closed);
   return {
     deliver: (req, requestId, settle) => new Passage(plan, traffic, req, requestId, settle).enter(),
+    open: () => traffic.open(),
+    underWay: () => traffic.underWay,
     stop: () => traffic.stop(),
   };
 }
@@ -129,8 +143,10 @@ class Passage implements ShadowListener {
     const handlers = handlersOf(this.#plan, event.type);
     const accepted = { kind, authenticated, rawBody, event, handlers };
     if (handlers.length === 0) {
+      if (this.#plan.inbox !== undefined)
+        return this.#store(this.#plan.inbox, accepted, { value: undefined });
       this.#accept(accepted);
-      return this.#end({ status: "ignored", id: event.id });
+      return this.#end({ status: "ignored", id: event.id, stored: false });
     }
     const data = checkData(this.#plan, event.type, event.data);
     if (isPromise(data)) {
@@ -143,6 +159,7 @@ class Passage implements ShadowListener {
   }
 
   #handle(accepted: Accepted, data: CheckedData | Refusal): void {
+    if (this.#plan.inbox !== undefined) return this.#store(this.#plan.inbox, accepted, data);
     if (data instanceof Refusal) return this.#refuse(data);
     this.#accept(accepted);
     const { authenticated, event, handlers } = accepted;
@@ -165,6 +182,26 @@ class Passage implements ShadowListener {
     if (isPromise(result)) {
       result.then((settled) => this.#conclude(event, settled)).catch((error: unknown) => this.#fail(error));
     } else this.#conclude(event, result);
+  }
+
+  /** Into the inbox, instead of to the handlers. */
+  #store(inbox: DeliveryInbox, accepted: Accepted, data: CheckedData | Refusal): void {
+    if (data instanceof Refusal && inbox.settings.invalid === "refuse") return this.#refuse(data);
+    const { authenticated, kind, rawBody, event, handlers } = accepted;
+    const delivery = newDelivery(this.#plan.name, inbox.settings, {
+      delivery: this.#delivery(rawBody),
+      ...{ caller: authenticated.caller, tokenUse: tokenUseOf(authenticated), kind, event, handlers, data },
+    });
+    if (delivery instanceof Refusal) return this.#refuse(delivery);
+    inbox.accept(delivery, (acceptance) => this.#stored(accepted, delivery, acceptance));
+  }
+
+  #stored(accepted: Accepted, delivery: NewDelivery, acceptance: Acceptance | Refusal): void {
+    const outcome = judgeAcceptance(delivery, acceptance);
+    if (outcome instanceof Refusal) return this.#refuse(outcome);
+    if (!(acceptance instanceof Refusal) && acceptance.status === "stored") this.#accept(accepted);
+    tellStored(delivery, acceptance, this.#plan.observer);
+    this.#end(outcome);
   }
 
   #delivery(rawBody: Buffer): Delivery {

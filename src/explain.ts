@@ -116,6 +116,16 @@ class Walk implements ShadowListener {
     this.take(undefined, () => detail);
   }
 
+  /** The status where nothing refuses. */
+  expect(status: number): void {
+    this.#status = status;
+  }
+
+  /** Notes that a step found fault and the delivery passes nevertheless. */
+  warn(detail: string): void {
+    this.#shadow.push(detail);
+  }
+
   skip(detail: string): void {
     this.#steps.push({
       step: stepNames[this.#steps.length] as ExplainedStep["step"],
@@ -144,6 +154,7 @@ interface ReadRequest {
 async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Promise<void> {
   const { url, headers, rawHeaders, body } = request;
   if (request.method === "OPTIONS") return walk.answered(204, "OPTIONS is answered with Allow: POST");
+  if (plan.inbox !== undefined) walk.expect(202);
   const sender = findSender(plan.clientAddress, request.remoteAddress, rawHeaders);
   const kind = walk.take<BodyKind>(
     checkHead(plan, request, sender, walk),
@@ -172,12 +183,13 @@ async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Pro
       ? "none for this type: it would be ignored"
       : handlers.map(({ name }) => printable(name)).join(", "),
   );
-  if (handlers.length === 0) walk.skip("no handler would get the data");
-  else
-    walk.take(
-      await checkData(plan, event.type, event.data),
-      () => "the data fits its type, or is not checked",
-    );
+  if (handlers.length === 0) return walk.skip("no handler would get the data");
+  const data = await checkData(plan, event.type, event.data);
+  if (data instanceof Refusal && plan.inbox?.settings.invalid === "park") {
+    walk.warn(data.reason);
+    return void walk.take(undefined, () => "it would be kept as a dead letter");
+  }
+  walk.take(data, () => "the data fits its type, or is not checked");
 }
 
 /** A memory of its own, so that a token which only was explained is not remembered. */

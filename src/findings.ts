@@ -10,11 +10,13 @@ export function findingsOf(plan: DeliveryPlan): readonly string[] {
 
 function unhandledTypes(plan: DeliveryPlan): string[] {
   const types = plan.catalog.types ?? [];
+  const answer =
+    plan.inbox === undefined ? "answered 200 and ignored" : "answered 202 and kept without tasks";
   return types
     .filter((type) => plan.handlers.handlersFor(type).length === 0)
     .map(
       (type) =>
-        `no handler for the declared event type "${printable(type)}": its deliveries are answered 200 and ignored; register one with on(), or take the type out of \`events\``,
+        `no handler for the declared event type "${printable(type)}": its deliveries are ${answer}; register one with on(), or take the type out of \`events\``,
     );
 }
 

@@ -1,5 +1,6 @@
 import { type AuthOptions, authOptionNames, resolveAuth } from "./auth.js";
 import type { Logger } from "./contracts/logger.js";
+import type { Hooks } from "./contracts/report.js";
 import { Refusal } from "./errors.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "./gate/allowlist.js";
 import { type Authenticated, authenticate } from "./gate/authenticate.js";
@@ -12,7 +13,7 @@ import { findSender, refuseAddress } from "./gate/sender-address.js";
 import { createGuard, type GuardedRequest, type Middleware } from "./http/guard.js";
 import { type Clock, parseClock } from "./lib/clock.js";
 import { assertOptions, own, stringOption } from "./lib/options.js";
-import { createObserver, type Hooks, type Observer, observeSource } from "./observe.js";
+import { createObserver, type Observer, observeSource } from "./observe.js";
 
 /** Options that every guard takes. */
 export interface GuardOptions {

@@ -3,8 +3,22 @@ import "./http/express.js";
 export type { AuthOptions, CredentialsAuth, NoAuth, SingleServiceAuth } from "./auth.js";
 export type { AddressList, CredentialKind, CredentialSource, KeyKind } from "./contracts/credential.js";
 export type { Caller, Delivery, JwtClaims } from "./contracts/delivery.js";
-export type { Handler, HandlerContext, WebhookEvent } from "./contracts/event.js";
+export type * from "./contracts/engine.js";
+export type { Handler, HandlerContext, InboxContext, WebhookEvent } from "./contracts/event.js";
 export type { Logger } from "./contracts/logger.js";
+export type {
+  AcceptedReport,
+  ClaimedReport,
+  DeadReport,
+  FailedReport,
+  HandledReport,
+  HandlerRun,
+  Hooks,
+  RefusedReport,
+  ReplayedReport,
+  ReportedTask,
+  RetriedReport,
+} from "./contracts/report.js";
 export type { SchemaIssue, StandardSchema } from "./contracts/standard-schema.js";
 export {
   type CredentialsFileOptions,
@@ -36,13 +50,23 @@ export {
   type UncheckedTypes,
   uncheckedTypes,
 } from "./events/event-map.js";
-export type { HandlerOptions, HandlerRegistration } from "./events/handlers.js";
+export type { HandlerOptions } from "./events/handler-options.js";
+export type { HandlerRegistration } from "./events/handlers.js";
+export type { RetryFailure, RetryOptions } from "./events/retry-policy.js";
 export type { ExplainedStep, ExplainRequest, Explanation } from "./explain.js";
 export { type AllowIpsOptions, type Allowlist, createAllowlist } from "./gate/allowlist.js";
 export type { ClientAddressOptions } from "./gate/client-address.js";
 export { type GuardOptions, type RequireAuthOptions, requireAllowedIp, requireAuth } from "./guards.js";
 export type { Middleware } from "./http/guard.js";
 export type { BodyOptions } from "./http/read-body.js";
+export type { ChangeOptions, Inbox, InboxFilter, InboxSelection } from "./inbox/inspection.js";
+export type { InboxOptions, RetentionOptions } from "./inbox/options.js";
 export type { Clock } from "./lib/clock.js";
-export type { AcceptedReport, FailedReport, HandledReport, Hooks, RefusedReport } from "./observe.js";
-export { createReceiver, type Receiver, type ReceiverOptions } from "./receiver.js";
+export { DoNotRetry, LeaseLostError, RetryLater } from "./lib/task-errors.js";
+export {
+  type ContextOf,
+  createReceiver,
+  type NoInbox,
+  type Receiver,
+  type ReceiverOptions,
+} from "./receiver.js";

@@ -1,7 +1,16 @@
 import { channel } from "node:diagnostics_channel";
 import type { CredentialSource, SourceReport } from "./contracts/credential.js";
 import type { Caller } from "./contracts/delivery.js";
+import type { TaskError } from "./contracts/engine.js";
 import type { Logger } from "./contracts/logger.js";
+import type {
+  FailedReport,
+  HandlerRun,
+  Hooks,
+  RefusedReport,
+  ReplayedReport,
+  ReportedTask,
+} from "./contracts/report.js";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "./errors.js";
 import type { Clock } from "./lib/clock.js";
 import { isPromise } from "./lib/maybe-promise.js";
@@ -9,58 +18,6 @@ import { MinuteCounts } from "./lib/minute-counts.js";
 import { assertOptions, describe } from "./lib/options.js";
 import { printable } from "./lib/printable.js";
 import { stderrLogger } from "./lib/stderr-logger.js";
-
-/** What every report has. */
-interface Report {
-  /** The receiver's `name`, or the name of a stand-alone guard. */
-  readonly receiver: string;
-  /** Also in the answer, as `X-Request-Id`. */
-  readonly requestId: string;
-}
-
-/** Told when a delivery passed every check, before its handlers run. */
-export interface AcceptedReport extends Report {
-  readonly address: string | undefined;
-  readonly caller: Caller;
-  readonly event: { readonly id: string; readonly type: string };
-}
-
-/** Told when a delivery is turned away, or would have been by a list in shadow mode. */
-export interface RefusedReport extends Report {
-  readonly code: ErrorCode;
-  readonly status: number;
-  /** Why, in words for the operator; no key, token or body in it. */
-  readonly reason: string;
-  readonly address: string | undefined;
-  readonly method: string;
-  /** False: an allowlist in shadow mode said no, and the delivery passed. */
-  readonly enforced: boolean;
-  /** The error of this code; `cause` and, for schema violations, `issues` say more. Made when asked for. */
-  readonly error: AnyHookgateError;
-}
-
-/** Told when a handler is done with an event. */
-export interface HandledReport extends Report {
-  readonly event: { readonly id: string; readonly type: string };
-  readonly handler: string;
-  readonly attempt: number;
-  readonly durationMs: number;
-}
-
-/** Told when a handler threw, rejected or ran out of time. */
-export interface FailedReport extends HandledReport {
-  readonly code: "ERR_HANDLER_FAILED" | "ERR_HANDLER_TIMEOUT";
-  /** `cause` is what the handler threw. */
-  readonly error: AnyHookgateError;
-}
-
-/** Functions told what happens. What they throw is logged and goes no further; nothing waits for them. */
-export interface Hooks {
-  accepted?(report: AcceptedReport): void;
-  refused?(report: RefusedReport): void;
-  handled?(report: HandledReport): void;
-  failed?(report: FailedReport): void;
-}
 
 /** The parts of a refusal that are known wherever it happens. */
 export interface RefusedRequest {
@@ -82,26 +39,34 @@ export interface Observer {
   refused(request: RefusedRequest, refusal: Refusal, enforced: boolean): void;
   handled(run: HandlerRun): void;
   failed(run: HandlerRun, code: FailedReport["code"], error: AnyHookgateError): void;
+  claimed(task: ReportedTask): void;
+  retried(task: ReportedTask, delayMs: number, error: TaskError): void;
+  dead(task: ReportedTask, error: TaskError): void;
+  replayed(report: Omit<ReplayedReport, "receiver">): void;
   /** Says what is not tied to one delivery: a credentials file that cannot be read, a late rejection. */
   note(level: "warn" | "error", message: string, details: object): void;
 }
 
-/** One run of a handler, as reports tell of it. */
-export interface HandlerRun {
-  readonly requestId: string;
-  readonly event: { readonly id: string; readonly type: string };
-  readonly handler: string;
-  readonly attempt: number;
-  readonly durationMs: number;
-}
-
-const hookNames = ["accepted", "refused", "handled", "failed"] as const;
+const hookNames = [
+  "accepted",
+  "refused",
+  "handled",
+  "failed",
+  "claimed",
+  "retried",
+  "dead",
+  "replayed",
+] as const;
 
 const channels = {
   accepted: channel("hookgate:accepted"),
   refused: channel("hookgate:refused"),
   handled: channel("hookgate:handled"),
   failed: channel("hookgate:failed"),
+  claimed: channel("hookgate:claimed"),
+  retried: channel("hookgate:retried"),
+  dead: channel("hookgate:dead"),
+  replayed: channel("hookgate:replayed"),
 };
 
 /** Checks the options `logger` and `hooks` and joins them. Without a logger: standard error, see `stderrLogger`. */
@@ -181,6 +146,20 @@ export function createObserver(options: {
       if (listens("failed")) tell("failed", { receiver: name, ...run, code, error });
       logger.error({ receiver: name, ...loggedRun(run), code, error }, `handler failed ${code}`);
     },
+    claimed(task) {
+      if (listens("claimed")) tell("claimed", { receiver: name, ...task });
+    },
+    retried(task, delayMs, error) {
+      if (listens("retried")) tell("retried", { receiver: name, ...task, delayMs, error });
+      if (logsDebug) logger.debug({ receiver: name, ...loggedRun(task), delayMs }, "to be tried again");
+    },
+    dead(task, error) {
+      if (listens("dead")) tell("dead", { receiver: name, ...task, error });
+      logger.error({ receiver: name, ...loggedRun(task), error }, `dead letter: ${error.message}`);
+    },
+    replayed(report) {
+      if (listens("replayed")) tell("replayed", { receiver: name, ...report });
+    },
     note: (level, message, details) => logger[level]({ receiver: name, ...details }, message),
   };
 }
@@ -226,7 +205,7 @@ function loggedEvent(event: { readonly id: string; readonly type: string }): obj
   return { eventId: printable(event.id), eventType: printable(event.type) };
 }
 
-function loggedRun({ event, ...run }: HandlerRun): object {
+function loggedRun({ event, ...run }: Pick<HandlerRun, "event">): object {
   return { ...run, ...loggedEvent(event) };
 }
 

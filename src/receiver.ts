@@ -1,17 +1,14 @@
 import type { RequestListener } from "node:http";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { type AuthOptions, resolveAuth } from "./auth.js";
+import type { HandlerContext, InboxContext } from "./contracts/event.js";
 import type { Logger } from "./contracts/logger.js";
+import type { Hooks } from "./contracts/report.js";
 import { createDeliveryWay } from "./delivery.js";
 import { createCatalog } from "./events/catalog.js";
 import { createEnvelope, type EnvelopeOptions } from "./events/envelope.js";
 import type { AnyEventMap, EventMapOf, EventsOption } from "./events/event-map.js";
-import {
-  createHandlers,
-  type HandlerRegistration,
-  type HandlerRegistry,
-  handlerTimeoutBounds,
-} from "./events/handlers.js";
+import { handlerTimeoutBounds } from "./events/handler-options.js";
+import { createHandlers, type HandlerRegistration, type HandlerRegistry } from "./events/handlers.js";
 import { type ExplainRequest, type Explanation, explain } from "./explain.js";
 import { findingsOf } from "./findings.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "./gate/allowlist.js";
@@ -23,13 +20,31 @@ import type { Middleware } from "./http/guard.js";
 import { type BodyOptions, parseBodyOptions } from "./http/read-body.js";
 import { createReceive } from "./http/receive.js";
 import { createRequestListener } from "./http/request-listener.js";
+import { createInspection, type Inbox, noInbox } from "./inbox/inspection.js";
+import { createLife } from "./inbox/life.js";
+import { type InboxOptions, parseInboxOptions } from "./inbox/options.js";
+import { Store } from "./inbox/store.js";
 import { type Clock, parseClock } from "./lib/clock.js";
 import { assertOptions, numberOption, own, stringOption } from "./lib/options.js";
-import { createObserver, type Hooks, observeSource } from "./observe.js";
-import type { DeliveryPlan } from "./steps.js";
+import { createObserver, observeSource } from "./observe.js";
+import { type DeliveryPlan, readStored } from "./steps.js";
+
+declare const withoutInbox: unique symbol;
+
+/** Stands for the engine's `Tx` where there is no inbox. */
+export interface NoInbox {
+  readonly [withoutInbox]: never;
+}
+
+/** What handlers get beside the event, by the `Tx` of the receiver's engine. */
+export type ContextOf<Tx> = [Tx] extends [never]
+  ? InboxContext<never>
+  : [Tx] extends [NoInbox]
+    ? HandlerContext
+    : InboxContext<Tx>;
 
 /** Options of `createReceiver`. Unknown options are refused. */
-export interface ReceiverOptions<Events extends EventsOption | undefined = undefined>
+export interface ReceiverOptions<Events extends EventsOption | undefined = undefined, Tx = NoInbox>
   extends EnvelopeOptions {
   /** Stable name; in logs, in derived event ids and as the service of the one-line `auth`. */
   readonly name: string;
@@ -51,6 +66,8 @@ export interface ReceiverOptions<Events extends EventsOption | undefined = undef
    * by /64. A valid credential always passes. Default: not counted.
    */
   readonly maxFailuresPerMinute?: number | undefined;
+  /** Deliveries are stored before the answer, and handled afterwards. Left out: handlers run before the answer. */
+  readonly inbox?: InboxOptions<Tx> | undefined;
   /** pino or anything like it. Default: warnings and errors on standard error. */
   readonly logger?: Logger | undefined;
   readonly hooks?: Hooks | undefined;
@@ -61,7 +78,8 @@ export interface ReceiverOptions<Events extends EventsOption | undefined = undef
 }
 
 /** Receives deliveries and hands their events to handlers. */
-export interface Receiver<EventMap = AnyEventMap> extends HandlerRegistration<EventMap> {
+export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
+  extends HandlerRegistration<EventMap, Context> {
   /**
    * Middleware for Express 4.18+ and 5, or any server with the same shape. Mount it with `app.all` and ahead of body
    * parsers. It answers every request itself and never calls `next`.
@@ -86,13 +104,22 @@ export interface Receiver<EventMap = AnyEventMap> extends HandlerRegistration<Ev
   explain(request: ExplainRequest): Promise<Explanation>;
   /** What is allowed and seldom meant in this receiver's options and handlers; `npx hookgate doctor` prints it. */
   findings(): readonly string[];
-  /** Resolves when credentials can be looked up. Not needed without an inbox; good for failing early. */
+  /** The stored events, for operators; without the option `inbox` its methods reject with a TypeError. */
+  readonly inbox: Inbox;
+  /**
+   * Resolves when credentials can be looked up and, with an inbox, its store is open and its workers run; until then
+   * deliveries are answered 503 (ERR_STOPPED). Without an inbox it is not needed, and good for failing early. Called
+   * again it gives the same promise, unless that rejected: then it tries again. Rejects behind `close`.
+   */
   start(): Promise<void>;
   /**
-   * Answers further deliveries with 503 (ERR_STOPPED), waits until those in progress are answered, and ends what the
-   * receiver started for its own credentials. A `credentials` object that was given belongs to whoever made it.
+   * Answers further deliveries with 503 (ERR_STOPPED), waits until those in progress are answered and the runs of
+   * handlers have ended, and ends what the receiver started. What has not ended within `graceMs` (default: 10,000, at
+   * most 3,600,000) is left behind: with an inbox its signal aborts and its task is given back, without its attempt.
+   * Resolves within the grace and a second, and never rejects. A `credentials` object that was given belongs to whoever
+   * made it.
    */
-  stop(): Promise<void>;
+  close(options?: { readonly graceMs?: number | undefined }): Promise<void>;
 }
 
 const known: readonly (keyof ReceiverOptions)[] = [
@@ -108,6 +135,7 @@ const known: readonly (keyof ReceiverOptions)[] = [
   "handlerTimeoutMs",
   "maxInProgress",
   "maxFailuresPerMinute",
+  "inbox",
   "logger",
   "hooks",
   "clock",
@@ -129,14 +157,29 @@ const where = "createReceiver";
  * receiver.on("order.paid", (event) => ship(event.data.orderId));
  * app.all("/hooks/orders", receiver.middleware());
  */
-export function createReceiver<const Events extends EventsOption | undefined = undefined>(
-  options: ReceiverOptions<Events>,
-): Receiver<EventMapOf<Events>> {
-  const { plan, handlers, challenge, ownsCredentials } = prepare(options);
-  const { observer, auth } = plan;
+export function createReceiver<const Events extends EventsOption | undefined = undefined, Tx = NoInbox>(
+  options: ReceiverOptions<Events, Tx>,
+): Receiver<EventMapOf<Events>, ContextOf<Tx>> {
+  const { plan, store, handlers, challenge, ownsCredentials } = prepare(options);
+  const { observer, auth, clock } = plan;
   const way = createDeliveryWay(plan);
   const receive = createReceive(way, challenge, (message) => observer.note("warn", message, {}));
   const unobserve = observeSource(auth.credentials, observer);
+  const life = createLife({
+    way,
+    store,
+    handlers,
+    clock,
+    observer,
+    ready: async () => {
+      for (const finding of findingsOf(plan)) observer.note("warn", finding, {});
+      await auth.credentials?.ready?.();
+    },
+    end: () => {
+      unobserve();
+      if (ownsCredentials) auth.credentials?.close?.();
+    },
+  });
   return {
     on: (types, handler, handlerOptions) => handlers.on(types, handler, handlerOptions),
     onAny: (handler, handlerOptions) => handlers.onAny(handler, handlerOptions),
@@ -145,56 +188,66 @@ export function createReceiver<const Events extends EventsOption | undefined = u
     requestListener: (path, app) => createRequestListener(path, receive, app),
     explain: (request) => explain(plan, request),
     findings: () => findingsOf(plan),
-    start: async () => {
-      for (const finding of findingsOf(plan)) observer.note("warn", finding, {});
-      await auth.credentials?.ready?.();
-    },
-    stop: async () => {
-      await way.stop();
-      // The outcome is there; in the next turn its answer is written, too, and the process may exit.
-      await nextTurn();
-      unobserve();
-      if (ownsCredentials) auth.credentials?.close?.();
-    },
+    inbox: store === undefined ? noInbox() : inspectionOf(plan, store),
+    start: () => life.start(),
+    close: (closeOptions) => life.close(closeOptions),
   };
 }
 
-interface Prepared<EventMap> {
+function inspectionOf<Tx>({ name, handlers, clock, observer }: DeliveryPlan, store: Store<Tx>): Inbox {
+  return createInspection({
+    receiver: name,
+    engine: store.settings.engine,
+    clock,
+    observer,
+    hasHandler: (handler) => handlers.all().some((registered) => registered.name === handler),
+    assertOpen: () => store.assertOpen(),
+  });
+}
+
+interface Prepared<EventMap, Tx> {
   readonly plan: DeliveryPlan;
-  readonly handlers: HandlerRegistry<EventMap>;
+  readonly store: Store<Tx> | undefined;
+  readonly handlers: HandlerRegistry<EventMap, ContextOf<Tx>>;
   readonly challenge: Challenge;
   readonly ownsCredentials: boolean;
 }
 
 /** Reads and checks every option, once. */
-function prepare<Events extends EventsOption | undefined>(
-  options: ReceiverOptions<Events>,
-): Prepared<EventMapOf<Events>> {
+function prepare<Events extends EventsOption | undefined, Tx>(
+  options: ReceiverOptions<Events, Tx>,
+): Prepared<EventMapOf<Events>, Tx> {
   assertOptions(options, known, where);
   const name = stringOption(own(options, "name"), `${where}.name`);
   const clock = parseClock(own(options, "clock"), `${where}.clock`);
   const [logger, hooks] = [own(options, "logger"), own(options, "hooks")];
   const observer = createObserver({ name, clock, where, logger, hooks });
-  const auth = resolveAuth(own(options, "auth"), `${where}.auth`, { name, clock });
-  const allowIps = own(options, "allowIps");
+  const remembersUses = own(options, "inbox") !== undefined;
+  const auth = resolveAuth(own(options, "auth"), `${where}.auth`, { name, clock, remembersUses });
+  const settings = parseInboxOptions<Tx>(own(options, "inbox"), `${where}.inbox`, auth.policy.keyHeader);
   const body = parseBodyOptions(own(options, "body"), `${where}.body`);
   const catalog = createCatalog(own(options, "events"), `${where}.events`);
-  const handlers = createHandlers<EventMapOf<Events>>(catalog);
-  const realm = own(options, "realm");
+  const handlers = createHandlers<EventMapOf<Events>, ContextOf<Tx>>(catalog, settings?.engine.capabilities);
+  const envelope = createEnvelope(options, name, where);
+  const limits = parseLimits(options);
+  const store =
+    settings &&
+    new Store<Tx>({
+      ...{ receiver: name, settings, clock, observer, defaultTimeoutMs: limits.handlerTimeoutMs },
+      readData: (task) => readStored({ catalog, envelope }, task),
+    });
+  const [allowIps, realm] = [own(options, "allowIps"), own(options, "realm")];
   return {
     plan: {
+      name,
       clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
       allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
       auth: auth.policy,
       body: { ...body, clock },
       mediaTypes: createMediaTypes(body.types),
-      envelope: createEnvelope(options, name, where),
-      catalog,
-      handlers,
-      ...parseLimits(options),
-      clock,
-      observer,
+      ...{ envelope, catalog, handlers, ...limits, inbox: store, clock, observer },
     },
+    store,
     handlers,
     challenge: {
       realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
@@ -205,7 +258,7 @@ function prepare<Events extends EventsOption | undefined>(
 }
 
 function parseLimits(
-  options: ReceiverOptions<EventsOption | undefined>,
+  options: Pick<ReceiverOptions, "handlerTimeoutMs" | "maxInProgress" | "maxFailuresPerMinute">,
 ): Pick<DeliveryPlan, "handlerTimeoutMs" | "maxInProgress" | "failureBudget"> {
   const failures = own(options, "maxFailuresPerMinute");
   const bounds = { min: 1, max: 1_000_000, fallback: 1_000, integer: true };

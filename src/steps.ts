@@ -1,24 +1,34 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { AddressList, MaybePromise } from "./contracts/credential.js";
+import type { NewDelivery, Task } from "./contracts/engine.js";
 import { Refusal } from "./errors.js";
 import type { Catalog, Validation } from "./events/catalog.js";
 import type { Envelope, OpenedEnvelope, ParsedDelivery } from "./events/envelope.js";
-import type { HandlerRegistry, RegisteredHandler } from "./events/handlers.js";
+import type { RegisteredHandler } from "./events/handler-options.js";
+import type { HandlerRegistry } from "./events/handlers.js";
 import { issuePaths } from "./events/issue-paths.js";
 import type { Authenticated, AuthPolicy } from "./gate/authenticate.js";
 import type { ClientAddressResolver } from "./gate/client-address.js";
 import type { FailureBudget } from "./gate/failure-budget.js";
-import { bodyHashMatches } from "./gate/jwt.js";
+import { bodyHashMatches, tokenUse } from "./gate/jwt.js";
 import type { BodyKind, MediaTypes } from "./gate/media-type.js";
 import { parseBody } from "./gate/parse.js";
 import { refuseAddress, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
 import { type ReadBodyOptions, refuseByLength } from "./http/read-body.js";
+import type { InboxSettings } from "./inbox/options.js";
+import type { Store } from "./inbox/store.js";
 import type { Clock } from "./lib/clock.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import type { Observer } from "./observe.js";
 
+/** Where deliveries are stored. */
+export interface DeliveryInbox extends Pick<Store<never>, "accept"> {
+  readonly settings: Omit<InboxSettings, "engine">;
+}
+
 /** Everything a receiver has prepared for its deliveries. */
 export interface DeliveryPlan {
+  readonly name: string;
   readonly clientAddress: ClientAddressResolver;
   /** The receiver's own list, or none. */
   readonly allowIps: readonly AddressList[];
@@ -29,9 +39,11 @@ export interface DeliveryPlan {
   readonly body: ReadBodyOptions;
   readonly envelope: Envelope;
   readonly catalog: Catalog;
-  readonly handlers: Pick<HandlerRegistry, "handlersFor">;
+  readonly handlers: Pick<HandlerRegistry, "handlersFor" | "all">;
   readonly handlerTimeoutMs: number;
   readonly maxInProgress: number;
+  /** Undefined: handlers run before the answer. */
+  readonly inbox: DeliveryInbox | undefined;
   readonly clock: Clock;
   readonly observer: Observer;
 }
@@ -86,6 +98,12 @@ export function refuseBody(authenticated: Authenticated, rawBody: Buffer): Refus
   );
 }
 
+/** The use of a token that is good for one delivery; undefined of any other. */
+export function tokenUseOf({ caller, tokenCredential }: Authenticated): NewDelivery["tokenUse"] {
+  if (caller.method !== "jwt" || tokenCredential?.policy.replay !== "refuse") return undefined;
+  return tokenUse(tokenCredential, caller.claims);
+}
+
 /** The parsed body with the headers, as locators see it. */
 export function parseDelivery(
   kind: BodyKind,
@@ -119,12 +137,22 @@ export interface CheckedData {
 
 /** Holds data against the schema of its type. A promise only where the schema answers later. */
 export function checkData(
-  plan: DeliveryPlan,
+  plan: Pick<DeliveryPlan, "catalog">,
   type: string,
   data: unknown,
 ): MaybePromise<CheckedData | Refusal> {
   const checked = plan.catalog.validate(type, data);
   return isPromise(checked) ? checked.then(checkedOrRefused) : checkedOrRefused(checked);
+}
+
+/** The data of a stored event by the schema as it is now. A promise only where the schema answers later. */
+export function readStored(
+  plan: Pick<DeliveryPlan, "catalog" | "envelope">,
+  { event, delivery }: Pick<Task, "event" | "delivery">,
+): MaybePromise<CheckedData | Refusal> {
+  const headers = delivery.headers as IncomingHttpHeaders;
+  const parsed = parseDelivery(delivery.bodyKind as BodyKind, delivery.rawBody, headers);
+  return parsed instanceof Refusal ? parsed : checkData(plan, event.type, plan.envelope.data(parsed));
 }
 
 function checkedOrRefused(checked: Validation): CheckedData | Refusal {

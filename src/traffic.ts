@@ -8,16 +8,24 @@ export class Traffic {
   readonly #max: number;
   #reading = 0;
   #running = 0;
-  #stopped = false;
+  #closed: string | undefined;
+  #stopping = false;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(maxInProgress: number) {
+  /** `closed`: why nobody may enter yet, until `open` is called; left out: everybody may at once. */
+  constructor(maxInProgress: number, closed?: string) {
     this.#max = maxInProgress;
+    this.#closed = closed;
+  }
+
+  /** Lets deliveries in, unless `stop` was called. */
+  open(): void {
+    if (!this.#stopping) this.#closed = undefined;
   }
 
   /** Why no further delivery may enter: ERR_STOPPED, ERR_OVERLOADED; undefined where it may. */
   refuse(): Refusal | undefined {
-    if (this.#stopped) return new Refusal("ERR_STOPPED", "the receiver was stopped");
+    if (this.#closed !== undefined) return new Refusal("ERR_STOPPED", this.#closed);
     if (this.#reading >= this.#max) return this.#full("bodies are being read", this.#reading);
     return this.#refuseRun();
   }
@@ -51,9 +59,15 @@ export class Traffic {
     this.#wake();
   }
 
+  /** How many deliveries are under way. */
+  get underWay(): number {
+    return this.#reading + this.#running;
+  }
+
   /** Lets nobody in from now on; resolves when nobody is left. */
   stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping = true;
+    this.#closed = "the receiver was closed";
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#wake();
@@ -69,7 +83,7 @@ export class Traffic {
   }
 
   #wake(): void {
-    if (!this.#stopped || this.#reading > 0 || this.#running > 0) return;
+    if (!this.#stopping || this.#reading > 0 || this.#running > 0) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

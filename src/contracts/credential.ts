@@ -86,6 +86,8 @@ export interface TokenPolicy {
   readonly typ: string;
   /** Claim that must hold the SHA-256 of the body; undefined: none. */
   readonly bodyHashClaim: string | undefined;
+  /** `refuse`: a token is good for one delivery, told by its `jti`; the receiver's inbox remembers it. Left out: allow. */
+  readonly replay?: "allow" | "refuse" | undefined;
 }
 
 /** A JWT verification key of one service. */

@@ -13,14 +13,28 @@ export interface WebhookEvent<Type extends string = string, Data = unknown> {
 export interface HandlerContext {
   readonly caller: Caller;
   readonly delivery: Delivery;
-  /** 1 for the first run of this handler on this event. */
+  /** 1 for the first run of this handler on this event, since its acceptance or last replay. */
   readonly attempt: number;
   /** When the handler's time is up. */
   readonly deadline: Date;
-  /** Aborts at the deadline. Pass it on to `fetch` and database calls. Made when first asked for. */
+  /** Aborts at the deadline; with an inbox also when the lease is lost, and at the end of `close`'s grace. Pass it on to `fetch` and database calls. Made when first asked for. */
   readonly signal: AbortSignal;
   /** The receiver's logger. */
   readonly logger: Logger;
+}
+
+/** What a handler gets where the receiver has an inbox. `Tx` is what the engine lets you write into. */
+export interface InboxContext<Tx> extends HandlerContext {
+  /**
+   * Completes the task now, together with the writes of `write`, in one transaction: both are there, or neither. Once
+   * per run; what the handler does behind it can no longer fail the task. Without `write` it only completes.
+   * Rejects with LeaseLostError where the task is another worker's by now, with a TypeError where it was called before
+   * or the engine takes no writes, and with what the store made of the writes; then nothing was committed.
+   *
+   * @example
+   * await context.complete((tx) => tx.run("INSERT INTO paid (order_id) VALUES (?)", [event.data.orderId]));
+   */
+  complete(write?: (tx: Tx) => void | Promise<void>): Promise<void>;
 }
 
 /** A function registered for event types. What it returns is awaited and otherwise ignored. */

@@ -4,8 +4,12 @@ import type { Refusal } from "../errors.js";
 export type Outcome =
   /** Every handler of the event is done. */
   | { readonly status: "handled"; readonly id: string }
-  /** No handler wants this type of event. */
-  | { readonly status: "ignored"; readonly id: string }
+  /** The inbox has stored the event. */
+  | { readonly status: "accepted"; readonly id: string }
+  /** The inbox had the event. */
+  | { readonly status: "duplicate"; readonly id: string }
+  /** No handler wants this type of event. `stored`: an inbox keeps it nevertheless. */
+  | { readonly status: "ignored"; readonly id: string; readonly stored: boolean }
   /** An OPTIONS request. */
   | { readonly status: "options" }
   /** A check said no. */

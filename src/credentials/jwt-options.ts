@@ -5,7 +5,15 @@ import { maxKidLength, normalizeTyp } from "../gate/token-format.js";
 import { parseKeySet, parsePublicKey } from "../gate/token-key.js";
 import { parseSecret, type SecretMaterial } from "../gate/token-secret.js";
 import type { Clock } from "../lib/clock.js";
-import { assertOptions, describe, flagOption, numberOption, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  flagOption,
+  numberOption,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import { localKeySet } from "./jwks.js";
 import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "./lifetime.js";
 import { type JwksUriOptions, remoteKeySet } from "./remote-jwks.js";
@@ -51,6 +59,11 @@ export interface JwtOptions extends LifetimeOptions {
   readonly typ?: string;
   /** Claim that holds the SHA-256 of the body, in hex, base64url or base64. Default: bodies are not bound to tokens. */
   readonly bodyHashClaim?: string;
+  /**
+   * "refuse": each token is good for one delivery, told by its `jti`, which is then required: a string of 1 to 255
+   * characters. Needs a receiver with an inbox, which remembers it until it has expired. Default: "allow".
+   */
+  readonly replay?: "allow" | "refuse";
   /** `true` accepts an HMAC secret that is shorter than its hash, and can be guessed the sooner. Default: refused. */
   readonly insecureShortSecret?: boolean;
 }
@@ -70,7 +83,7 @@ const keyOptionNames = ["secret", "publicKey", "jwks", "jwksUri"] as const;
 const optionNames: readonly string[] = [
   ...["id", "kid", "issuer", "audience", "algorithms", ...keyOptionNames],
   ...["maxAgeSeconds", "maxLifetimeSeconds", "toleranceSeconds", "requiredClaims", "typ", "bodyHashClaim"],
-  ...["insecureShortSecret", ...lifetimeOptionNames],
+  ...["replay", "insecureShortSecret", ...lifetimeOptionNames],
 ];
 
 /** Resolves the options of one JWT credential. TypeError, naming option and fix, for every mistake (ATTACKS A05, A10–A13, A26). */
@@ -119,6 +132,12 @@ function parseRules(options: Record<string, unknown>, where: string): Omit<Token
     typ: normalizeTyp(stringOption(own(options, "typ") ?? "JWT", `${where}.typ`)),
     bodyHashClaim:
       bodyHashClaim === undefined ? undefined : stringOption(bodyHashClaim, `${where}.bodyHashClaim`),
+    replay: choiceOption<"allow" | "refuse">(
+      own(options, "replay"),
+      `${where}.replay`,
+      ["allow", "refuse"],
+      "allow",
+    ),
   };
 }
 

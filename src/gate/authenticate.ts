@@ -24,6 +24,8 @@ export interface AuthPolicy {
   readonly credentials: CredentialSource | undefined;
   /** Tokens checked against `credentials`; undefined where no JWT is accepted. */
   readonly tokens: TokenMemory | undefined;
+  /** Uses of tokens are remembered: tokens can be taken that are good for one delivery alone. Left out: they cannot. */
+  readonly remembersUses?: boolean | undefined;
 }
 
 /** A caller who was let in. */
@@ -64,21 +66,34 @@ export function authenticate(
   if (policy.tokens !== undefined) {
     const bearer = readBearer(rawHeaders);
     if (bearer instanceof Refusal) return bearer;
-    if (bearer !== undefined) return byToken(bearer.token, policy.tokens, nowMs);
+    if (bearer !== undefined) return byToken(bearer.token, policy, policy.tokens, nowMs);
   }
   return byKey(rawHeaders, policy, policy.credentials, nowMs);
 }
 
-function byToken(token: string, tokens: TokenMemory, nowMs: number): MaybePromise<Authenticated | Refusal> {
+function byToken(
+  token: string,
+  policy: AuthPolicy,
+  tokens: TokenMemory,
+  nowMs: number,
+): MaybePromise<Authenticated | Refusal> {
   if (token === "") return new Refusal("ERR_TOKEN_INVALID", "nothing stands behind Bearer");
   const verified = tokens.verify(token, nowMs);
-  return isPromise(verified) ? verified.then(asTokenCaller) : asTokenCaller(verified);
+  return isPromise(verified)
+    ? verified.then((settled) => asTokenCaller(settled, policy))
+    : asTokenCaller(verified, policy);
 }
 
-function asTokenCaller(verified: VerifiedToken | Refusal): Authenticated | Refusal {
+function asTokenCaller(
+  verified: VerifiedToken | Refusal,
+  { remembersUses }: AuthPolicy,
+): Authenticated | Refusal {
   if (verified instanceof Refusal) return verified;
   const { credential, claims } = verified;
   const { id, owner } = credential;
+  if (credential.policy.replay === "refuse" && remembersUses !== true) {
+    return new Refusal("ERR_INTERNAL", `JWT credential "${id}" has replay: "refuse", which needs an inbox`);
+  }
   const { tenant, service } = owner;
   if (service === undefined) {
     return new Refusal("ERR_INTERNAL", `JWT credential "${id}" names no service; its source must name one`);

@@ -79,6 +79,18 @@ export function bodyHashMatches(
   return forms.some((form) => sameText(given, digest.toString(form)));
 }
 
+/**
+ * What tells a token apart from any other of its issuer: SHA-256 of `iss`, NUL and `jti` as base64url, and until when it
+ * would pass, in milliseconds since the epoch. `claims` have passed the credential's policy.
+ */
+export function tokenUse(
+  credential: TokenCredential,
+  claims: JwtClaims,
+): { readonly tokenId: string; readonly expiresAtMs: number } {
+  const tokenId = createHash("sha256").update(`${claims.iss}\0${claims.jti}`).digest("base64url");
+  return { tokenId, expiresAtMs: tokenLifeMs(claims, credential.policy).untilMs };
+}
+
 function sameText(given: string, expected: string): boolean {
   const a = Buffer.from(given);
   const b = Buffer.from(expected);

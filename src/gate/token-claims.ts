@@ -5,6 +5,8 @@ import type { ParsedToken } from "./token-format.js";
 /** No date beyond this, in seconds (the year 5138): it would be milliseconds, or past what a double counts exactly. */
 const latestDate = 100_000_000_000;
 
+const longestTokenId = 255;
+
 type Claims = ParsedToken["claims"];
 
 /**
@@ -103,9 +105,16 @@ function dateFault(claim: string): string {
   return `${claim} is not a number of seconds since 1970 (milliseconds, text and null are refused)`;
 }
 
+function isTokenId(jti: unknown): boolean {
+  return typeof jti === "string" && jti !== "" && jti.length <= longestTokenId;
+}
+
 function requiredFault(claims: Claims, policy: TokenPolicy): string | undefined {
   for (const claim of policy.requiredClaims) {
     if ((own(claims, claim) ?? null) === null) return `the claim "${claim}" is missing`;
+  }
+  if (policy.replay === "refuse" && !isTokenId(own(claims, "jti"))) {
+    return `jti is missing, empty or longer than ${longestTokenId} characters; replay: "refuse" asks for it`;
   }
   const { bodyHashClaim } = policy;
   if (bodyHashClaim === undefined) return undefined;

@@ -58,18 +58,25 @@ function outcomeAnswer(outcome: Outcome, answerOf: (refusal: Refusal) => Prepare
     case "failed":
       return answerOf(outcome.refusal);
     case "handled":
+    case "duplicate":
+      return acknowledgement(200, outcome);
+    case "accepted":
+      return acknowledgement(202, outcome);
     case "ignored":
-      return acknowledgement(outcome);
+      return acknowledgement(outcome.stored ? 202 : 200, outcome);
   }
 }
 
 const acknowledgementHeaders = jsonAnswer(200, {}).headers.slice(0, -2);
 
 /** Put together by hand: it is the one answer that differs from delivery to delivery. */
-function acknowledgement({ status, id }: { readonly status: string; readonly id: string }): PreparedAnswer {
+function acknowledgement(
+  code: number,
+  { status, id }: { readonly status: string; readonly id: string },
+): PreparedAnswer {
   const body = `{"status":"${status}","id":${JSON.stringify(id)}}`;
   const headers = [...acknowledgementHeaders, "Content-Length", String(Buffer.byteLength(body))];
-  return { status: 200, headers, body, close: false };
+  return { status: code, headers, body, close: false };
 }
 
 /** RFC 6750 section 3: a challenge with every 401, with an error only where a token was sent. */

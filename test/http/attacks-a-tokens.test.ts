@@ -141,7 +141,7 @@ describe("A: keys of tokens", () => {
     expect(fetches).toBe(1);
     clock.advance(31_000);
     expect([await send("unknown"), await send("unknown-2"), fetches]).toEqual([401, 401, 2]);
-    await receiver.stop();
+    await receiver.close();
   });
 
   it("A28 refuses a token of the same issuer that is meant for another tenant or route", async () => {

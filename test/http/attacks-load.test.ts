@@ -85,7 +85,7 @@ describe.each(mounts)("under load on %s", (_name, mount) => {
     await slow.send(`${postHead(`Key: ${key}`, "Content-Type: application/json", "Content-Length: 2")}{`);
     await arrived;
     let stopped = false;
-    const stopping = receiver.stop().then(() => {
+    const stopping = receiver.close().then(() => {
       stopped = true;
     });
     const late = await scene.open(port);
@@ -102,7 +102,7 @@ describe.each(mounts)("under load on %s", (_name, mount) => {
     expect((await inside).status).toBe(200);
     expect((await slow.answers(1))[0]?.status).toBe(200);
     await stopping;
-    await receiver.stop();
+    await receiver.close();
     expect((await scene.send(port, { key, body })).status).toBe(503);
   });
 
@@ -112,7 +112,7 @@ describe.each(mounts)("under load on %s", (_name, mount) => {
     const port = await scene.listen(server);
     const inside = Array.from({ length: 5 }, () => scene.send(port, { key, body }));
     await begun(5);
-    const stopping = receiver.stop();
+    const stopping = receiver.close();
     letGo();
     await stopping;
     // What a process that exits here would do to its connections.
@@ -138,7 +138,7 @@ describe.each(mounts)("under load on %s", (_name, mount) => {
     const port = await scene.listen(mount(receiver.middleware()));
     const pending = scene.send(port, { key, body });
     await wasAsked;
-    await receiver.stop();
+    await receiver.close();
     answer({ id: "k", tenant: "t", service: "s" });
     expect((await pending).status).toBe(503);
   });

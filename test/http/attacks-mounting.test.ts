@@ -276,7 +276,7 @@ describe.each([
     const port = await scene.listen(app);
     const status = async (path: string) => (await scene.send(port, { path, key, body })).status;
     expect([await status("/first"), await status("/second")]).toEqual([200, 401]);
-    await first.receiver.stop();
+    await first.receiver.close();
     expect([await status("/first"), await status("/second")]).toEqual([503, 401]);
   });
 });

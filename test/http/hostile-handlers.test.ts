@@ -81,7 +81,7 @@ describe.each(["front", "Express"] as const)("handlers that misbehave under load
         expect([type, failed.get(type) ?? 0]).toEqual([type, status === 200 ? 0 : 40 * round]);
       }
     }
-    await receiver.stop();
+    await receiver.close();
   });
 });
 

@@ -123,7 +123,7 @@ describe.each(doors)("1,000 slow clients, %s", (_name, door) => {
     expect(good).toBeGreaterThan(20);
     expect(handled).toBe(good);
     // Nobody holds a place any more, or this would wait for ever; and no connection is left.
-    await receiver.stop();
+    await receiver.close();
     const left = await new Promise<number>((resolve) =>
       server.getConnections((_error, count) => resolve(count)),
     );

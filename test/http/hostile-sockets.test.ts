@@ -121,6 +121,6 @@ describe.each(doors)("malformed requests on raw sockets, %s", (_name, open) => {
     // Each kind was tried, and they came as far as the gate.
     expect(Math.min(...kinds.values())).toBeGreaterThan(10);
     expect(codes.size).toBeGreaterThan(10);
-    await receiver.stop();
+    await receiver.close();
   });
 });

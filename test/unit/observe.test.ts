@@ -1,9 +1,10 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { describe, expect, it, jest } from "@jest/globals";
 import type { Caller } from "../../src/contracts/delivery.js";
+import type { Hooks, RefusedReport } from "../../src/contracts/report.js";
 import { Refusal } from "../../src/errors.js";
 import { stderrLogger } from "../../src/lib/stderr-logger.js";
-import { createObserver, type Hooks, type RefusedReport } from "../../src/observe.js";
+import { createObserver } from "../../src/observe.js";
 import { createFakeClock } from "../../src/testing/index.js";
 
 const request = { requestId: "r1", method: "POST", address: "192.0.2.1" };

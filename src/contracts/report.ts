@@ -1,0 +1,107 @@
+import type { AnyHookgateError, ErrorCode } from "../errors.js";
+import type { Caller } from "./delivery.js";
+import type { Selection, TaskError } from "./engine.js";
+
+/** What every report has. */
+interface Report {
+  /** The receiver's `name`, or the name of a stand-alone guard. */
+  readonly receiver: string;
+  /** Also in the answer, as `X-Request-Id`. */
+  readonly requestId: string;
+}
+
+/** Told when a delivery passed every check: before its handlers run, or when the inbox has stored it. */
+export interface AcceptedReport extends Report {
+  readonly address: string | undefined;
+  readonly caller: Caller;
+  readonly event: { readonly id: string; readonly type: string };
+}
+
+/** Told when a delivery is turned away, or would have been by a list in shadow mode. */
+export interface RefusedReport extends Report {
+  readonly code: ErrorCode;
+  readonly status: number;
+  /** Why, in words for the operator; no key, token or body in it. */
+  readonly reason: string;
+  readonly address: string | undefined;
+  readonly method: string;
+  /** False: an allowlist in shadow mode said no, and the delivery passed. */
+  readonly enforced: boolean;
+  /** The error of this code; `cause` and, for schema violations, `issues` say more. Made when asked for. */
+  readonly error: AnyHookgateError;
+}
+
+/** One run of a handler, as reports tell of it. */
+export interface HandlerRun {
+  readonly requestId: string;
+  readonly event: { readonly id: string; readonly type: string };
+  readonly handler: string;
+  readonly attempt: number;
+  readonly durationMs: number;
+  /** The store's name of the event; with an inbox alone. */
+  readonly recordId?: string;
+}
+
+/** Told when a handler is done with an event; with an inbox, when the store has it. */
+export interface HandledReport extends Report, HandlerRun {}
+
+/** Told when a handler threw, rejected or ran out of time; with an inbox, of every failed attempt that the store has. */
+export interface FailedReport extends HandledReport {
+  /** `ERR_EVENT_INVALID`, with an inbox alone: the stored data breaks the schema as it is now. */
+  readonly code: "ERR_HANDLER_FAILED" | "ERR_HANDLER_TIMEOUT" | "ERR_EVENT_INVALID";
+  /** `cause` is what the handler threw. */
+  readonly error: AnyHookgateError;
+}
+
+/** A task, as reports tell of it. */
+export interface ReportedTask {
+  /** The store's name of the event, such as `rec_42`. */
+  readonly recordId: string;
+  readonly event: { readonly id: string; readonly type: string };
+  readonly handler: string;
+  /** The attempt that it is about; 0 for a dead letter that never ran. */
+  readonly attempt: number;
+}
+
+/** Told when a worker has claimed a task, before its handler runs. */
+export interface ClaimedReport extends ReportedTask {
+  readonly receiver: string;
+}
+
+/** Told when a failed task is to be tried again. */
+export interface RetriedReport extends ClaimedReport {
+  /** Milliseconds until the next attempt. */
+  readonly delayMs: number;
+  readonly error: TaskError;
+}
+
+/** Told when a task has become a dead letter. */
+export interface DeadReport extends ClaimedReport {
+  readonly error: TaskError;
+}
+
+/** Told when an operator had tasks replayed by `receiver.inbox.replay`. */
+export interface ReplayedReport {
+  readonly receiver: string;
+  readonly selection: Selection;
+  /** Undefined: those of all handlers. */
+  readonly handlers: readonly string[] | undefined;
+  /** Tasks that wait again. */
+  readonly count: number;
+}
+
+/** Functions told what happens. What they throw is logged and goes no further; nothing waits for them. */
+export interface Hooks {
+  accepted?(report: AcceptedReport): void;
+  refused?(report: RefusedReport): void;
+  handled?(report: HandledReport): void;
+  failed?(report: FailedReport): void;
+  /** With an inbox. */
+  claimed?(report: ClaimedReport): void;
+  /** With an inbox. */
+  retried?(report: RetriedReport): void;
+  /** With an inbox. */
+  dead?(report: DeadReport): void;
+  /** With an inbox. */
+  replayed?(report: ReplayedReport): void;
+}

@@ -1,0 +1,238 @@
+import type {
+  Change,
+  EventFilter,
+  EventRecord,
+  InboxEngine,
+  InboxQuery,
+  InboxStats,
+  Page,
+  Selection,
+} from "../contracts/engine.js";
+import type { Clock } from "../lib/clock.js";
+import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
+import type { InboxObserver } from "./observer.js";
+import { purge } from "./retention.js";
+
+/** Filters of a receiver's own events, all of which must hold. */
+export type InboxFilter = Omit<EventFilter, "receiver">;
+
+/** Which events: by the store's names of them, or by filter; `{ filter: {} }` is all of the receiver's. */
+export type InboxSelection = { readonly recordIds: readonly string[] } | { readonly filter: InboxFilter };
+
+/** What may be said about a replay or a drop. */
+export interface ChangeOptions {
+  /** Only tasks of these handlers. Default: of all. */
+  readonly handlers?: readonly string[] | undefined;
+  /** Only count. Default: false. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/**
+ * A receiver's stored events, for operators. Every method rejects with a TypeError where the receiver has no inbox or an
+ * argument is wrong, with StoppedError before `start()` and after `close()`, and with what the store says.
+ */
+export interface Inbox {
+  /** Events by filter, newest first unless `oldestFirst`, without bodies and histories; pages of 50 unless `limit` says. */
+  list(query?: Omit<InboxQuery, "receiver">): Promise<Page<EventRecord>>;
+  /** One event by the store's name of it, with body, attempts and replays; undefined where there is none. */
+  get(recordId: string): Promise<EventRecord | undefined>;
+  /** How many tasks wait, run and are dead, how late the work is, and what was done in the last minutes. */
+  stats(): Promise<InboxStats>;
+  /**
+   * Lets tasks that are done, dead or dropped run again with all their attempts, and resolves with their number. With
+   * `handlers` it also makes tasks for those among them that an event had none for. Is recorded with the event.
+   *
+   * @example
+   * await receiver.inbox.replay({ filter: { state: "dead", type: "order.paid" } }, { handlers: ["ship"] });
+   */
+  replay(selection: InboxSelection, options?: ChangeOptions): Promise<number>;
+  /** Gives up tasks that wait or are dead, and resolves with their number. */
+  drop(selection: InboxSelection, options?: ChangeOptions): Promise<number>;
+  /** Deletes events of a state, in small batches, and resolves with their number. `done` takes ignored ones, too. */
+  purge(options: {
+    readonly state: "done" | "dead";
+    /** Only those accepted longer ago than this, in milliseconds. Default: of any age. */
+    readonly olderThanMs?: number | undefined;
+    /** Leave as many of the newest of the state. Default: none. */
+    readonly keep?: number | undefined;
+  }): Promise<number>;
+}
+
+/** What an inspection is made of. */
+export interface InspectionParts {
+  readonly receiver: string;
+  readonly engine: Pick<InboxEngine, "capabilities" | "list" | "get" | "stats" | "change" | "purge">;
+  readonly clock: Clock;
+  readonly observer: Pick<InboxObserver, "replayed">;
+  /** Whether a handler of this name is registered. */
+  hasHandler(name: string): boolean;
+  /** Throws where the store is not open. */
+  assertOpen(): void;
+}
+
+const filterNames = [
+  "state",
+  "type",
+  "handler",
+  "source",
+  "tenant",
+  "service",
+  "idContains",
+  "fromMs",
+  "beforeMs",
+] as const;
+const everyEngine: readonly string[] = ["state", "type", "handler", "fromMs", "beforeMs"];
+const states = ["pending", "done", "dead", "ignored"] as const;
+const batch = 500;
+const pauseMs = 20;
+const mostIds = 10_000;
+
+/** The stored events of one receiver. */
+export function createInspection(parts: InspectionParts): Inbox {
+  const { engine, receiver } = parts;
+  const change = async (action: Change["action"], selection: unknown, options: unknown): Promise<number> => {
+    const where = `inbox.${action}`;
+    const chosen = readSelection(selection, `${where}'s selection`, parts);
+    const { handlers, dryRun } = readChange(options, `${where}'s options`);
+    const unknown = handlers?.find((name) => !parts.hasHandler(name));
+    if (action === "replay" && unknown !== undefined) {
+      throw new TypeError(
+        `${where}'s options name the handler ${JSON.stringify(unknown)}, which is not registered`,
+      );
+    }
+    parts.assertOpen();
+    const count = await engine.change(chosen, { action, handlers, dryRun });
+    if (action === "replay" && !dryRun) parts.observer.replayed({ selection: chosen, handlers, count });
+    return count;
+  };
+  return {
+    async list(query = {}) {
+      const checked = readQuery(query, parts);
+      parts.assertOpen();
+      return engine.list(checked);
+    },
+    async get(recordId) {
+      const id = stringOption(recordId, "inbox.get's record id");
+      parts.assertOpen();
+      const record = await engine.get(id);
+      return record?.receiver === receiver ? record : undefined;
+    },
+    async stats() {
+      parts.assertOpen();
+      return engine.stats({ receiver });
+    },
+    replay: (selection, options) => change("replay", selection, options),
+    drop: (selection, options) => change("drop", selection, options),
+    async purge(options) {
+      const rule = { receiver, ...readPurge(options, parts.clock.now()), limit: batch };
+      parts.assertOpen();
+      return purge(engine, rule, () => new Promise((resolve) => void parts.clock.after(pauseMs, resolve)));
+    },
+  };
+}
+
+/** For a receiver without an inbox: every method rejects with a TypeError. */
+export function noInbox(): Inbox {
+  const refuse = async (): Promise<never> => {
+    throw new TypeError("this receiver has no inbox; give createReceiver the option `inbox`");
+  };
+  return { list: refuse, get: refuse, stats: refuse, replay: refuse, drop: refuse, purge: refuse };
+}
+
+function readFilter(given: Record<string, unknown>, where: string, parts: InspectionParts): EventFilter {
+  const filter: Record<string, unknown> = { receiver: parts.receiver };
+  for (const name of filterNames) {
+    const value = own(given, name);
+    if (value === undefined) continue;
+    if (!parts.engine.capabilities.search && !everyEngine.includes(name)) {
+      throw new TypeError(`${where}.${name}: the inbox's engine has no search; leave it out`);
+    }
+    filter[name] = readFilterValue(name, value, `${where}.${name}`);
+  }
+  return filter;
+}
+
+function readFilterValue(name: (typeof filterNames)[number], value: unknown, where: string): unknown {
+  if (name === "state") return choiceOption(value, where, states, "pending");
+  if (name === "fromMs" || name === "beforeMs") return readTime(value, where);
+  if (typeof value !== "string") throw new TypeError(`${where} must be a string, not ${describe(value)}`);
+  return value;
+}
+
+function readTime(value: unknown, where: string): number {
+  return numberOption(value, where, { min: 0, max: 8.64e15, fallback: 0 });
+}
+
+function readQuery(query: unknown, parts: InspectionParts): InboxQuery {
+  const where = "inbox.list's query";
+  assertOptions(query, [...filterNames, "oldestFirst", "limit", "cursor"], where);
+  const cursor = own(query, "cursor");
+  return {
+    ...readFilter(query, where, parts),
+    oldestFirst: readSwitch(own(query, "oldestFirst"), `${where}.oldestFirst`),
+    limit: numberOption(own(query, "limit"), `${where}.limit`, {
+      min: 1,
+      max: 1_000,
+      fallback: 50,
+      integer: true,
+    }),
+    cursor: cursor === undefined ? undefined : stringOption(cursor, `${where}.cursor`),
+  };
+}
+
+function readSelection(selection: unknown, where: string, parts: InspectionParts): Selection {
+  assertOptions(selection, ["recordIds", "filter"], where);
+  const recordIds = own(selection, "recordIds");
+  const filter = own(selection, "filter");
+  if ((recordIds === undefined) === (filter === undefined)) {
+    throw new TypeError(`${where} must have either recordIds or filter; { filter: {} } selects all`);
+  }
+  if (recordIds !== undefined) return { recordIds: readNames(recordIds, `${where}.recordIds`) };
+  assertOptions(filter, filterNames, `${where}.filter`);
+  return { filter: readFilter(filter, `${where}.filter`, parts) };
+}
+
+function readChange(
+  options: unknown,
+  where: string,
+): { readonly handlers: readonly string[] | undefined; readonly dryRun: boolean } {
+  const given: unknown = options === undefined ? {} : options;
+  assertOptions(given, ["handlers", "dryRun"], where);
+  const handlers = own(given, "handlers");
+  return {
+    handlers: handlers === undefined ? undefined : readNames(handlers, `${where}.handlers`),
+    dryRun: readSwitch(own(given, "dryRun"), `${where}.dryRun`),
+  };
+}
+
+function readNames(value: unknown, where: string): readonly string[] {
+  if (!Array.isArray(value) || value.length > mostIds) {
+    const found = Array.isArray(value) ? `one of ${value.length}` : describe(value);
+    throw new TypeError(`${where} must be a list of at most ${mostIds} strings, not ${found}`);
+  }
+  return value.map((name: unknown, at) => stringOption(name, `${where}[${at}]`));
+}
+
+function readPurge(options: unknown, nowMs: number) {
+  const where = "inbox.purge's options";
+  assertOptions(options, ["state", "olderThanMs", "keep"], where);
+  const [state, olderThanMs, keep] = [
+    own(options, "state"),
+    own(options, "olderThanMs"),
+    own(options, "keep"),
+  ];
+  if (state === undefined) throw new TypeError(`${where}.state is missing: "done" or "dead"`);
+  return {
+    state: choiceOption(state, `${where}.state`, ["done", "dead"], "done"),
+    beforeMs: olderThanMs === undefined ? undefined : nowMs - readTime(olderThanMs, `${where}.olderThanMs`),
+    keep:
+      keep === undefined
+        ? undefined
+        : numberOption(keep, `${where}.keep`, { min: 0, max: 1e12, fallback: 0, integer: true }),
+  };
+}
+
+function readSwitch(value: unknown, where: string): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? false;
+  throw new TypeError(`${where} must be true or false, not ${describe(value)}`);
+}

@@ -1,0 +1,97 @@
+import { hash } from "node:crypto";
+import type { Caller, Delivery } from "../contracts/delivery.js";
+import type { NewDelivery, NewTask, TaskError } from "../contracts/engine.js";
+import { Refusal } from "../errors.js";
+import type { OpenedEnvelope } from "../events/envelope.js";
+import type { RegisteredHandler } from "../events/handler-options.js";
+import { describe } from "../lib/options.js";
+import type { InboxSettings } from "./options.js";
+import { invalidDataError } from "./task-error.js";
+
+/** A delivery that passed every check, and what it says. */
+export interface CheckedDelivery {
+  readonly delivery: Delivery;
+  readonly caller: Caller;
+  readonly tokenUse: NewDelivery["tokenUse"];
+  readonly kind: string;
+  readonly event: OpenedEnvelope;
+  readonly handlers: readonly RegisteredHandler[];
+  /** What the schema made of the data, or how the data breaks it. Not looked at where there are no handlers. */
+  readonly data: { readonly value: unknown } | Refusal;
+}
+
+/** What is to be stored of a delivery; ERR_INTERNAL where an `orderBy` threw or gave something else than a key. */
+export function newDelivery(
+  receiver: string,
+  settings: Pick<InboxSettings, "headers" | "deduplicationMs" | "maxBacklog">,
+  checked: CheckedDelivery,
+): NewDelivery | Refusal {
+  const tasks = tasksOf(checked);
+  if (tasks instanceof Refusal) return tasks;
+  const { caller, delivery, event } = checked;
+  const { rawBody } = delivery;
+  return {
+    receiver,
+    source: "",
+    tenant: caller.method === "none" ? "" : caller.tenant,
+    service: "service" in caller ? caller.service : "",
+    events: [{ id: event.id, type: event.type, digest: digestOf(rawBody), sameEvent: "id-and-body", tasks }],
+    rememberMs: settings.deduplicationMs,
+    maxBacklog: settings.maxBacklog,
+    tokenUse: checked.tokenUse,
+    requestId: delivery.requestId,
+    method: delivery.method,
+    url: delivery.url,
+    headers: keptHeaders(delivery.headers, settings.headers),
+    address: delivery.address,
+    receivedAtMs: delivery.receivedAt.getTime(),
+    caller,
+    bodyKind: checked.kind,
+    rawBody,
+  };
+}
+
+function digestOf(rawBody: Buffer): string {
+  return hash("sha256", rawBody, "base64url");
+}
+
+function keptHeaders(headers: Delivery["headers"], names: readonly string[]): NewDelivery["headers"] {
+  const kept: Record<string, string | readonly string[]> = {};
+  for (const name of names) {
+    const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
+}
+
+const none: readonly NewTask[] = [];
+
+function tasksOf({ event, handlers, data }: CheckedDelivery): readonly NewTask[] | Refusal {
+  if (handlers.length === 0) return none;
+  const dead = data instanceof Refusal ? invalidDataError(data) : undefined;
+  const tasks: NewTask[] = [];
+  for (const handler of handlers) {
+    const task = taskOf(handler, { ...event, data: data instanceof Refusal ? event.data : data.value }, dead);
+    if (task instanceof Refusal) return task;
+    tasks.push(task);
+  }
+  return tasks;
+}
+
+function taskOf(
+  { name, orderBy }: RegisteredHandler,
+  event: OpenedEnvelope,
+  dead: TaskError | undefined,
+): NewTask | Refusal {
+  if (orderBy === undefined) return dead === undefined ? { handler: name } : { handler: name, dead };
+  let key: unknown;
+  try {
+    key = orderBy(event);
+  } catch (error) {
+    if (dead === undefined) return new Refusal("ERR_INTERNAL", `orderBy of handler "${name}" threw`, error);
+  }
+  if (typeof key === "string") return { handler: name, orderKey: key, dead };
+  if (key === undefined || dead !== undefined) return { handler: name, dead };
+  const reason = `orderBy of handler "${name}" must return a string or undefined, not ${describe(key)}`;
+  return new Refusal("ERR_INTERNAL", reason);
+}

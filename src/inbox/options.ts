@@ -1,0 +1,174 @@
+import type { InboxEngine } from "../contracts/engine.js";
+import { attemptBounds } from "../events/handler-options.js";
+import { defaultRetry, parseRetry, type RetryOptions, type RetryPolicy } from "../events/retry-policy.js";
+import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
+
+/** How long events are kept whose tasks have ended. Those with a task that waits or runs are never deleted. */
+export interface RetentionOptions {
+  /** Milliseconds that done and ignored events are kept, 0 to 315,360,000,000. Default: 604,800,000, seven days. */
+  readonly doneMs?: number | undefined;
+  /** Milliseconds that events with a dead letter are kept, 0 to 315,360,000,000. Default: 2,592,000,000, thirty days. */
+  readonly deadMs?: number | undefined;
+  /** As many done and ignored events are kept, the newest. Default: no limit. */
+  readonly done?: number | undefined;
+  /** As many events with a dead letter are kept, the newest. Default: no limit. */
+  readonly dead?: number | undefined;
+}
+
+/** The option `inbox` of a receiver. `Tx` comes from the engine: what `context.complete` lets handlers write into. */
+export interface InboxOptions<Tx = never> {
+  /** What deliveries are stored in: `sqliteEngine(path)` of `hookgate/sqlite`, or one of your own. */
+  readonly engine: InboxEngine<Tx>;
+  /** `false`: this process accepts only; another one with the same handlers runs them. Default: true. */
+  readonly workers?: boolean | undefined;
+  /** Headers to be stored beside content-type and user-agent; those with credentials are refused. Default: none. */
+  readonly keepHeaders?: readonly string[] | undefined;
+  /** How long an event's id is remembered, in milliseconds, 0 to 31,536,000,000. Default: 604,800,000, seven days. */
+  readonly deduplicationMs?: number | undefined;
+  /** Tasks of this receiver that may wait or run, 1 to 1,000,000,000; beyond them 503. Default: 1,000,000. */
+  readonly maxBacklog?: number | undefined;
+  /** Data that breaks its schema: kept as dead letters (202), or answered 422. Default: "park". */
+  readonly invalid?: "park" | "refuse" | undefined;
+  /** Milliseconds that the store may take for a delivery, 10 to 300,000; then 503. Default: 5,000. */
+  readonly acceptTimeoutMs?: number | undefined;
+  /** Milliseconds without a sign of life after which a process's tasks go to another, 300 to 3,600,000. Default: 10,000. */
+  readonly leaseMs?: number | undefined;
+  /** Attempts after which a task is a dead letter, 1 to 10,000. Default: 20. */
+  readonly maxAttempts?: number | undefined;
+  /** When a failed task is tried again. Default: back-off from 1 s to 6 h with full jitter. */
+  readonly retry?: RetryOptions | undefined;
+  readonly retention?: RetentionOptions | undefined;
+}
+
+/** `InboxOptions`, resolved. */
+export interface InboxSettings<Tx = never> {
+  readonly engine: InboxEngine<Tx>;
+  readonly workers: boolean;
+  /** Lower-case names of all headers that are stored. */
+  readonly headers: readonly string[];
+  readonly deduplicationMs: number;
+  readonly maxBacklog: number;
+  readonly invalid: "park" | "refuse";
+  readonly acceptTimeoutMs: number;
+  readonly leaseMs: number;
+  readonly maxAttempts: number;
+  readonly retry: RetryPolicy;
+  readonly retention: {
+    readonly doneMs: number;
+    readonly deadMs: number;
+    readonly done: number | undefined;
+    readonly dead: number | undefined;
+  };
+}
+
+const optionNames: readonly (keyof InboxOptions)[] = [
+  "engine",
+  "workers",
+  "keepHeaders",
+  "deduplicationMs",
+  "maxBacklog",
+  "invalid",
+  "acceptTimeoutMs",
+  "leaseMs",
+  "maxAttempts",
+  "retry",
+  "retention",
+];
+
+const members = ["open", "close", "accept", "consume", "list", "get", "change", "stats", "purge"] as const;
+const alwaysKept = ["content-type", "user-agent"];
+const secretHeaders = ["authorization", "proxy-authorization", "cookie"];
+const decadeMs = 315_360_000_000;
+
+/**
+ * Reads the option `inbox`; undefined where it was left out. `keyHeader` must not be stored. Throws a TypeError that
+ * names the option and the fix.
+ */
+export function parseInboxOptions<Tx>(
+  options: unknown,
+  where: string,
+  keyHeader: string,
+): InboxSettings<Tx> | undefined {
+  if (options === undefined) return undefined;
+  assertOptions(options, optionNames, where);
+  const number = (name: string, bounds: Parameters<typeof numberOption>[2]): number =>
+    numberOption(own(options, name), `${where}.${name}`, { integer: true, ...bounds });
+  return {
+    engine: parseEngine<Tx>(own(options, "engine"), `${where}.engine`),
+    workers: parseWorkers(own(options, "workers"), `${where}.workers`),
+    headers: parseHeaders(own(options, "keepHeaders"), `${where}.keepHeaders`, keyHeader),
+    deduplicationMs: numberOption(own(options, "deduplicationMs"), `${where}.deduplicationMs`, {
+      min: 0,
+      max: 31_536_000_000,
+      fallback: 604_800_000,
+      integer: true,
+    }),
+    maxBacklog: number("maxBacklog", { min: 1, max: 1_000_000_000, fallback: 1_000_000 }),
+    invalid: choiceOption(own(options, "invalid"), `${where}.invalid`, ["park", "refuse"], "park"),
+    acceptTimeoutMs: number("acceptTimeoutMs", { min: 10, max: 300_000, fallback: 5_000 }),
+    leaseMs: number("leaseMs", { min: 300, max: 3_600_000, fallback: 10_000 }),
+    maxAttempts: number("maxAttempts", { ...attemptBounds, fallback: 20 }),
+    retry: parseRetry(own(options, "retry"), `${where}.retry`) ?? defaultRetry,
+    retention: parseRetention(own(options, "retention"), `${where}.retention`),
+  };
+}
+
+function parseEngine<Tx>(value: unknown, where: string): InboxEngine<Tx> {
+  const howTo = 'use sqliteEngine(path) of "hookgate/sqlite"';
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`${where} must be an engine, not ${describe(value)}; ${howTo}`);
+  }
+  const missing = members.filter((member) => typeof Reflect.get(value, member) !== "function");
+  const capabilities: unknown = Reflect.get(value, "capabilities");
+  if (missing.length > 0 || typeof capabilities !== "object" || capabilities === null) {
+    const lacks = missing.length > 0 ? missing.join(", ") : "capabilities";
+    throw new TypeError(`${where} is no inbox engine, it lacks ${lacks}; ${howTo}`);
+  }
+  return value as InboxEngine<Tx>;
+}
+
+function parseWorkers(value: unknown, where: string): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? true;
+  throw new TypeError(`${where} must be true or false, not ${describe(value)}`);
+}
+
+function parseHeaders(value: unknown, where: string, keyHeader: string): readonly string[] {
+  if (value === undefined) return alwaysKept;
+  if (!Array.isArray(value)) {
+    throw new TypeError(`${where} must be a list of header names, not ${describe(value)}`);
+  }
+  const names = value.map((name: unknown, at) => stringOption(name, `${where}[${at}]`).toLowerCase());
+  for (const name of names) {
+    if (secretHeaders.includes(name) || name === keyHeader.toLowerCase()) {
+      throw new TypeError(`${where} names "${name}", which holds a credential: credentials are never stored`);
+    }
+    if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) {
+      throw new TypeError(`${where} holds what is no header name; write it as in "x-topic"`);
+    }
+  }
+  return [...new Set([...alwaysKept, ...names])];
+}
+
+function parseRetention(value: unknown, where: string): InboxSettings["retention"] {
+  const given: unknown = value === undefined ? {} : value;
+  assertOptions(given, ["doneMs", "deadMs", "done", "dead"], where);
+  const count = (name: "done" | "dead"): number | undefined => {
+    const most = own(given, name);
+    if (most === undefined) return undefined;
+    return numberOption(most, `${where}.${name}`, { min: 0, max: 1_000_000_000, fallback: 0, integer: true });
+  };
+  return {
+    doneMs: numberOption(own(given, "doneMs"), `${where}.doneMs`, {
+      min: 0,
+      max: decadeMs,
+      fallback: 604_800_000,
+    }),
+    deadMs: numberOption(own(given, "deadMs"), `${where}.deadMs`, {
+      min: 0,
+      max: decadeMs,
+      fallback: 2_592_000_000,
+    }),
+    done: count("done"),
+    dead: count("dead"),
+  };
+}

@@ -1,0 +1,88 @@
+import type { InboxEngine, PurgeOptions } from "../contracts/engine.js";
+import type { Clock } from "../lib/clock.js";
+import type { InboxObserver } from "./observer.js";
+import type { InboxSettings } from "./options.js";
+
+/** Milliseconds between two looks at what is too old. */
+const everyMs = 60_000;
+/** Events deleted at once: a store with one writer is held no longer than that. */
+const batch = 500;
+/** Milliseconds that the store has for others between two batches. */
+const pauseMs = 100;
+
+/** What retention is made of. */
+export interface RetentionParts {
+  readonly engine: Pick<InboxEngine, "purge">;
+  readonly receiver: string;
+  readonly retention: InboxSettings["retention"];
+  readonly clock: Clock;
+  readonly observer: Pick<InboxObserver, "note">;
+}
+
+/**
+ * Deletes once a minute what has been kept long enough, in small batches. What fails is noted and tried again the next
+ * time. Returns the function that ends it.
+ */
+export function startRetention(parts: RetentionParts): () => void {
+  const { clock } = parts;
+  let ended = false;
+  let cancel = clock.after(everyMs, look);
+  let wake: (() => void) | undefined;
+
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
+      cancel = clock.after(pauseMs, resolve);
+    });
+
+  function look(): void {
+    purgeAll(parts, pause, () => ended).then(
+      () => again(),
+      (error: unknown) => {
+        if (!ended) parts.observer.note("warn", "old events could not be deleted from the inbox", { error });
+        again();
+      },
+    );
+  }
+
+  function again(): void {
+    if (!ended) cancel = clock.after(everyMs, look);
+  }
+
+  return () => {
+    ended = true;
+    cancel();
+    wake?.();
+  };
+}
+
+async function purgeAll(
+  { engine, receiver, retention, clock }: RetentionParts,
+  pause: () => Promise<void>,
+  isOver: () => boolean,
+): Promise<void> {
+  for (const state of ["done", "dead"] as const) {
+    const beforeMs = clock.now() - (state === "done" ? retention.doneMs : retention.deadMs);
+    const keep = retention[state];
+    const rules: PurgeOptions[] = [{ receiver, state, beforeMs, limit: batch }];
+    if (keep !== undefined) rules.push({ receiver, state, keep, limit: batch });
+    for (const rule of rules) await purge(engine, rule, pause, isOver);
+  }
+}
+
+/** Deletes batch by batch; resolves with the number of deleted events. */
+export async function purge(
+  engine: Pick<InboxEngine, "purge">,
+  rule: PurgeOptions,
+  pause: () => Promise<void>,
+  isOver: () => boolean = () => false,
+): Promise<number> {
+  let total = 0;
+  for (;;) {
+    if (isOver()) return total;
+    const deleted = await engine.purge(rule);
+    total += deleted;
+    if (deleted < rule.limit) return total;
+    await pause();
+  }
+}

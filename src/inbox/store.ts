@@ -1,0 +1,142 @@
+import type { Consumer, HandlerPolicy, NewDelivery } from "../contracts/engine.js";
+import { StoppedError } from "../errors.js";
+import type { RegisteredHandler } from "../events/handler-options.js";
+import type { Clock } from "../lib/clock.js";
+import { printable } from "../lib/printable.js";
+import { Acceptor, type SettleAcceptance } from "./acceptor.js";
+import type { InboxObserver } from "./observer.js";
+import type { InboxSettings } from "./options.js";
+import { startRetention } from "./retention.js";
+import { type ReadData, Worker } from "./worker.js";
+
+/** What a store is made of. */
+export interface StoreParts<Tx> {
+  readonly receiver: string;
+  readonly settings: InboxSettings<Tx>;
+  readonly defaultTimeoutMs: number;
+  readonly readData: ReadData;
+  readonly clock: Clock;
+  readonly observer: InboxObserver;
+  /** From 0 up to 1; the seam for tests. Default: Math.random. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** What was started, to be ended again. */
+interface Started<Tx> {
+  readonly worker: Worker<Tx>;
+  readonly consumer: Consumer | undefined;
+  readonly endRetention: () => void;
+}
+
+/** The inbox of one receiver: takes deliveries in, and runs their tasks between `start` and `close`. */
+export class Store<Tx> {
+  readonly settings: InboxSettings<Tx>;
+  readonly #parts: StoreParts<Tx>;
+  readonly #acceptor: Acceptor;
+  #started: Started<Tx> | undefined;
+
+  constructor(parts: StoreParts<Tx>) {
+    const { settings, observer, clock } = parts;
+    this.#parts = parts;
+    this.settings = settings;
+    this.#acceptor = new Acceptor({
+      engine: settings.engine,
+      observer,
+      clock,
+      timeoutMs: settings.acceptTimeoutMs,
+    });
+  }
+
+  /** Stores a delivery; `settle` is told what became of it, within `acceptTimeoutMs`, and must not throw. */
+  accept(delivery: NewDelivery, settle: SettleAcceptance): void {
+    this.#acceptor.accept(delivery, settle);
+  }
+
+  /** StoppedError where the engine is not open. */
+  assertOpen(): void {
+    if (this.#started === undefined) {
+      throw new StoppedError(
+        "the inbox is not open: await receiver.start(), and ask before receiver.close()",
+      );
+    }
+  }
+
+  /** Opens the engine and starts to run tasks. Rejects where that fails; then it can be tried again. */
+  async start(handlers: readonly RegisteredHandler[]): Promise<void> {
+    const { settings, observer, receiver, clock } = this.#parts;
+    const { engine, retention } = settings;
+    await engine.open({ note: (level, message, details) => observer.note(level, message, details) });
+    try {
+      const byName = new Map(handlers.map((handler) => [handler.name, handler]));
+      const worker = this.#createWorker(byName);
+      const consumer = settings.workers && handlers.length > 0 ? this.#consume(worker, byName) : undefined;
+      const endRetention = startRetention({ engine, receiver, retention, clock, observer });
+      this.#started = { worker, consumer, endRetention };
+      void this.#noteStrangers(byName);
+    } catch (error) {
+      // What went wrong first is what counts.
+      await engine.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Claims nothing more; resolves when every run has ended and the store knows. */
+  async stopClaiming(): Promise<void> {
+    this.#started?.endRetention();
+    await this.#started?.consumer?.stop();
+  }
+
+  /** Aborts the runs in progress and gives their tasks back. Returns their number. */
+  release(): number {
+    const worker = this.#started?.worker;
+    const running = worker?.running ?? 0;
+    worker?.release();
+    return running;
+  }
+
+  /** Closes the engine. */
+  async close(): Promise<void> {
+    if (this.#started === undefined) return;
+    this.#started = undefined;
+    await this.settings.engine.close();
+  }
+
+  #createWorker(handlers: ReadonlyMap<string, RegisteredHandler>): Worker<Tx> {
+    const { settings, defaultTimeoutMs, readData, clock, observer, random = Math.random } = this.#parts;
+    return new Worker({ settings, handlers, defaultTimeoutMs, readData, clock, observer, random });
+  }
+
+  #consume(worker: Worker<Tx>, handlers: ReadonlyMap<string, RegisteredHandler>): Consumer {
+    const { receiver, settings } = this.#parts;
+    const policies = new Map<string, HandlerPolicy>();
+    for (const [name, { concurrency, maxAttempts, deadHead }] of handlers) {
+      policies.set(name, { concurrency, maxAttempts: maxAttempts ?? settings.maxAttempts, deadHead });
+    }
+    return settings.engine.consume({
+      receiver,
+      handlers: policies,
+      leaseMs: settings.leaseMs,
+      run: (task, lease) => worker.run(task, lease),
+      settled: (report) => worker.settled(report),
+    });
+  }
+
+  /** Tasks that nobody here will ever run: their handler was renamed or taken out. */
+  async #noteStrangers(handlers: ReadonlyMap<string, RegisteredHandler>): Promise<void> {
+    const { receiver, settings, observer } = this.#parts;
+    try {
+      const stats = await settings.engine.stats({ receiver });
+      for (const { handler, waiting } of stats.handlers) {
+        if (waiting === 0 || handlers.has(handler)) continue;
+        observer.note(
+          "warn",
+          `${waiting} tasks wait for the handler "${printable(handler)}", which is not registered; register it, or drop them`,
+          { handler, waiting },
+        );
+      }
+    } catch (error) {
+      if (this.#started !== undefined)
+        observer.note("warn", "the inbox's tasks could not be counted", { error });
+    }
+  }
+}

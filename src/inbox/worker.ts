@@ -1,0 +1,195 @@
+import type { Delivery } from "../contracts/delivery.js";
+import type { Lease, SettledReport, StoredDelivery, Task, Verdict } from "../contracts/engine.js";
+import type { HandlerRun, ReportedTask } from "../contracts/report.js";
+import { HandlerFailedError, Refusal, StoppedError } from "../errors.js";
+import type { RegisteredHandler } from "../events/handler-options.js";
+import { type HandlerResult, type LateResult, Run, type RunSubject } from "../events/run.js";
+import type { Clock } from "../lib/clock.js";
+import { isPromise } from "../lib/maybe-promise.js";
+import { printable } from "../lib/printable.js";
+import { LeaseLostError } from "../lib/task-errors.js";
+import type { InboxObserver } from "./observer.js";
+import type { InboxSettings } from "./options.js";
+import { InvalidData, verdictOf } from "./verdict.js";
+
+/** Reads the data of a stored event with the schema of this moment; a Refusal where it breaks it. */
+export type ReadData = (
+  task: Pick<Task, "event" | "delivery" | "position">,
+) => { readonly value: unknown } | Refusal | Promise<{ readonly value: unknown } | Refusal>;
+
+/** What a worker is made of. */
+export interface WorkerParts {
+  readonly settings: Pick<InboxSettings, "maxAttempts" | "retry">;
+  readonly handlers: ReadonlyMap<string, RegisteredHandler>;
+  readonly defaultTimeoutMs: number;
+  readonly readData: ReadData;
+  readonly clock: Clock;
+  readonly observer: InboxObserver;
+  /** From 0 up to 1; the seam for tests. */
+  readonly random: () => number;
+}
+
+/** A run whose verdict the store has still to take. */
+interface Open {
+  readonly requestId: string;
+  result: HandlerResult | undefined;
+}
+
+/** Runs claimed tasks and reports what the store made of it. */
+export class Worker<Tx> {
+  readonly #parts: WorkerParts;
+  readonly #running = new Set<Run>();
+  readonly #open = new Map<string, Open>();
+  #closed = false;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  /** Runs one task to its verdict; for `InboxEngine.consume`. Never rejects. */
+  async run(task: Task, lease: Lease<Tx>): Promise<Verdict> {
+    const handler = this.#parts.handlers.get(task.handler);
+    if (handler === undefined || this.#closed) return { outcome: "release" };
+    this.#parts.observer.claimed(reported(task));
+    const open: Open = { requestId: task.delivery.requestId, result: undefined };
+    this.#open.set(keyOf(task), open);
+    let data: unknown;
+    const seen = (value: unknown): unknown => {
+      data = value;
+      return value;
+    };
+    handler.load.running++;
+    const run = new Run(handler, this.#subject(task, lease));
+    this.#running.add(run);
+    lease.onLost(() => run.abort(new LeaseLostError()));
+    const result = await this.#start(run, task, seen);
+    this.#running.delete(run);
+    open.result = result;
+    if (result.outcome === "aborted" && this.#closed) return { outcome: "release" };
+    return verdictOf(result, { task, data, handler, ...this.#parts });
+  }
+
+  /** Told what the store made of a verdict; for `InboxEngine.consume`. */
+  settled(report: SettledReport): void {
+    const key = keyOf(report);
+    const open = this.#open.get(key);
+    this.#open.delete(key);
+    const { observer } = this.#parts;
+    const { verdict } = report;
+    const task = reported(report);
+    if (verdict.outcome === "release") return;
+    if (!report.kept) {
+      observer.note(
+        "warn",
+        `the lease on a task was lost while handler "${printable(task.handler)}" had it`,
+        task,
+      );
+      return;
+    }
+    if (open?.result !== undefined) this.#ended(task, open.requestId, open.result, verdict);
+    if (verdict.outcome === "retry") observer.retried(task, verdict.delayMs, verdict.error);
+    else if (verdict.outcome === "dead") observer.dead(task, verdict.error);
+  }
+
+  /** Aborts every run, so that their tasks are given back; none is run from now on. */
+  release(): void {
+    this.#closed = true;
+    for (const run of this.#running) run.abort(new StoppedError("the receiver is being closed"));
+  }
+
+  /** Runs in progress. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  #start(run: Run, task: Task, seen: (value: unknown) => unknown): HandlerResult | Promise<HandlerResult> {
+    let data: ReturnType<ReadData>;
+    try {
+      data = this.#parts.readData(task);
+    } catch (error) {
+      return run.end({ outcome: "failed", error });
+    }
+    if (isPromise(data)) return run.start(data.then((settled) => seen(checkedValue(settled))));
+    if (data instanceof Refusal) return run.end({ outcome: "failed", error: new InvalidData(data) });
+    return run.start(seen(data.value));
+  }
+
+  #subject(task: Task, lease: Lease<Tx>): RunSubject {
+    const { clock, observer, defaultTimeoutMs } = this.#parts;
+    const { delivery, attempt } = task;
+    return {
+      id: task.event.id,
+      type: task.event.type,
+      context: {
+        caller: delivery.caller,
+        delivery: deliveryOf(delivery),
+        attempt,
+        logger: observer.logger,
+        // The context's type has the engine's Tx; here nobody looks into it.
+        complete: (write) => lease.complete(write as Parameters<Lease<Tx>["complete"]>[0]),
+      },
+      clock,
+      defaultTimeoutMs,
+      onLate: (late) => this.#late(task, late),
+    };
+  }
+
+  #late(task: Task, { durationMs, ...late }: LateResult): void {
+    const message = `handler "${printable(task.handler)}" settled behind its deadline (${late.outcome})`;
+    const error = late.outcome === "failed" ? { error: late.error } : {};
+    this.#parts.observer.note("warn", message, { ...reported(task), durationMs, ...error });
+  }
+
+  #ended(task: ReportedTask, requestId: string, result: HandlerResult, verdict: Verdict): void {
+    const { observer } = this.#parts;
+    const { durationMs } = result;
+    const { recordId, event, handler, attempt } = task;
+    const run: HandlerRun = { requestId, event, handler, attempt, durationMs, recordId };
+    if (verdict.outcome === "done") {
+      observer.handled(run);
+      if (result.outcome === "done") return;
+      const message = `handler "${printable(handler)}" failed behind its completion, which stands`;
+      observer.note("warn", message, { ...task, error: result.error });
+    } else if (result.outcome === "timed-out") observer.failed(run, "ERR_HANDLER_TIMEOUT", result.error);
+    else if (result.outcome !== "done") this.#failed(run, result.error);
+    // Done, and yet to be tried again: a completion that it did not wait for had failed.
+    else this.#failed(run, "error" in verdict ? verdict.error : undefined);
+  }
+
+  #failed(run: HandlerRun, error: unknown): void {
+    const { observer } = this.#parts;
+    if (error instanceof InvalidData) {
+      observer.failed(run, "ERR_EVENT_INVALID", error.refusal.toError());
+      return;
+    }
+    const message = `handler "${printable(run.handler)}" failed`;
+    observer.failed(run, "ERR_HANDLER_FAILED", new HandlerFailedError(message, { cause: error }));
+  }
+}
+
+/** Throws InvalidData, for a run to fail with. */
+function checkedValue(data: { readonly value: unknown } | Refusal): unknown {
+  if (data instanceof Refusal) throw new InvalidData(data);
+  return data.value;
+}
+
+function keyOf({ recordId, handler }: { readonly recordId: string; readonly handler: string }): string {
+  return `${recordId} ${handler}`;
+}
+
+function reported({ recordId, event, handler, attempt }: ReportedTask): ReportedTask {
+  return { recordId, event: { id: event.id, type: event.type }, handler, attempt };
+}
+
+function deliveryOf(stored: StoredDelivery): Delivery {
+  const { requestId, method, url, address, rawBody } = stored;
+  return {
+    requestId,
+    method,
+    url,
+    headers: stored.headers as Delivery["headers"],
+    address,
+    receivedAt: new Date(stored.receivedAtMs),
+    rawBody,
+  };
+}
