@@ -60,7 +60,8 @@ export { type GuardOptions, type RequireAuthOptions, requireAllowedIp, requireAu
 export type { Middleware } from "./http/guard.js";
 export type { BodyOptions } from "./http/read-body.js";
 export type { ChangeOptions, Inbox, InboxFilter, InboxSelection } from "./inbox/inspection.js";
-export type { InboxOptions, RetentionOptions } from "./inbox/options.js";
+export type { InboxOptions } from "./inbox/options.js";
+export type { RetentionOptions } from "./inbox/retention-options.js";
 export type { Clock } from "./lib/clock.js";
 export { DoNotRetry, LeaseLostError, RetryLater } from "./lib/task-errors.js";
 export {

@@ -2,18 +2,7 @@ import type { InboxEngine } from "../contracts/engine.js";
 import { attemptBounds } from "../events/handler-options.js";
 import { defaultRetry, parseRetry, type RetryOptions, type RetryPolicy } from "../events/retry-policy.js";
 import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
-
-/** How long events are kept whose tasks have ended. Those with a task that waits or runs are never deleted. */
-export interface RetentionOptions {
-  /** Milliseconds that done and ignored events are kept, 0 to 315,360,000,000. Default: 604,800,000, seven days. */
-  readonly doneMs?: number | undefined;
-  /** Milliseconds that events with a dead letter are kept, 0 to 315,360,000,000. Default: 2,592,000,000, thirty days. */
-  readonly deadMs?: number | undefined;
-  /** As many done and ignored events are kept, the newest. Default: no limit. */
-  readonly done?: number | undefined;
-  /** As many events with a dead letter are kept, the newest. Default: no limit. */
-  readonly dead?: number | undefined;
-}
+import { parseRetention, type Retention, type RetentionOptions } from "./retention-options.js";
 
 /** The option `inbox` of a receiver. `Tx` comes from the engine: what `context.complete` lets handlers write into. */
 export interface InboxOptions<Tx = never> {
@@ -53,12 +42,7 @@ export interface InboxSettings<Tx = never> {
   readonly leaseMs: number;
   readonly maxAttempts: number;
   readonly retry: RetryPolicy;
-  readonly retention: {
-    readonly doneMs: number;
-    readonly deadMs: number;
-    readonly done: number | undefined;
-    readonly dead: number | undefined;
-  };
+  readonly retention: Retention;
 }
 
 const optionNames: readonly (keyof InboxOptions)[] = [
@@ -78,7 +62,6 @@ const optionNames: readonly (keyof InboxOptions)[] = [
 const members = ["open", "close", "accept", "consume", "list", "get", "change", "stats", "purge"] as const;
 const alwaysKept = ["content-type", "user-agent"];
 const secretHeaders = ["authorization", "proxy-authorization", "cookie"];
-const decadeMs = 315_360_000_000;
 
 /**
  * Reads the option `inbox`; undefined where it was left out. `keyHeader` must not be stored. Throws a TypeError that
@@ -91,23 +74,18 @@ export function parseInboxOptions<Tx>(
 ): InboxSettings<Tx> | undefined {
   if (options === undefined) return undefined;
   assertOptions(options, optionNames, where);
-  const number = (name: string, bounds: Parameters<typeof numberOption>[2]): number =>
-    numberOption(own(options, name), `${where}.${name}`, { integer: true, ...bounds });
+  const number = (name: string, fallback: number, min: number, max: number): number =>
+    numberOption(own(options, name), `${where}.${name}`, { min, max, fallback, integer: true });
   return {
     engine: parseEngine<Tx>(own(options, "engine"), `${where}.engine`),
     workers: parseWorkers(own(options, "workers"), `${where}.workers`),
     headers: parseHeaders(own(options, "keepHeaders"), `${where}.keepHeaders`, keyHeader),
-    deduplicationMs: numberOption(own(options, "deduplicationMs"), `${where}.deduplicationMs`, {
-      min: 0,
-      max: 31_536_000_000,
-      fallback: 604_800_000,
-      integer: true,
-    }),
-    maxBacklog: number("maxBacklog", { min: 1, max: 1_000_000_000, fallback: 1_000_000 }),
+    deduplicationMs: number("deduplicationMs", 604_800_000, 0, 31_536_000_000),
+    maxBacklog: number("maxBacklog", 1_000_000, 1, 1_000_000_000),
     invalid: choiceOption(own(options, "invalid"), `${where}.invalid`, ["park", "refuse"], "park"),
-    acceptTimeoutMs: number("acceptTimeoutMs", { min: 10, max: 300_000, fallback: 5_000 }),
-    leaseMs: number("leaseMs", { min: 300, max: 3_600_000, fallback: 10_000 }),
-    maxAttempts: number("maxAttempts", { ...attemptBounds, fallback: 20 }),
+    acceptTimeoutMs: number("acceptTimeoutMs", 5_000, 10, 300_000),
+    leaseMs: number("leaseMs", 10_000, 300, 3_600_000),
+    maxAttempts: number("maxAttempts", 20, attemptBounds.min, attemptBounds.max),
     retry: parseRetry(own(options, "retry"), `${where}.retry`) ?? defaultRetry,
     retention: parseRetention(own(options, "retention"), `${where}.retention`),
   };
@@ -147,28 +125,4 @@ function parseHeaders(value: unknown, where: string, keyHeader: string): readonl
     }
   }
   return [...new Set([...alwaysKept, ...names])];
-}
-
-function parseRetention(value: unknown, where: string): InboxSettings["retention"] {
-  const given: unknown = value === undefined ? {} : value;
-  assertOptions(given, ["doneMs", "deadMs", "done", "dead"], where);
-  const count = (name: "done" | "dead"): number | undefined => {
-    const most = own(given, name);
-    if (most === undefined) return undefined;
-    return numberOption(most, `${where}.${name}`, { min: 0, max: 1_000_000_000, fallback: 0, integer: true });
-  };
-  return {
-    doneMs: numberOption(own(given, "doneMs"), `${where}.doneMs`, {
-      min: 0,
-      max: decadeMs,
-      fallback: 604_800_000,
-    }),
-    deadMs: numberOption(own(given, "deadMs"), `${where}.deadMs`, {
-      min: 0,
-      max: decadeMs,
-      fallback: 2_592_000_000,
-    }),
-    done: count("done"),
-    dead: count("dead"),
-  };
 }

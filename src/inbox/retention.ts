@@ -1,7 +1,7 @@
 import type { InboxEngine, PurgeOptions } from "../contracts/engine.js";
 import type { Clock } from "../lib/clock.js";
 import type { InboxObserver } from "./observer.js";
-import type { InboxSettings } from "./options.js";
+import type { Retention } from "./retention-options.js";
 
 /** Milliseconds between two looks at what is too old. */
 const everyMs = 60_000;
@@ -14,7 +14,7 @@ const pauseMs = 100;
 export interface RetentionParts {
   readonly engine: Pick<InboxEngine, "purge">;
   readonly receiver: string;
-  readonly retention: InboxSettings["retention"];
+  readonly retention: Retention;
   readonly clock: Clock;
   readonly observer: Pick<InboxObserver, "note">;
 }

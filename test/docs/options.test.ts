@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { sqliteEngine } from "../../src/engines/sqlite/index.js";
 import {
   createReceiver,
   credentialsFrom,
@@ -66,6 +67,7 @@ function knownTo(make: (wrong: Record<string, unknown>) => unknown): string[] {
 const receiver = (options: object) =>
   createReceiver({ name: "docs", auth: { dangerouslyAcceptAnyone: true }, ...options } as never);
 const jwt = (options: unknown) => receiver({ auth: { jwt: options } });
+const inbox = (options: object) => receiver({ inbox: { engine: sqliteEngine("docs.db"), ...options } });
 const tenants = (definition: unknown) => defineCredentials({ tenants: definition } as never);
 const authNames = [...namesIn("One service"), ...namesIn("credentials"), ...namesIn("Anyone")];
 const tenant = "tenants.*.";
@@ -82,6 +84,9 @@ describe("docs/reference/options.md lists the options that the code knows", () =
     ["allowIps", namesIn("allowIps"), (wrong) => receiver({ allowIps: wrong })],
     ["clientAddress", namesIn("clientAddress"), (wrong) => receiver({ clientAddress: wrong })],
     ["body", namesIn("body"), (wrong) => receiver({ body: wrong })],
+    ["inbox", namesIn("inbox"), (wrong) => receiver({ inbox: wrong })],
+    ["inbox.retry", namesIn("retry"), (wrong) => inbox({ retry: wrong })],
+    ["inbox.retention", namesIn("retention"), (wrong) => inbox({ retention: wrong })],
     ["on", namesIn("on and onAny"), (wrong) => receiver({}).on("a", () => {}, wrong)],
     ["requireAllowedIp", namesIn("requireAllowedIp"), (wrong) => requireAllowedIp([], wrong as never)],
     ["requireAuth", [...authNames, ...namesIn("requireAuth")], (wrong) => requireAuth(wrong as never)],
@@ -112,7 +117,10 @@ const makers: ReadonlyMap<string, readonly string[]> = new Map([
   ["allowIps", ["gate/allowlist.ts"]],
   ["clientAddress", ["gate/client-address.ts"]],
   ["body", ["http/read-body.ts"]],
-  ["on and onAny", ["events/handlers.ts"]],
+  ["inbox", ["inbox/options.ts"]],
+  ["retry", ["events/retry-policy.ts"]],
+  ["retention", ["inbox/retention-options.ts"]],
+  ["on and onAny", ["events/handler-options.ts"]],
   ["requireAllowedIp", ["guards.ts"]],
   ["requireAuth", ["guards.ts"]],
   ["defineCredentials", ["credentials/model.ts"]],
