@@ -1,18 +1,22 @@
 import { parseArgs } from "node:util";
+import type { InboxEngine } from "../contracts/engine.js";
 import type { Clock } from "../lib/clock.js";
 import type { Environment } from "../lib/environment.js";
 import { nearest } from "../lib/options.js";
+import { printable } from "../lib/printable.js";
 
 /** What a command reads and writes beside files; a test gives its own. */
 export interface CommandIo {
-  /** What another program may read: a key, a token, a list. */
-  stdout(text: string): void;
+  /** What another program may read: a key, a token, a list, the bytes of a body. */
+  stdout(text: string | Uint8Array): void;
   /** What a person reads. */
   stderr(text: string): void;
   readonly environment: Environment;
   readonly clock: Clock;
   /** Absolute path that relative ones start from. */
   readonly cwd: string;
+  /** Makes the engine of an inbox's file. Default: that of SQLite. */
+  readonly inboxEngine?: ((path: string) => InboxEngine<unknown>) | undefined;
 }
 
 /** Exit codes: 0 done; 1 refused, and nothing was changed; 2 the command line was not understood. */
@@ -51,11 +55,21 @@ export type OptionValues<Kinds extends OptionKinds> = {
       : string | undefined;
 };
 
-/** Reads the options of a command. CommandFailure 2 names what is wrong, with the near miss. */
+/** Reads the options of a command that takes nothing else. CommandFailure 2 names what is wrong, with the near miss. */
 export function readOptions<const Kinds extends OptionKinds>(
   args: readonly string[],
   kinds: Kinds,
 ): OptionValues<Kinds> {
+  const { options, words } = readArguments(args, kinds);
+  if (words[0] !== undefined) throw misused(`"${printable(words[0])}" is not expected here`);
+  return options;
+}
+
+/** Reads the options of a command and the words beside them, in order. CommandFailure 2 as `readOptions`. */
+export function readArguments<const Kinds extends OptionKinds>(
+  args: readonly string[],
+  kinds: Kinds,
+): { readonly options: OptionValues<Kinds>; readonly words: readonly string[] } {
   const options = Object.fromEntries(
     Object.entries(kinds).map(([name, kind]) => [
       name,
@@ -63,19 +77,21 @@ export function readOptions<const Kinds extends OptionKinds>(
     ]),
   );
   assertKnown(args, options, kinds);
-  let values: Readonly<Record<string, unknown>>;
+  let parsed: { readonly values: Readonly<Record<string, unknown>>; readonly positionals: readonly string[] };
   try {
-    values = parseArgs({ args: [...args], options, strict: true }).values;
+    parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (error) {
     throw misused((error as Error).message.split("\n")[0] ?? "");
   }
+  const { values, positionals } = parsed;
   const read: Record<string, unknown> = {};
   for (const [name, kind] of Object.entries(kinds)) {
     const fallback = kind === "switch" ? false : kind === "texts" ? [] : undefined;
     read[name] = Object.hasOwn(values, name) ? values[name] : fallback;
     if (read[name] === "") throw misused(`--${name} is empty; is a variable of the shell not set?`);
   }
-  return read as OptionValues<Kinds>;
+  if (positionals.includes("")) throw misused("a word is empty; is a variable of the shell not set?");
+  return { options: read as OptionValues<Kinds>, words: positionals };
 }
 
 function assertKnown(
@@ -92,7 +108,6 @@ function assertKnown(
   });
   const seen = new Set<string>();
   for (const token of tokens) {
-    if (token.kind === "positional") throw misused(`"${token.value}" is not expected here`);
     if (token.kind !== "option") continue;
     if (!Object.hasOwn(kinds, token.name)) throw misused(unknownOption(token.rawName, token.name, kinds));
     if (seen.has(token.name) && kinds[token.name] !== "texts") {

@@ -1,7 +1,8 @@
 /** What `hookgate --help` says. */
 export const generalHelp = `Usage: hookgate <command> [options]
 
-Makes and edits the credentials file that a receiver reads (credentialsFromFile), and looks for mistakes in receivers.
+Makes and edits the credentials file that a receiver reads (credentialsFromFile), looks for mistakes in receivers, and
+works on the events in an inbox.
 
   key new         make a service key, profile key or JWT secret; shown once
   key list        show all credentials, without secrets
@@ -10,6 +11,12 @@ Makes and edits the credentials file that a receiver reads (credentialsFromFile)
   key delete      take out a credential that is inactive
   token sign      sign a JWT with the secret of a credential
   doctor          look for mistakes in a module that exports receivers
+  events list     the events of an inbox, by filter
+  events show     one event: delivery, tasks, attempts, replays
+  events replay   run tasks again: dead letters, one event, many
+  events drop     give up tasks that wait or are dead
+  events purge    delete events that are done or dead
+  events stats    what waits, for how long, and what comes through
 
   hookgate <command> --help  says more. --version shows the version.
 Exit codes: 0 done, 1 refused (nothing was changed), 2 not understood.
@@ -19,6 +26,22 @@ const which = `  --file PATH      the credentials file
   --tenant NAME
   --service NAME   left out for a tenant's profile keys
   --id ID          as key list shows it
+`;
+
+const db = `  --db PATH           the inbox's file, as given to sqliteEngine; never made here. The app may be running
+`;
+
+const filters = `Filters, all of which must hold:
+  --state STATE       pending, done, dead or ignored
+  --type TYPE         the event's type
+  --receiver NAME     the receiver that accepted it
+  --source NAME, --tenant NAME, --service NAME
+  --id-contains TEXT  text in the id that the sender gave; case counts
+  --since WHEN        accepted then or later: 2h, 7d … before now, or 2030-01-31T08:00:00Z
+  --until WHEN        accepted before then; likewise
+`;
+
+const naming = `EVENT is a record (rec_42), or the id that the sender gave where one event alone has it. Behind -- it may begin with -.
 `;
 
 /** What \`hookgate <command> --help\` says, by command. */
@@ -96,5 +119,97 @@ ${which}  --expires-in SPAN  30s, 5m (default), 12h …
 
 Example: curl -H "Authorization: Bearer $(hookgate token sign --file credentials.json --tenant acme --service orders --id jwt-1)" …
 `,
+  ],
+  [
+    "events",
+    `Usage: hookgate events list|show|replay|drop|purge|stats --db PATH [options]
+
+Looks at the events in an inbox and works on them, while the app runs or not.
+hookgate events <command> --help says more.
+`,
+  ],
+  [
+    "events list",
+    `Usage: hookgate events list --db PATH [options]
+
+Shows events, newest first: record, id, type, state, tasks, and the last error of a dead one.
+
+${db}${filters}  --handler NAME      with a task for this handler
+  --limit N           events of a page, 1 to 1,000 (default 50)
+  --cursor TEXT       the next page, as the page before says
+  --oldest-first
+  --json              the page as JSON: items, and next for --cursor; times in milliseconds
+
+Example: hookgate events list --db hooks.db --state dead --since 2h
+`,
+  ],
+  [
+    "events show",
+    `Usage: hookgate events show EVENT --db PATH [--json | --body]
+
+Shows an event: its delivery, its tasks with every attempt and what it failed with, its replays.
+${naming}
+${db}  --body              the bytes of the body alone, as they came, on standard output
+  --json              all of it as JSON; the body in base64
+`,
+  ],
+  [
+    "events replay",
+    `Usage: hookgate events replay EVENT… --db PATH [--handler NAME] --yes
+       hookgate events replay --db PATH [filters] [--handler NAME] --yes
+
+Runs tasks that are done, dead or dropped again, with all their attempts anew. With --state dead it takes the tasks that
+are dead letters; a handler that is done with such an event does not run again.
+Says how many first; without --yes it changes nothing, and ends with 1.
+${naming}
+${db}${filters}  --all               every event
+  --handler NAME      only tasks of this handler
+  --new-handler       also make the task where an event has none for it; with --receiver
+  --dry-run           say how many, and end with 0
+  --yes               do it
+  --json              { action, tasks, changed } as JSON
+
+Example: hookgate events replay --db hooks.db --state dead --handler ship --since 2h --yes
+`,
+  ],
+  [
+    "events drop",
+    `Usage: hookgate events drop EVENT… --db PATH [--handler NAME] --yes
+       hookgate events drop --db PATH [filters] [--handler NAME] --yes
+
+Gives up tasks that wait or are dead; they stay in the store as dropped, and can be replayed.
+Says how many first; without --yes it changes nothing, and ends with 1.
+${naming}
+${db}${filters}  --all               every event
+  --handler NAME      only tasks of this handler
+  --dry-run           say how many, and end with 0
+  --yes               do it
+  --json              { action, tasks, changed } as JSON
+`,
+  ],
+  [
+    "events purge",
+    `Usage: hookgate events purge --db PATH --state done|dead [--older-than SPAN] [--keep N] [options]
+
+Deletes events, oldest first, in small batches; none with a task that waits or runs. Without the other limit given,
+--older-than or --keep alone decides.
+
+${db}  --state STATE       done (ignored ones, too) or dead
+  --older-than SPAN   accepted longer ago than this: 12h, 30d …
+  --keep N            leave the N newest of this state
+  --receiver NAME     only this receiver's
+  --json              { purged } as JSON
+
+Example: hookgate events purge --db hooks.db --state done --older-than 30d
+`,
+  ],
+  [
+    "events stats",
+    `Usage: hookgate events stats --db PATH [--receiver NAME] [--json]
+
+Shows how many tasks wait, run and are dead, since when the oldest is due, what came through in the last minute, and the
+numbers of every handler.
+
+${db}`,
   ],
 ]);

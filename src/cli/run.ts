@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import { nearest } from "../lib/options.js";
+import { printable } from "../lib/printable.js";
 import { CommandFailure, type CommandIo, type ExitCode, misused } from "./command.js";
 import { doctor } from "./doctor.js";
+import { eventsDrop, eventsReplay } from "./events-change.js";
+import { eventsList } from "./events-list.js";
+import { eventsPurge } from "./events-purge.js";
+import { eventsShow } from "./events-show.js";
+import { eventsStats } from "./events-stats.js";
 import { commandHelp, generalHelp } from "./help.js";
 import { keyList } from "./key-list.js";
 import { keyNew } from "./key-new.js";
@@ -17,6 +23,12 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["key deactivate", keyDeactivate],
   ["key delete", keyDelete],
   ["token sign", tokenSign],
+  ["events list", eventsList],
+  ["events show", eventsShow],
+  ["events replay", eventsReplay],
+  ["events drop", eventsDrop],
+  ["events purge", eventsPurge],
+  ["events stats", eventsStats],
   ["doctor", doctor],
 ]);
 
@@ -45,7 +57,7 @@ async function run(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
   const name = commandName(argv);
   const command = commands.get(name);
   if (wantsHelp) {
-    io.stdout(commandHelp.get(name) ?? generalHelp);
+    io.stdout(commandHelp.get(name) ?? commandHelp.get(first) ?? generalHelp);
     return 0;
   }
   if (argv.length === 0) {
@@ -64,7 +76,15 @@ function commandName(argv: readonly string[]): string {
 
 function unknownCommand(name: string): string {
   const near = nearest(name, [...commands.keys()]);
-  return `there is no command "${name}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
+  const [first = ""] = name.split(" ");
+  const siblings = [...commands.keys()].filter((known) => known.startsWith(`${first} `));
+  const hint =
+    near !== undefined
+      ? `; did you mean "${near}"?`
+      : siblings.length > 0
+        ? `; there is ${siblings.map((known) => `"${known}"`).join(", ")}`
+        : "";
+  return `there is no command "${printable(name)}"${hint}`;
 }
 
 function helpHint(argv: readonly string[]): string {

@@ -1,0 +1,67 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { InboxEngine } from "../contracts/engine.js";
+import { printable } from "../lib/printable.js";
+import { CommandFailure, type CommandIo, refused, required } from "./command.js";
+
+/** What an operator does with an inbox: look and mend, never accept or handle. */
+export type Store = Pick<InboxEngine<unknown>, "list" | "get" | "change" | "stats" | "purge">;
+
+/**
+ * Opens the inbox in the file that `--db` names, lets `use` work on it and closes it, whatever comes. The file must be
+ * there. CommandFailure 1 says in one line what the store, or its file, does not do.
+ */
+export async function withStore<Result>(
+  db: string | undefined,
+  io: CommandIo,
+  use: (store: Store) => Promise<Result>,
+): Promise<Result> {
+  const given = required(db, "db");
+  const path = resolve(io.cwd, given);
+  assertThere(path, given);
+  return telling(given, async () => {
+    const engine = await engineOf(path, io);
+    await engine.open({
+      note: (level, message) => io.stderr(`hookgate: ${level}: ${oneLine(message)}\n`),
+    });
+    try {
+      return await use(engine);
+    } finally {
+      await engine.close();
+    }
+  });
+}
+
+/** The engine is loaded here alone, so that the commands on keys need none of its packages. */
+async function engineOf(path: string, io: CommandIo): Promise<InboxEngine<unknown>> {
+  if (io.inboxEngine !== undefined) return io.inboxEngine(path);
+  const { sqliteEngine } = await import("../engines/sqlite/index.js");
+  return sqliteEngine(path);
+}
+
+/** An engine makes the file that is not there, and an inbox of one that is empty: a mistyped path must not. */
+function assertThere(path: string, given: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  const name = `"${printable(given)}"`;
+  if (stats === undefined) throw refused(`there is no file ${name}; nothing was made`);
+  if (!stats.isFile()) throw refused(`${name} is not a file`);
+  if (stats.size === 0) throw refused(`${name} is empty: there is no inbox in it`);
+}
+
+async function telling<Result>(given: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CommandFailure) throw error;
+    throw refused(`${printable(given)}: ${reasonOf(error)}`);
+  }
+}
+
+/** What an error says, in one line that is fit to print. */
+export function reasonOf(error: unknown): string {
+  return oneLine(error instanceof Error ? error.message : String(error));
+}
+
+function oneLine(text: string): string {
+  return printable(text.replace(/\s+/g, " ").trim(), 500);
+}

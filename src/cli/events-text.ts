@@ -1,0 +1,60 @@
+import type { TaskError } from "../contracts/engine.js";
+import { printable } from "../lib/printable.js";
+
+/**
+ * Rows as a table with a header, each cell padded to its column. The cells must be printable; an empty one is shown
+ * as `-`.
+ */
+export function tableOf(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [columns, ...rows.map((row) => row.map((cell) => (cell === "" ? "-" : cell)))];
+  const widths = columns.map((_name, column) =>
+    lines.reduce((most, line) => Math.max(most, line[column]?.length ?? 0), 0),
+  );
+  return lines
+    .map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "))
+    .map((line) => `${line.trimEnd()}\n`)
+    .join("");
+}
+
+/** A value as JSON in ASCII: what a terminal obeys is escaped, and a program reads the same text (ATTACKS I02). */
+export function jsonOf(value: unknown): string {
+  const text = JSON.stringify(value, null, 2).replace(
+    /[\u007f-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return `${text}\n`;
+}
+
+/** An instant in ISO 8601, which `--since` takes again; the bare number where the calendar has no such day. */
+export function instantOf(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
+}
+
+/** A time span for a person: `3.2 ms`, `1.5 s`, `2 min 5 s`, `3 h 20 min`, `4 d 3 h`. */
+export function spanOf(ms: number): string {
+  if (ms < 1000) return `${Number(ms.toFixed(ms < 10 ? 1 : 0))} ms`;
+  if (ms < 10_000) return `${Number((ms / 1000).toFixed(1))} s`;
+  const seconds = Math.round(ms / 1000);
+  const parts: readonly [string, number][] = [
+    ["d", Math.floor(seconds / 86_400)],
+    ["h", Math.floor(seconds / 3600) % 24],
+    ["min", Math.floor(seconds / 60) % 60],
+    ["s", seconds % 60],
+  ];
+  const first = parts.findIndex(([, count]) => count > 0);
+  return parts
+    .slice(first, first + 2)
+    .filter(([, count]) => count > 0)
+    .map(([unit, count]) => `${count} ${unit}`)
+    .join(" ");
+}
+
+/** A kept error in one line: class, code, message. */
+export function errorOf({ name, code, message }: TaskError, maxLength = 300): string {
+  return printable(`${name}${code === undefined ? "" : ` ${code}`}: ${message}`, maxLength);
+}
+
+/** A number with its noun: `1 task`, `2,000 tasks`. */
+export function countOf(count: number, noun: string): string {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
