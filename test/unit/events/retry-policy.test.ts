@@ -1,0 +1,68 @@
+import { describe, expect, it } from "@jest/globals";
+import {
+  defaultRetry,
+  parseRetry,
+  type RetryFailure,
+  type RetryPolicy,
+} from "../../../src/events/retry-policy.js";
+
+function failure(attempt: number): RetryFailure {
+  return { attempt, error: new Error("no"), event: { id: "e1", type: "order.paid", data: 1 } };
+}
+
+function policy(options: unknown): RetryPolicy {
+  const parsed = parseRetry(options, "retry");
+  if (parsed === undefined) throw new Error("left out");
+  return parsed;
+}
+
+describe("retry", () => {
+  it("H10 backs off by doubling, at random from nothing up to the whole, at most six hours", () => {
+    const most = (attempt: number): number | undefined =>
+      defaultRetry.delayMs(failure(attempt), 0.999_999_999_9);
+    expect([1, 2, 3, 4, 15, 16, 1_000, 10_000].map(most)).toEqual([
+      999, 1_999, 3_999, 7_999, 16_383_999, 21_599_999, 21_599_999, 21_599_999,
+    ]);
+    expect(defaultRetry.delayMs(failure(5), 0)).toBe(0);
+    expect(defaultRetry.delayMs(failure(5), 0.5)).toBe(8_000);
+  });
+
+  it("takes another base and another bound", () => {
+    const own = policy({ baseMs: 100, maxMs: 350 });
+    expect([1, 2, 3, 9].map((attempt) => own.delayMs(failure(attempt), 0.5))).toEqual([50, 100, 175, 175]);
+  });
+
+  it("takes the word of a function: milliseconds, or none", () => {
+    const seen: RetryFailure[] = [];
+    const own = policy((given: RetryFailure) => {
+      seen.push(given);
+      return given.attempt === 1 ? 12.3 : undefined;
+    });
+    expect([own.delayMs(failure(1), 0.5), own.delayMs(failure(2), 0.5)]).toEqual([13, undefined]);
+    expect(seen[0]).toEqual(failure(1));
+    expect(policy(() => Number.POSITIVE_INFINITY).delayMs(failure(1), 0)).toBe(315_360_000_000);
+  });
+
+  it.each([[Number.NaN], [-1], ["5"], [null], [Promise.resolve(1)]])(
+    "refuses %p from a function",
+    (given) => {
+      expect(() => policy(() => given).delayMs(failure(1), 0)).toThrow(
+        "retry must return milliseconds, 0 or more, or undefined",
+      );
+    },
+  );
+
+  it.each<[unknown, string]>([
+    [5, "retry must be an object"],
+    [{ base: 5 }, 'retry has no option "base"; did you mean "baseMs"?'],
+    [{ baseMs: 0 }, "retry.baseMs must be a number from 1"],
+    [{ maxMs: "6h" }, "retry.maxMs must be a number"],
+    [{ maxMs: Number.POSITIVE_INFINITY }, "retry.maxMs must be a number"],
+  ])("refuses %p", (options, message) => {
+    expect(() => parseRetry(options, "retry")).toThrow(message);
+  });
+
+  it("is undefined where it was left out", () => {
+    expect(parseRetry(undefined, "retry")).toBeUndefined();
+  });
+});
