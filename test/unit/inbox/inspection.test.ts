@@ -1,0 +1,179 @@
+import { describe, expect, it } from "@jest/globals";
+import type { InboxEngine } from "../../../src/contracts/engine.js";
+import { StoppedError } from "../../../src/errors.js";
+import { createInspection, type Inbox, noInbox } from "../../../src/inbox/inspection.js";
+import { createFakeClock } from "../../../src/testing/fake-clock.js";
+import { idleEngine, listen } from "../../support/inbox-parts.js";
+
+function scene(changes: Partial<InboxEngine> = {}, open = true) {
+  const asked: unknown[] = [];
+  const told = listen();
+  const clock = createFakeClock();
+  const inbox = createInspection({
+    receiver: "orders",
+    engine: idleEngine({
+      list: async (query) => {
+        asked.push(query);
+        return { items: [], next: undefined };
+      },
+      change: async (...given) => {
+        asked.push(given);
+        return 3;
+      },
+      ...changes,
+    }),
+    clock,
+    observer: told.observer,
+    hasHandler: (name) => name === "ship",
+    assertOpen: () => {
+      if (!open) throw new StoppedError("not open");
+    },
+  });
+  return { inbox, asked, clock, ...told };
+}
+
+describe("receiver.inbox", () => {
+  it("lists the receiver's own events, 50 of them unless told otherwise", async () => {
+    const { inbox, asked } = scene();
+    await inbox.list();
+    await inbox.list({
+      state: "dead",
+      idContains: "",
+      fromMs: 5,
+      limit: 1_000,
+      cursor: "c",
+      oldestFirst: true,
+    });
+    expect(asked).toEqual([
+      { receiver: "orders", oldestFirst: false, limit: 50, cursor: undefined },
+      {
+        ...{ receiver: "orders", state: "dead", idContains: "", fromMs: 5 },
+        ...{ oldestFirst: true, limit: 1_000, cursor: "c" },
+      },
+    ]);
+  });
+
+  it("gets no event of another receiver", async () => {
+    const record = (receiver: string) => ({ receiver, recordId: "rec_1" }) as never;
+    expect(await scene({ get: async () => record("orders") }).inbox.get("rec_1")).toMatchObject({
+      recordId: "rec_1",
+    });
+    expect(await scene({ get: async () => record("invoices") }).inbox.get("rec_1")).toBeUndefined();
+    expect(await scene().inbox.get("rec_2")).toBeUndefined();
+  });
+
+  it("replays and drops a selection, counts only where asked to, and tells of replays", async () => {
+    const { inbox, asked, reports } = scene();
+    expect(await inbox.replay({ filter: { type: "order.paid" } }, { dryRun: true })).toBe(3);
+    expect(reports).toEqual([]);
+    await inbox.replay({ recordIds: ["rec_1"] }, { handlers: ["ship"] });
+    await inbox.drop({ filter: {} }, { handlers: ["was renamed"] });
+    expect(asked).toEqual([
+      [
+        { filter: { receiver: "orders", type: "order.paid" } },
+        { action: "replay", handlers: undefined, dryRun: true },
+      ],
+      [{ recordIds: ["rec_1"] }, { action: "replay", handlers: ["ship"], dryRun: false }],
+      [{ filter: { receiver: "orders" } }, { action: "drop", handlers: ["was renamed"], dryRun: false }],
+    ]);
+    expect(reports).toEqual([
+      ["replayed", { selection: { recordIds: ["rec_1"] }, handlers: ["ship"], count: 3 }],
+    ]);
+  });
+
+  it("purges in batches until nothing is left, with pauses", async () => {
+    const rules: unknown[] = [];
+    const counts = [500, 500, 7];
+    const { inbox, clock } = scene({
+      purge: async (rule) => {
+        rules.push(rule);
+        return counts.shift() ?? 0;
+      },
+    });
+    const purged = inbox.purge({ state: "done", olderThanMs: 1_000, keep: 5 });
+    const beforeMs = clock.now() - 1_000;
+    for (let round = 0; round < 3; round++) {
+      await new Promise(setImmediate);
+      clock.advance(20);
+    }
+    expect(await purged).toBe(1_007);
+    expect(rules).toEqual(
+      Array(3).fill({ receiver: "orders", state: "done", beforeMs, keep: 5, limit: 500 }),
+    );
+  });
+
+  it.each<[string, (inbox: Inbox) => Promise<unknown>, string]>([
+    ["an unknown filter", (i) => i.list({ typ: "a" } as never), 'no option "typ"; did you mean "type"?'],
+    ["another receiver", (i) => i.list({ receiver: "x" } as never), 'no option "receiver"'],
+    [
+      "an unknown state",
+      (i) => i.list({ state: "failed" as never }),
+      "inbox.list's query.state must be one of",
+    ],
+    ["a Date", (i) => i.list({ fromMs: new Date() as never }), "inbox.list's query.fromMs must be a number"],
+    ["a page that is too long", (i) => i.list({ limit: 1_001 }), "inbox.list's query.limit"],
+    ["a number for text", (i) => i.list({ type: 5 as never }), "inbox.list's query.type must be a string"],
+    [
+      "a switch that is none",
+      (i) => i.list({ oldestFirst: 1 as never }),
+      "oldestFirst must be true or false",
+    ],
+    ["no record id", (i) => i.get(undefined as never), "inbox.get's record id"],
+    ["no selection", (i) => i.replay(undefined as never), "inbox.replay's selection must be an object"],
+    [
+      "an empty selection",
+      (i) => i.drop({} as never),
+      "either recordIds or filter; { filter: {} } selects all",
+    ],
+    ["both", (i) => i.drop({ recordIds: [], filter: {} } as never), "either recordIds or filter"],
+    ["an id that is no list", (i) => i.replay({ recordIds: "rec_1" as never }), "must be a list"],
+    ["too many ids", (i) => i.replay({ recordIds: Array(10_001).fill("a") }), "at most 10000"],
+    [
+      "a replay to a handler that is not there",
+      (i) => i.replay({ filter: {} }, { handlers: ["shp"] }),
+      'name the handler "shp", which is not registered',
+    ],
+    ["a dry run that is no switch", (i) => i.drop({ filter: {} }, { dryRun: "yes" as never }), "dryRun"],
+    ["a purge without a state", (i) => i.purge({} as never), "inbox.purge's options.state is missing"],
+    ["a purge of what is pending", (i) => i.purge({ state: "pending" as never }), '"done", "dead"'],
+    ["a purge of the future", (i) => i.purge({ state: "done", olderThanMs: -1 }), "olderThanMs"],
+  ])("rejects %s with a TypeError", async (_, call, message) => {
+    const { inbox, asked } = scene();
+    const error = await call(inbox).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(TypeError);
+    expect((error as Error).message).toContain(message);
+    expect(asked).toEqual([]);
+  });
+
+  it("says which filters an engine without search does not take", async () => {
+    const capabilities = {
+      durable: false,
+      shared: false,
+      atomicEffects: false,
+      ordered: false,
+      search: false,
+    };
+    const { inbox, asked } = scene({ capabilities });
+    await expect(inbox.list({ tenant: "a" })).rejects.toThrow("tenant: the inbox's engine has no search");
+    await inbox.list({ state: "dead", type: "a", handler: "h", fromMs: 1, beforeMs: 2 });
+    expect(asked).toHaveLength(1);
+  });
+
+  const calls: [string, (inbox: Inbox) => Promise<unknown>][] = [
+    ["list", (i) => i.list()],
+    ["get", (i) => i.get("rec_1")],
+    ["stats", (i) => i.stats()],
+    ["replay", (i) => i.replay({ filter: {} })],
+    ["drop", (i) => i.drop({ filter: {} })],
+    ["purge", (i) => i.purge({ state: "dead" })],
+  ];
+
+  it.each(calls)("%s rejects with StoppedError where the store is not open", async (_, call) => {
+    await expect(call(scene({}, false).inbox)).rejects.toBeInstanceOf(StoppedError);
+  });
+
+  it.each(calls)("%s rejects with a TypeError without an inbox", async (_, call) => {
+    await expect(call(noInbox())).rejects.toThrow("this receiver has no inbox");
+    await expect(call(noInbox())).rejects.toBeInstanceOf(TypeError);
+  });
+});

@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "@jest/globals";
+import type { Acceptance } from "../../../src/contracts/engine.js";
+import { Refusal } from "../../../src/errors.js";
+import { type RegisteredHandler, readHandler } from "../../../src/events/handler-options.js";
+import { type CheckedDelivery, newDelivery } from "../../../src/inbox/new-delivery.js";
+import { judgeAcceptance, tellStored } from "../../../src/inbox/outcome.js";
+import { listen } from "../../support/inbox-parts.js";
+
+const settings = { headers: ["content-type", "x-topic"], deduplicationMs: 5, maxBacklog: 7 };
+const rawBody = Buffer.from('{"id":"e1"}');
+
+function handler(name: string, options: object = {}): RegisteredHandler {
+  return readHandler("on", name, () => {}, { options, tasks: { ordered: true } });
+}
+
+function checked(changes: Partial<CheckedDelivery> = {}): CheckedDelivery {
+  return {
+    delivery: {
+      requestId: "r1",
+      method: "POST",
+      url: "/hooks?a=1",
+      headers: {
+        "content-type": "application/json",
+        authorization: "Bearer x",
+        "x-topic": ["a", "b"] as never,
+      },
+      address: "192.0.2.1",
+      receivedAt: new Date(99),
+      rawBody,
+    },
+    caller: { method: "service-key", tenant: "acme", service: "shop", credentialId: "k1" },
+    tokenUse: undefined,
+    kind: "json",
+    event: { id: "e1", type: "order.paid", data: "raw" },
+    handlers: [handler("ship")],
+    data: { value: "checked" },
+    ...changes,
+  };
+}
+
+describe("what is stored of a delivery", () => {
+  it("has the caller's owner, the kept headers and the body's digest", () => {
+    expect(newDelivery("orders", settings, checked())).toEqual({
+      receiver: "orders",
+      source: "",
+      tenant: "acme",
+      service: "shop",
+      events: [
+        {
+          id: "e1",
+          type: "order.paid",
+          digest: createHash("sha256").update(rawBody).digest("base64url"),
+          sameEvent: "id-and-body",
+          tasks: [{ handler: "ship" }],
+        },
+      ],
+      rememberMs: 5,
+      maxBacklog: 7,
+      tokenUse: undefined,
+      requestId: "r1",
+      method: "POST",
+      url: "/hooks?a=1",
+      headers: { "content-type": "application/json", "x-topic": ["a", "b"] },
+      address: "192.0.2.1",
+      receivedAtMs: 99,
+      caller: { method: "service-key", tenant: "acme", service: "shop", credentialId: "k1" },
+      bodyKind: "json",
+      rawBody,
+    });
+  });
+
+  it("has empty names where the caller has none", () => {
+    const anyone = newDelivery("orders", settings, checked({ caller: { method: "none" } }));
+    expect(anyone).toMatchObject({ tenant: "", service: "" });
+    const profile = { method: "profile-key", tenant: "acme", credentialId: "p" } as const;
+    expect(newDelivery("orders", settings, checked({ caller: profile }))).toMatchObject({
+      tenant: "acme",
+      service: "",
+    });
+  });
+
+  it("has a task for each handler, with the key that orderBy gives for the checked data", () => {
+    const orderBy = ({ data }: { readonly data: unknown }) => `key-${data}`;
+    const handlers = [handler("a", { orderBy }), handler("b"), handler("c", { orderBy: () => undefined })];
+    expect(newDelivery("orders", settings, checked({ handlers }))).toMatchObject({
+      events: [{ tasks: [{ handler: "a", orderKey: "key-checked" }, { handler: "b" }, { handler: "c" }] }],
+    });
+  });
+
+  it("has dead letters where the data breaks its schema, under the key of the data as it came, or none", () => {
+    const refusal = new Refusal("ERR_EVENT_INVALID", "broken", [{ message: "no", path: ["a"] }]);
+    const handlers = [
+      handler("a", { orderBy: ({ data }: { readonly data: unknown }) => `key-${data}` }),
+      handler("b", {
+        orderBy: () => {
+          throw new Error("this data is not what I know");
+        },
+      }),
+      handler("c", { orderBy: () => 5 }),
+    ];
+    const dead = {
+      name: "EventInvalidError",
+      code: "ERR_EVENT_INVALID",
+      message: "broken",
+      issues: ["a: no"],
+    };
+    expect(newDelivery("orders", settings, checked({ handlers, data: refusal }))).toMatchObject({
+      events: [
+        {
+          tasks: [
+            { handler: "a", orderKey: "key-raw", dead },
+            { handler: "b", dead },
+            { handler: "c", dead },
+          ],
+        },
+      ],
+    });
+  });
+
+  it.each<[string, () => unknown, string]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no");
+      },
+      'orderBy of handler "a" threw',
+    ],
+    ["gives a number", () => 5, 'orderBy of handler "a" must return a string or undefined, not 5'],
+    [
+      "gives a promise",
+      async () => "key",
+      'orderBy of handler "a" must return a string or undefined, not an object',
+    ],
+    ["gives null", () => null, "not null"],
+  ])("is refused where orderBy %s", (_, orderBy, reason) => {
+    const refused = newDelivery("orders", settings, checked({ handlers: [handler("a", { orderBy })] }));
+    expect(refused).toMatchObject({ code: "ERR_INTERNAL", reason: expect.stringContaining(reason) });
+  });
+});
+
+describe("what the sender is told", () => {
+  const stored = newDelivery("orders", settings, checked());
+  if (stored instanceof Refusal) throw stored.toError();
+  const ignored = { ...stored, events: stored.events.map((event) => ({ ...event, tasks: [] })) };
+
+  it.each<[string, Acceptance, object]>([
+    ["stored", { status: "stored", recordIds: ["rec_1"] }, { status: "accepted", id: "e1" }],
+    ["duplicate", { status: "duplicate", bodyDiffers: false }, { status: "duplicate", id: "e1" }],
+    ["conflict", { status: "conflict", id: "e1" }, { code: "ERR_EVENT_CONFLICT" }],
+    ["replayed", { status: "replayed" }, { code: "ERR_TOKEN_INVALID" }],
+    ["full", { status: "full", backlog: 7 }, { code: "ERR_OVERLOADED" }],
+    ["what nobody knows", { status: "what" } as never, { code: "ERR_INTERNAL" }],
+  ])("%s", (_, acceptance, outcome) => {
+    expect(judgeAcceptance(stored, acceptance)).toMatchObject(outcome);
+  });
+
+  it("is ignored where there is no handler, and the refusal where the store has none", () => {
+    expect(judgeAcceptance(ignored, { status: "stored", recordIds: ["rec_1"] })).toEqual({
+      status: "ignored",
+      id: "e1",
+      stored: true,
+    });
+    const refusal = new Refusal("ERR_STORE_UNAVAILABLE", "full");
+    expect(judgeAcceptance(stored, refusal)).toBe(refusal);
+  });
+
+  it("H03 is told to the operator, too, where the body differs", () => {
+    const { observer, lines } = listen();
+    tellStored(stored, { status: "duplicate", bodyDiffers: true }, observer);
+    tellStored(stored, { status: "duplicate", bodyDiffers: false }, observer);
+    expect(lines).toEqual([expect.stringMatching(/^warn the event "e1" came again with another body/)]);
+  });
+});

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "@jest/globals";
+import type { PurgeOptions } from "../../../src/contracts/engine.js";
+import { startRetention } from "../../../src/inbox/retention.js";
+import { createFakeClock } from "../../../src/testing/fake-clock.js";
+import { listen } from "../../support/inbox-parts.js";
+
+const keepAll = { doneMs: 1_000, deadMs: 2_000, done: undefined, dead: undefined };
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function scene(
+  retention: Parameters<typeof startRetention>[0]["retention"],
+  counts: readonly (number | Error)[],
+) {
+  const clock = createFakeClock();
+  const told = listen();
+  const asked: PurgeOptions[] = [];
+  const left = [...counts];
+  const purge = async (options: PurgeOptions): Promise<number> => {
+    asked.push(options);
+    const count = left.shift() ?? 0;
+    if (count instanceof Error) throw count;
+    return count;
+  };
+  const end = startRetention({
+    engine: { purge },
+    receiver: "orders",
+    retention,
+    clock,
+    observer: told.observer,
+  });
+  return { clock, asked, end, ...told };
+}
+
+describe("retention", () => {
+  it("deletes once a minute what is done, then what is dead, by age", async () => {
+    const { clock, asked } = scene(keepAll, []);
+    clock.advance(59_999);
+    await turn();
+    expect(asked).toEqual([]);
+    clock.advance(1);
+    await turn();
+    const rule = { receiver: "orders", limit: 500 };
+    expect(asked).toEqual([
+      { ...rule, state: "done", beforeMs: clock.now() - 1_000 },
+      { ...rule, state: "dead", beforeMs: clock.now() - 2_000 },
+    ]);
+    clock.advance(60_000);
+    await turn();
+    expect(asked).toHaveLength(4);
+  });
+
+  it("deletes by count where a count is given", async () => {
+    const { clock, asked } = scene({ ...keepAll, done: 10, dead: 0 }, []);
+    clock.advance(60_000);
+    await turn();
+    expect(asked.map(({ state, keep }) => [state, keep])).toEqual([
+      ["done", undefined],
+      ["done", 10],
+      ["dead", undefined],
+      ["dead", 0],
+    ]);
+  });
+
+  it("H19 deletes in batches of 500 and leaves the store to others between them", async () => {
+    const { clock, asked } = scene(keepAll, [500, 500, 3]);
+    clock.advance(60_000);
+    await turn();
+    expect(asked).toHaveLength(1);
+    clock.advance(100);
+    await turn();
+    expect(asked).toHaveLength(2);
+    clock.advance(100);
+    await turn();
+    expect(asked.map(({ state }) => state)).toEqual(["done", "done", "done", "dead"]);
+  });
+
+  it("H12 notes what fails, and tries again the next time", async () => {
+    const { clock, asked, lines } = scene(keepAll, [new Error("disk full"), 0, 0]);
+    clock.advance(60_000);
+    await turn();
+    expect(lines).toEqual([expect.stringMatching(/^warn old events could not be deleted.*disk full/s)]);
+    clock.advance(60_000);
+    await turn();
+    expect(asked).toHaveLength(3);
+  });
+
+  it("ends at once, between two looks and between two batches, and leaves no timer", async () => {
+    const idle = scene(keepAll, []);
+    idle.end();
+    expect(idle.clock.pending).toBe(0);
+    const busy = scene(keepAll, [500, 500]);
+    busy.clock.advance(60_000);
+    await turn();
+    busy.end();
+    await turn();
+    expect([busy.asked.length, busy.clock.pending]).toEqual([1, 0]);
+  });
+});
