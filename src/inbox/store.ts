@@ -34,6 +34,7 @@ export class Store<Tx> {
   readonly #parts: StoreParts<Tx>;
   readonly #acceptor: Acceptor;
   #started: Started<Tx> | undefined;
+  #closed = false;
 
   constructor(parts: StoreParts<Tx>) {
     const { settings, observer, clock } = parts;
@@ -67,6 +68,7 @@ export class Store<Tx> {
     const { engine, retention } = settings;
     await engine.open({ note: (level, message, details) => observer.note(level, message, details) });
     try {
+      if (this.#closed) throw new StoppedError("the receiver was closed while it was being started");
       const byName = new Map(handlers.map((handler) => [handler.name, handler]));
       const worker = this.#createWorker(byName);
       const consumer = settings.workers && handlers.length > 0 ? this.#consume(worker, byName) : undefined;
@@ -96,6 +98,7 @@ export class Store<Tx> {
 
   /** Closes the engine. */
   async close(): Promise<void> {
+    this.#closed = true;
     if (this.#started === undefined) return;
     this.#started = undefined;
     await this.settings.engine.close();
