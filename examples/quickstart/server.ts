@@ -99,7 +99,7 @@ ${curl(again, `authorization: Bearer ${token}`, "key: wrong")}
 ${curl(paid, "key: wrong")}
 
 # what is stored
-npx hookgate events list --db ${file}
+node dist/cli/main.js events list --db ${file}
 
 What arrives is shown below.
 `);
