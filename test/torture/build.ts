@@ -1,0 +1,57 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const require = createRequire(import.meta.url);
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** What processes are started from. */
+export interface Program {
+  readonly server: string;
+  /** For `--import`: sets the wall clock on a signal. */
+  readonly shiftClock: string;
+  /** Removes what was built. */
+  remove(): void;
+}
+
+/** The program that a folder of built files holds. */
+export function programIn(folder: string, remove: () => void = () => {}): Program {
+  return { server: join(folder, "server.js"), shiftClock: join(folder, "shift-clock.js"), remove };
+}
+
+/** Builds the working tree and the server into a folder of its own: types are stripped, not checked. */
+export function buildProgram(): Program {
+  const folder = mkdtempSync(join(tmpdir(), "hookgate-torture-"));
+  writeFileSync(join(folder, "package.json"), '{"type":"module"}');
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
+  for (const path of [...sourcesIn(join(root, "src")), ...sourcesIn(join(root, "test/torture"))]) {
+    const target = join(folder, relative(root, path)).replace(/\.ts$/, ".js");
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, strip(readFileSync(path, "utf8")));
+  }
+  return programIn(join(folder, "test/torture"), () => rmSync(folder, { recursive: true, force: true }));
+}
+
+function sourcesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts"))
+    .map((path) => join(folder, path));
+}
+
+function strip(source: string): string {
+  const swc = require("@swc/core") as typeof import("@swc/core");
+  return swc.transformSync(source, {
+    jsc: { target: "es2022", parser: { syntax: "typescript" } },
+    module: { type: "es6" },
+  }).code;
+}

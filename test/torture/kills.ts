@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Program } from "./build.js";
+import { faultsOf, query, unfinished } from "./file.js";
+import { type Load, startLoad } from "./load.js";
+import type { EventData, ServerOptions } from "./options.js";
+import { type Exit, type ServerProcess, startServer } from "./process.js";
+import { createRandom, type Random } from "./random.js";
+import { createPromised, type Promised } from "./sender.js";
+import { until } from "./until.js";
+
+/** How servers are ended, again and again, under load. */
+export interface KillOptions {
+  readonly program: Program;
+  readonly seed: number;
+  readonly rounds: number;
+  /** "kill": SIGKILL at any point, of the start too. "terminate": SIGTERM. "mixed": either, by chance. */
+  readonly how: "kill" | "terminate" | "mixed";
+  /** Servers on the file at once. Default: 1. */
+  readonly servers?: number;
+  /** New events of a round at most. Default: 150. */
+  readonly eventsPerRound?: number;
+  readonly server?: Partial<ServerOptions>;
+  /** Told after every round. */
+  progress?(line: string): void;
+}
+
+/** What was seen. */
+export interface KillResult {
+  /** Empty where everything that was promised was kept. */
+  readonly faults: readonly string[];
+  readonly promised: Promised;
+  /** How each server ended that was told to. */
+  readonly exits: readonly (Exit & { readonly tookMs: number })[];
+  /** Attempts that ended with their process, and were found to. */
+  readonly lost: number;
+  /** Tasks that were done in another attempt than their first. */
+  readonly later: number;
+}
+
+function loadData(random: Random): EventData {
+  return {
+    ms: random.between(0, 3) === 0 ? random.between(1, 60) : 0,
+    fail: random.between(0, 19) === 0 ? 1 : 0,
+    ...(random.between(0, 2) === 0 ? { key: `key-${random.between(0, 7)}` } : {}),
+    padding: "x".repeat(random.between(0, 9) === 0 ? 20_000 : 500),
+  };
+}
+
+/** Ends servers under load, starts them again on the same file, and says what was not kept when all is done. */
+export async function endUnderLoad(options: KillOptions): Promise<KillResult> {
+  const folder = mkdtempSync(join(tmpdir(), "hookgate-kills-"));
+  const random = createRandom(options.seed);
+  const promised = createPromised();
+  const files = { db: join(folder, "hooks.db"), log: join(folder, "log") };
+  const load = startLoad({ random, promised, senders: 16, prefix: "evt", data: loadData });
+  const fleet = new Fleet(options, { ...files, ...options.server }, random, load);
+  try {
+    for (let round = 1; round <= options.rounds; round++) {
+      await fleet.round();
+      options.progress?.(`round ${round} of ${options.rounds}: ${promised.acknowledged.size} acknowledged`);
+    }
+    await load.stop();
+    await fleet.finish();
+    const faults = faultsOf(files.db, files.log, promised);
+    return { faults, promised, exits: fleet.exits, ...fleet.attempts() };
+  } finally {
+    await load.stop();
+    await fleet.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The servers on one file. */
+class Fleet {
+  readonly exits: (Exit & { readonly tookMs: number })[] = [];
+  readonly #options: KillOptions;
+  readonly #server: ServerOptions;
+  readonly #random: Random;
+  readonly #load: Load;
+  #servers: ServerProcess[] = [];
+
+  constructor(options: KillOptions, server: ServerOptions, random: Random, load: Load) {
+    this.#options = options;
+    this.#server = server;
+    this.#random = random;
+    this.#load = load;
+  }
+
+  /** Fills up with servers, and ends one of them at some point. */
+  async round(): Promise<void> {
+    const { how, eventsPerRound = 150 } = this.#options;
+    const kills = how === "kill" || (how === "mixed" && this.#random.next() < 0.5);
+    const starting = this.#fill();
+    if (kills && starting !== undefined && this.#random.next() < 0.2) {
+      // Somewhere in its start: the migration, the first claims.
+      await pause(this.#random.between(0, 600));
+      await this.#kill(starting);
+      return;
+    }
+    this.#load.aim(await this.#ports(), eventsPerRound);
+    const events = this.#random.between(1, Math.ceil(eventsPerRound * 0.7));
+    await until("load", () => this.#load.sinceAim >= events, 60_000);
+    await pause(this.#random.between(0, 30));
+    const victim = this.#servers[this.#random.between(0, this.#servers.length - 1)] as ServerProcess;
+    if (kills) await this.#kill(victim);
+    else await this.#terminate(victim);
+  }
+
+  /** Lets the work that is left be done. */
+  async finish(): Promise<void> {
+    this.#fill();
+    await this.#ports();
+    await until("every task's end", () => unfinished(this.#server.db) === 0, 120_000);
+    for (const server of [...this.#servers]) await this.#terminate(server);
+  }
+
+  attempts(): { readonly lost: number; readonly later: number } {
+    const count = (sql: string): number => query<{ n: number }>(this.#server.db, sql)[0]?.n ?? 0;
+    return {
+      lost: count("SELECT count(*) AS n FROM hookgate_attempts WHERE outcome = 'lost'"),
+      later: count("SELECT count(*) AS n FROM hookgate_tasks WHERE attempts > 1"),
+    };
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.kill()));
+  }
+
+  #fill(): ServerProcess | undefined {
+    let latest: ServerProcess | undefined;
+    while (this.#servers.length < (this.#options.servers ?? 1)) {
+      const mount = this.#random.next() < 0.5 ? "middleware" : "listener";
+      latest = startServer(this.#options.program, { mount, ...this.#server });
+      this.#servers.push(latest);
+    }
+    return latest;
+  }
+
+  #ports(): Promise<readonly number[]> {
+    return Promise.all(this.#servers.map(({ ready }) => ready));
+  }
+
+  async #kill(server: ServerProcess): Promise<void> {
+    await server.kill();
+    this.#servers = this.#servers.filter((one) => one !== server);
+  }
+
+  async #terminate(server: ServerProcess): Promise<void> {
+    this.exits.push(await server.terminate());
+    this.#servers = this.#servers.filter((one) => one !== server);
+  }
+}
