@@ -5,6 +5,7 @@ import {
   ClaimedLease,
   callQuietly,
   type OpenTx,
+  reportOf,
   taskErrorOf,
 } from "./claimed-lease.js";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
@@ -174,20 +175,23 @@ class ClaimLoop<Tx, Write> {
     const { task } = lease;
     const verdict = lease.completing === undefined ? given : await afterCompletion(lease, given);
     if (lease.completed) {
-      this.#settled(task, { outcome: "done" }, true);
+      this.#report(reportOf(task, { outcome: "done" }, true));
       if (task.ordered !== false) this.#wakeUp();
       return;
     }
     if (lease.lost) {
-      this.#settled(task, verdict, false);
+      this.#report(reportOf(task, verdict, false));
       // Refused, and rightly so, unless the claim came between the loss and our learning of it: nobody would end it then.
       await this.#giveBack(task);
       return;
     }
     const kept = await this.#settle(lease, slot, verdict);
     if (!kept) lease.lose();
-    this.#settled(task, verdict, kept);
-    if (!kept) return;
+    this.#report(reportOf(task, verdict, kept));
+    if (kept) this.#expectNext(task, verdict);
+  }
+
+  #expectNext(task: ClaimedTask, verdict: Verdict): void {
     if (verdict.outcome === "retry" && verdict.delayMs > 0) this.#sleep(verdict.delayMs);
     else if (verdict.outcome === "retry" || task.ordered !== false) this.#wakeUp();
   }
@@ -216,8 +220,8 @@ class ClaimLoop<Tx, Write> {
   #beginSettleFailure(slot: Slot, error: unknown): void {
     slot.taken += 1;
     this.#settleFails += 1;
-    if (this.#settleFails > 1) return;
-    this.#note("warn", "a verdict could not be stored; it is tried again", error);
+    if (this.#settleFails === 1)
+      this.#note("warn", "a verdict could not be stored; it is tried again", error);
   }
 
   #endSettleFailure(slot: Slot): void {
@@ -284,11 +288,6 @@ class ClaimLoop<Tx, Write> {
     if (quiet === undefined || this.#runs > 0) return;
     if (this.#leases.size + this.#backs === 0 && !this.#claiming && this.#heartbeat?.busy !== true) quiet();
     else this.#quietTimer ??= setTimeout(quiet, lastSettlesMs);
-  }
-
-  #settled(task: ClaimedTask, verdict: Verdict, kept: boolean): void {
-    const { recordId, handler, attempt, event } = task;
-    this.#report({ recordId, handler, attempt, event, verdict, kept });
   }
 
   #report(report: SettledReport): void {

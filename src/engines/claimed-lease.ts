@@ -1,4 +1,4 @@
-import type { Lease, TaskError, Verdict } from "../contracts/engine.js";
+import type { Lease, SettledReport, TaskError, Verdict } from "../contracts/engine.js";
 import { LeaseLostError } from "../lib/task-errors.js";
 import type { ClaimedTask, TaskSource } from "./task-source.js";
 
@@ -142,4 +142,10 @@ export function taskErrorOf(error: unknown): TaskError {
   } catch {
     return { name: "Error", message: "an error that does not tell what it is" };
   }
+}
+
+/** What is told of a run that has ended. */
+export function reportOf(task: ClaimedTask, verdict: Verdict, kept: boolean): SettledReport {
+  const { recordId, handler, attempt, event } = task;
+  return { recordId, handler, attempt, event, verdict, kept };
 }
