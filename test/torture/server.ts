@@ -36,7 +36,6 @@ function note(
 const receiver = createReceiver({
   name: "torture",
   auth: { serviceKey },
-  data: (body) => body,
   inbox: {
     engine: sqliteEngine(options.db, { setup: [effectsTable] }),
     leaseMs: options.leaseMs ?? 500,
