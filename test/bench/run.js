@@ -1,9 +1,11 @@
 // `npm run bench`: every contender in a process of its own, interleaved rounds, server CPU per request as the figure.
 //   --bytes 2000,20000,200000   --scenarios accept,mixed   --rounds 5   --ms 1500   --connections 64
+//   --scenarios inbox is the section of what stores before it answers; its contenders are in inbox-plan.js
 //   --only PART_OF_A_LABEL[,…]   --base LABEL   --check (one request each, no figures)
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
+import { measureInbox } from "./inbox.js";
 import { load } from "./load.js";
 import { contenders, takesPart } from "./plan.js";
 import { scenarios } from "./scenarios.js";
@@ -11,7 +13,7 @@ import { scenarios } from "./scenarios.js";
 const { values } = parseArgs({
   options: {
     bytes: { type: "string", default: "2000" },
-    scenarios: { type: "string", default: Object.keys(scenarios).join(";") },
+    scenarios: { type: "string", default: [...Object.keys(scenarios), "inbox"].join(";") },
     rounds: { type: "string", default: "5" },
     ms: { type: "string", default: "1500" },
     connections: { type: "string", default: "64" },
@@ -26,10 +28,18 @@ const chosen = contenders.filter(({ label }) => parts?.some((part) => label.incl
 let wrong = 0;
 let right = 0;
 for (const scenario of values.scenarios.split(";")) {
-  for (const bytes of values.bytes.split(",").map(Number)) await measure(scenario, bytes);
+  const measureOne = scenario === "inbox" ? inbox : measure;
+  for (const bytes of values.bytes.split(",").map(Number)) await measureOne(scenario, bytes);
 }
 if (values.check) console.log(`${right} scenarios answered as they should be, ${wrong} not`);
 process.exitCode = wrong === 0 ? 0 : 1;
+
+async function inbox(_scenario, bytes) {
+  const [rounds, ms, connections] = [values.rounds, values.ms, values.connections].map(Number);
+  const result = await measureInbox({ parts, check: values.check, bytes, rounds, ms, connections });
+  right += result.right;
+  wrong += result.wrong;
+}
 
 async function measure(scenario, bytes) {
   const taking = chosen.filter((contender) => takesPart(contender, scenario));
