@@ -10,6 +10,7 @@ export interface Exit {
 
 /** A server's process. */
 export interface ServerProcess {
+  /** That of the command where it runs under one. */
   readonly pid: number;
   /** Resolves with the port; rejects where the process ends before it listens. */
   readonly ready: Promise<number>;
@@ -65,25 +66,39 @@ export function startServer(
   });
   const until = (pattern: RegExp): Promise<RegExpExecArray> =>
     found(pattern, () => ({ output, over }), watchers);
-  const ready = until(/^ready (\d+)$/m).then((match) => Number(match[1]));
+  const ready = until(/^ready (\d+) \d+$/m).then((match) => Number(match[1]));
   ready.catch(() => {});
+  // Under another command it is that command's child, and signals are meant for it.
+  const send = (name: NodeJS.Signals): void => {
+    const own = /^ready \d+ (\d+)$/m.exec(output)?.[1];
+    if (own === undefined || Number(own) === child.pid) child.kill(name);
+    else if (!over) killIfThere(Number(own), name);
+  };
   return {
     pid: child.pid ?? 0,
     ready,
     exit,
-    signal: (name) => void child.kill(name),
+    signal: send,
     kill() {
-      child.kill("SIGKILL");
+      send("SIGKILL");
       return exit;
     },
     async terminate() {
       const at = monotonicMs();
-      child.kill("SIGTERM");
+      send("SIGTERM");
       return { ...(await exit), tookMs: monotonicMs() - at };
     },
     says: async (text) => void (await until(new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")))),
     output: () => output,
   };
+}
+
+function killIfThere(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended by itself a moment ago.
+  }
 }
 
 function exitOf(child: ChildProcess, ended: () => void): Promise<Exit> {

@@ -175,5 +175,5 @@ process.stdin.on("end", () => process.exit(3)).resume();
 
 await receiver.start();
 server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 }, () => {
-  process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`);
+  process.stdout.write(`ready ${(server.address() as AddressInfo).port} ${process.pid}\n`);
 });
