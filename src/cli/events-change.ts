@@ -1,8 +1,8 @@
-import type { EventRecord, Selection } from "../contracts/engine.js";
+import type { EventRecord } from "../contracts/engine.js";
 import { type CommandIo, type ExitCode, misused, type OptionValues, readArguments } from "./command.js";
 import { filterKinds, filterOf, hasFilter } from "./events-filter.js";
 import { findRecord } from "./events-find.js";
-import { deadLettersOf, type Plan, planOf } from "./events-plan.js";
+import { deadLettersOf, type Plan, planOf, recordsOf } from "./events-plan.js";
 import { type Store, withStore } from "./events-store.js";
 import { countOf, jsonOf } from "./events-text.js";
 
@@ -54,13 +54,15 @@ async function changeEvents(action: Action, args: readonly string[], io: Command
 
 function assertSense(action: Action, options: ChangeOptions, words: readonly string[]): void {
   const filtered = hasFilter(options);
-  if (words.length > 0 && (filtered || options.all)) {
+  // Beside named events it says which of their tasks.
+  const onlyDead = isForDead(action, options) && !hasFilter({ ...options, state: undefined });
+  if (words.length > 0 && ((filtered && !onlyDead) || options.all)) {
     throw misused("events that are named and options that choose events do not go together");
   }
   if (options.all && filtered) throw misused("--all stands for no filter at all");
   if (options["new-handler"]) {
-    if (action === "drop" || options.handler === undefined) {
-      throw misused("--new-handler goes with replay and --handler");
+    if (action === "drop" || options.handler === undefined || isForDead(action, options)) {
+      throw misused("--new-handler goes with replay and --handler, and not with --state dead");
     }
     if (words.length === 0 && options.receiver === undefined) {
       throw misused("--new-handler needs --receiver: events of others would get tasks that nobody runs");
@@ -85,35 +87,44 @@ async function makePlan(given: {
   const change = { action, handlers: handler === undefined ? undefined : [handler] };
   // A replay to a handler makes the task that is not there, and a mistyped name one that nobody ever runs.
   const had = options["new-handler"] ? undefined : handler;
+  const onlyDead = isForDead(action, options);
   if (words.length === 0) {
     const filter = { ...filterOf(options, io), handler: had };
-    if (action === "replay" && filter.state === "dead") return deadLettersOf(store, filter);
-    return planOf(store, { filter }, change);
+    return onlyDead
+      ? deadLettersOf(store, recordsOf(store, filter), handler)
+      : planOf(store, { filter }, change);
   }
-  const records = new Map<string, EventRecord>();
+  const named = new Map<string, EventRecord>();
   for (const word of words) {
     const record = await findRecord(store, word, io);
-    records.set(record.recordId, record);
+    named.set(record.recordId, record);
   }
-  const selection: Selection = {
-    recordIds: [...records.values()]
-      .filter(({ tasks }) => had === undefined || tasks.some((task) => task.handler === had))
-      .map(({ recordId }) => recordId),
-  };
-  return planOf(store, selection, change);
+  const records = [...named.values()].filter(
+    ({ tasks }) => had === undefined || tasks.some((task) => task.handler === had),
+  );
+  if (onlyDead) return deadLettersOf(store, records, handler);
+  return planOf(store, { recordIds: records.map(({ recordId }) => recordId) }, change);
+}
+
+function isForDead(action: Action, { state }: ChangeOptions): boolean {
+  return action === "replay" && state === "dead";
 }
 
 function tellNothing(action: Action, options: ChangeOptions, io: CommandIo, code: ExitCode): ExitCode {
   if (options.json) io.stdout(jsonOf({ action, tasks: 0, changed: false }));
-  const taken = action === "replay" ? "done, dead or dropped" : "waiting or dead";
-  io.stderr(`Nothing to ${action}: of these events no task is ${taken}.\n`);
+  const taken = isForDead(action, options)
+    ? "dead"
+    : action === "replay"
+      ? "done, dead or dropped"
+      : "waiting or dead";
+  io.stderr(`Nothing to ${action}: no task that was chosen is ${taken}.\n`);
   return code;
 }
 
 function tellCount(action: Action, count: number, options: ChangeOptions, io: CommandIo): ExitCode {
   if (options.json) io.stdout(jsonOf({ action, tasks: count, changed: false }));
   io.stderr(`${countOf(count, "task")} would be ${pastOf(action)}; nothing was changed.\n`);
-  if (action === "replay" && options.state !== "dead") {
+  if (action === "replay" && !isForDead(action, options)) {
     io.stderr("Tasks that are done run again, too; --state dead takes dead letters alone.\n");
   }
   if (options["dry-run"]) return 0;

@@ -2,6 +2,7 @@ import type { EventRecord } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
 import { type CommandIo, refused } from "./command.js";
 import { recordTable } from "./events-list.js";
+import { recordsOf } from "./events-plan.js";
 import type { Store } from "./events-store.js";
 
 /** As many events under one id of a sender as are shown. */
@@ -31,11 +32,9 @@ export async function findRecord(store: Store, word: string, io: CommandIo): Pro
 /** Newest first; one more than is shown at most. */
 async function matchesOf(store: Store, id: string): Promise<readonly EventRecord[]> {
   const found: EventRecord[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await store.list({ idContains: id, limit: 1000, cursor });
-    found.push(...page.items.filter((record) => record.id === id));
-    cursor = page.next;
-  } while (cursor !== undefined && found.length <= shownMatches);
-  return found.slice(0, shownMatches + 1);
+  for await (const record of recordsOf(store, { idContains: id })) {
+    if (record.id === id) found.push(record);
+    if (found.length > shownMatches) break;
+  }
+  return found;
 }

@@ -1,4 +1,4 @@
-import type { Change, EventFilter, Selection } from "../contracts/engine.js";
+import type { Change, EventFilter, EventRecord, Selection } from "../contracts/engine.js";
 import { refused } from "./command.js";
 import { reasonOf, type Store } from "./events-store.js";
 import { countOf } from "./events-text.js";
@@ -23,27 +23,36 @@ export function planOf(store: Store, selection: Selection, change: Change): Plan
 const batch = 500;
 
 /**
- * The replay of dead letters alone. A store replays the tasks of an event that are done, too, and whoever replays dead
- * letters does not mean those; so the tasks are chosen here. `filter.handler`: only this handler's.
+ * The replay of dead letters alone, only those of `handler` where it is given. A store replays the tasks of an event that
+ * are done, too, and whoever replays dead letters does not mean those; so the tasks are chosen here.
  */
-export async function deadLettersOf(store: Store, filter: EventFilter): Promise<Plan> {
+export async function deadLettersOf(
+  store: Store,
+  records: AsyncIterable<EventRecord> | Iterable<EventRecord>,
+  wanted: string | undefined,
+): Promise<Plan> {
   const byHandler = new Map<string, string[]>();
   let total = 0;
+  for await (const { recordId, tasks } of records) {
+    for (const { handler, state } of tasks) {
+      if (state !== "dead" || (wanted !== undefined && handler !== wanted)) continue;
+      const recordIds = byHandler.get(handler);
+      if (recordIds === undefined) byHandler.set(handler, [recordId]);
+      else recordIds.push(recordId);
+      total++;
+    }
+  }
+  return { count: async () => total, carryOut: () => replayAll(store, byHandler) };
+}
+
+/** Every event that a filter chooses, page by page. */
+export async function* recordsOf(store: Store, filter: EventFilter): AsyncGenerator<EventRecord> {
   let cursor: string | undefined;
   do {
     const page = await store.list({ ...filter, limit: 1000, cursor });
-    for (const { recordId, tasks } of page.items) {
-      for (const { handler, state } of tasks) {
-        if (state !== "dead" || (filter.handler !== undefined && handler !== filter.handler)) continue;
-        const recordIds = byHandler.get(handler);
-        if (recordIds === undefined) byHandler.set(handler, [recordId]);
-        else recordIds.push(recordId);
-        total++;
-      }
-    }
+    yield* page.items;
     cursor = page.next;
   } while (cursor !== undefined);
-  return { count: async () => total, carryOut: () => replayAll(store, byHandler) };
 }
 
 async function replayAll(store: Store, byHandler: ReadonlyMap<string, readonly string[]>): Promise<number> {

@@ -72,8 +72,8 @@ function facts(record: EventRecord): string {
         ] as const)),
   ];
   return lines
-    .filter(([, value]) => value !== "")
-    .map(([name, value]) => `${name.padEnd(10)}  ${value}\n`)
+    .filter(([name, value]) => value !== "" || name === "id")
+    .map(([name, value]) => `${`${name.padEnd(10)}  ${value}`.trimEnd()}\n`)
     .join("");
 }
 

@@ -35,8 +35,19 @@ export async function withStore<Result>(
 /** The engine is loaded here alone, so that the commands on keys need none of its packages. */
 async function engineOf(path: string, io: CommandIo): Promise<InboxEngine<unknown>> {
   if (io.inboxEngine !== undefined) return io.inboxEngine(path);
+  await assertInbox(path);
   const { sqliteEngine } = await import("../engines/sqlite/index.js");
   return sqliteEngine(path);
+}
+
+/** The engine would make its tables in a database of something else: looked at first without writing. */
+async function assertInbox(path: string): Promise<void> {
+  const [{ Connection }, { loadDriver }] = await Promise.all([
+    import("../engines/sqlite/connection.js"),
+    import("../engines/sqlite/driver.js"),
+  ]);
+  const options = { path, readOnly: true, busyTimeoutMs: 2000, setup: [] };
+  new Connection(loadDriver(), options, false).close();
 }
 
 /** An engine makes the file that is not there, and an inbox of one that is empty: a mistyped path must not. */

@@ -155,7 +155,7 @@ ${db}  --body              the bytes of the body alone, as they came, on standar
   ],
   [
     "events replay",
-    `Usage: hookgate events replay EVENT… --db PATH [--handler NAME] --yes
+    `Usage: hookgate events replay EVENT… --db PATH [--state dead] [--handler NAME] --yes
        hookgate events replay --db PATH [filters] [--handler NAME] --yes
 
 Runs tasks that are done, dead or dropped again, with all their attempts anew. With --state dead it takes the tasks that

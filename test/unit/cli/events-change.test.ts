@@ -1,0 +1,267 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import type { InboxEngine, PurgeOptions } from "../../../src/contracts/engine.js";
+import { createScene, db, dead, done, type Scene, tasks } from "./events-scene.js";
+
+let scene: Scene;
+beforeEach(async () => {
+  scene = await createScene();
+});
+afterEach(() => scene.end());
+
+/** The tasks of every event, oldest first: `evt_1 ship dead, audit done`. */
+async function state(): Promise<readonly string[]> {
+  const { items } = await scene.engine.list({ oldestFirst: true, limit: 1000 });
+  return items.map(
+    ({ id, tasks: all }) => `${id} ${all.map((one) => `${one.handler} ${one.state}`).join(", ")}`,
+  );
+}
+
+/** Three events, two of them with a dead letter and a task that is done. */
+async function threeEvents(): Promise<void> {
+  await scene.accept(
+    { id: "a", tasks: tasks("ship", "audit") },
+    { id: "b", tasks: tasks("ship", "audit") },
+    { id: "c", type: "other", tasks: tasks("audit") },
+  );
+  await scene.work({ ship: dead, audit: done }, 5);
+}
+
+const before = ["a ship dead, audit done", "b ship dead, audit done", "c audit done"];
+
+describe("hookgate events replay", () => {
+  beforeEach(threeEvents);
+
+  it("says how many without --yes, how to go on, and changes nothing", async () => {
+    const { code, out, err } = await scene.run(`events replay ${db} --type order.paid`);
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toMatch(
+      /^4 tasks would be replayed; nothing was changed\.\n.*done run again, too.*\nAdd --yes/,
+    );
+    expect(await state()).toEqual(before);
+    expect(await scene.run(`events replay ${db} --type order.paid --dry-run`)).toMatchObject({ code: 0 });
+    expect(await state()).toEqual(before);
+  });
+
+  it("replays what a filter chooses", async () => {
+    expect(await scene.run(`events replay ${db} --type order.paid --yes`)).toMatchObject({
+      code: 0,
+      out: "",
+      err: "4 tasks to replay …\n4 tasks replayed.\n",
+    });
+    expect(await state()).toEqual([
+      "a ship waiting, audit waiting",
+      "b ship waiting, audit waiting",
+      "c audit done",
+    ]);
+  });
+
+  it("replays dead letters alone with --state dead: what is done does not run again", async () => {
+    expect(await scene.run(`events replay ${db} --state dead --dry-run`)).toMatchObject({
+      code: 0,
+      err: "2 tasks would be replayed; nothing was changed.\n",
+    });
+    expect(await scene.run(`events replay ${db} --state dead --yes --json`)).toMatchObject({
+      code: 0,
+      out: '{\n  "action": "replay",\n  "tasks": 2,\n  "changed": true\n}\n',
+    });
+    expect(await state()).toEqual([
+      "a ship waiting, audit done",
+      "b ship waiting, audit done",
+      "c audit done",
+    ]);
+  });
+
+  it("replays more dead letters than a page and a commit hold", async () => {
+    await scene.accept(
+      ...Array.from({ length: 1300 }, (_, index) => ({
+        id: `n${index}`,
+        tasks: [{ handler: "ship", dead: { name: "Error", message: "no" } }],
+      })),
+    );
+    const { err } = await scene.run(`events replay ${db} --state dead --yes`);
+    expect(err).toBe("1,302 tasks to replay …\n1,302 tasks replayed.\n");
+    expect(await scene.engine.stats({})).toMatchObject({ dead: 0, waiting: 1302 });
+  });
+
+  it("replays events that are named, to one handler, or their dead letters", async () => {
+    expect(await scene.run(`events replay a ${db} --state dead --yes`)).toMatchObject({ code: 0 });
+    expect((await state())[0]).toBe("a ship waiting, audit done");
+    expect(await scene.run(`events replay b c b ${db} --handler audit --yes`)).toMatchObject({
+      code: 0,
+      err: "2 tasks to replay …\n2 tasks replayed.\n",
+    });
+    expect(await state()).toEqual([
+      "a ship waiting, audit done",
+      "b ship dead, audit waiting",
+      "c audit waiting",
+    ]);
+  });
+
+  it("makes no task for a handler unless told", async () => {
+    expect(await scene.run(`events replay ${db} --type other --handler ship --yes`)).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^Nothing to replay/),
+    });
+    expect(await scene.run(`events replay c ${db} --handler ship --yes`)).toMatchObject({ code: 1 });
+    expect(await state()).toEqual(before);
+    const told = `events replay c ${db} --handler ship --new-handler --yes`;
+    expect(await scene.run(told)).toMatchObject({ code: 0 });
+    expect((await state())[2]).toBe("c audit done, ship waiting");
+  });
+
+  it("changes nothing where one of the events that are named is not there", async () => {
+    expect(await scene.run(`events replay a nobody ${db} --yes`)).toMatchObject({
+      code: 1,
+      err: 'hookgate: there is no event "nobody"\n',
+    });
+    expect(await state()).toEqual(before);
+  });
+
+  it("says how far it came where the store fails on the way", async () => {
+    await scene.accept({ id: "d", tasks: [{ handler: "audit", dead: { name: "Error", message: "no" } }] });
+    let calls = 0;
+    const engine = wrap(scene.engine, {
+      change: async (selection, change) => {
+        if (++calls > 1) throw new Error("disk full");
+        return scene.engine.change(selection, change);
+      },
+    });
+    const { code, err } = await scene.run(`events replay ${db} --state dead --yes`, engine);
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/hookgate: [12] tasks? replayed, then: disk full\n$/),
+    ]);
+  });
+
+  it.each([
+    ["", /choose them by a filter; --all takes every event/],
+    ["a --type x", /do not go together/],
+    ["a --state done", /do not go together/],
+    ["a --all", /do not go together/],
+    ["--all --type x", /no filter at all/],
+    ["--all --yes --dry-run", /--yes and --dry-run/],
+    ["a --new-handler", /goes with replay and --handler/],
+    ["--type x --handler ship --new-handler", /needs --receiver/],
+    ["--handler ship --new-handler", /needs --receiver/],
+    ["--state lost", /--state must be/],
+  ])("does not take %s", async (words, message) => {
+    expect(await scene.run(`events replay ${words} ${db}`)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(message),
+    });
+    expect(await state()).toEqual(before);
+  });
+
+  it("does not take a word that a variable of the shell left empty", async () => {
+    expect(await scene.run(["events", "replay", "", ...db.split(" "), "--yes"])).toMatchObject({ code: 2 });
+  });
+});
+
+describe("hookgate events drop", () => {
+  it("drops what waits or is dead, once told", async () => {
+    await threeEvents();
+    await scene.accept({ id: "d", tasks: tasks("ship") });
+    expect(await scene.run(`events drop ${db} --handler ship`)).toMatchObject({
+      code: 1,
+      err: "3 tasks would be dropped; nothing was changed.\nAdd --yes to go on.\n",
+    });
+    expect(await scene.run(`events drop a ${db} --yes`)).toMatchObject({ code: 0 });
+    expect(await state()).toEqual(["a ship dropped, audit done", ...before.slice(1), "d ship waiting"]);
+    expect(await scene.run(`events drop ${db} --all --yes`)).toMatchObject({ code: 0 });
+    expect(await state()).toEqual([
+      "a ship dropped, audit done",
+      "b ship dropped, audit done",
+      "c audit done",
+      "d ship dropped",
+    ]);
+    expect(await scene.run(`events drop a ${db} --yes`)).toMatchObject({
+      code: 1,
+      err: "Nothing to drop: no task that was chosen is waiting or dead.\n",
+    });
+    expect(await scene.run(`events drop a ${db} --handler x --new-handler`)).toMatchObject({ code: 2 });
+  });
+});
+
+describe("hookgate events purge", () => {
+  it("deletes by age, number and state, never what waits", async () => {
+    await threeEvents();
+    scene.clockMs += 2 * 86_400_000;
+    await scene.accept(
+      { id: "d", tasks: tasks("audit") },
+      { id: "e", tasks: [] },
+      { id: "f", tasks: tasks("ship") },
+    );
+    await scene.work({ audit: done }, 1);
+    scene.clockMs += 1000;
+    const purge = (options: string) => scene.run(`events purge ${db} ${options}`);
+    expect(await purge("--state done --older-than 3d")).toMatchObject({ code: 0, err: "0 events purged.\n" });
+    expect(await purge("--state done --older-than 1d")).toMatchObject({ code: 0, err: "1 event purged.\n" });
+    expect(await purge("--state dead --keep 1 --json")).toMatchObject({
+      code: 0,
+      out: '{\n  "purged": 1\n}\n',
+    });
+    expect((await state()).map((line) => line[0])).toEqual(["b", "d", "e", "f"]);
+    await purge("--state done --keep 0");
+    expect((await state()).map((line) => line[0])).toEqual(["b", "f"]);
+  });
+
+  it("H19: deletes in batches, until nothing is left", async () => {
+    await scene.accept(...Array.from({ length: 1100 }, (_, index) => ({ id: `n${index}`, tasks: [] })));
+    scene.clockMs += 1000;
+    const asked: PurgeOptions[] = [];
+    const engine = wrap(scene.engine, {
+      purge: async (options) => {
+        asked.push(options);
+        return scene.engine.purge(options);
+      },
+    });
+    const { err } = await scene.run(`events purge ${db} --state done --keep 0`, engine);
+    expect(err).toBe("1,100 events purged.\n");
+    expect(asked.length).toBeGreaterThan(2);
+    expect(Math.max(...asked.map(({ limit }) => limit))).toBeLessThanOrEqual(1000);
+  });
+
+  it("says how far it came where the store fails on the way", async () => {
+    let calls = 0;
+    const engine = wrap(scene.engine, {
+      purge: async ({ limit }) => {
+        if (++calls > 2) throw new Error("disk I/O error");
+        return limit;
+      },
+    });
+    expect(await scene.run(`events purge ${db} --state done --keep 0`, engine)).toMatchObject({
+      code: 1,
+      err: "hookgate: 1,000 events purged, then: disk I/O error\n",
+    });
+  });
+
+  it.each([
+    ["--older-than 30d", /--state is missing/],
+    ["--state pending --older-than 30d", /--state must be done or dead.*dropped/],
+    ["--state done", /--older-than, --keep or both are needed/],
+    ["--state done --older-than 30", /--older-than must be a span/],
+    ["--state done --keep few", /--keep must be a whole number/],
+  ])("does not take %s", async (options, message) => {
+    expect(await scene.run(`events purge ${db} ${options}`)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(message),
+    });
+  });
+});
+
+/** An engine with some members of its own. */
+function wrap(engine: InboxEngine<unknown>, own: Partial<InboxEngine<unknown>>): InboxEngine<unknown> {
+  return {
+    capabilities: engine.capabilities,
+    open: (context) => engine.open(context),
+    close: () => engine.close(),
+    accept: (deliveries) => engine.accept(deliveries),
+    consume: (options) => engine.consume(options),
+    list: (query) => engine.list(query),
+    get: (recordId) => engine.get(recordId),
+    change: (selection, change) => engine.change(selection, change),
+    stats: (query) => engine.stats(query),
+    purge: (options) => engine.purge(options),
+    ...own,
+  };
+}
