@@ -1,12 +1,12 @@
 // One contender that stores, in a process of its own: `node inbox-host.js FILE WAY` with the rest in BENCH_INBOX (JSON).
-// Its CPU time is that of the whole process, worker threads and the file system's threads included.
+// Commands are those below, and the functions that the contender gives. Its CPU time is that of the whole process, worker threads and the file system's threads included.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { settings } from "./settings.js";
 
 const [, , file, way] = process.argv;
 const { create } = await import(`./contenders/${file}.js`);
 const given = JSON.parse(process.env.BENCH_INBOX ?? "{}");
-const { server, stored, figures = () => ({}), close } = await create({ ...settings, ...given, way });
+const { server, figures = () => ({}), close, ...others } = await create({ ...settings, ...given, way });
 server.keepAliveTimeout = 60_000;
 
 // The histogram counts the timer's own interval as delay; it is taken off again.
@@ -25,9 +25,6 @@ const commands = {
     delay.reset();
     return {};
   },
-  async stored() {
-    return { stored: await stored() };
-  },
   async close() {
     server.closeAllConnections();
     await close?.();
@@ -37,7 +34,7 @@ const commands = {
 
 process.on("message", async (name) => {
   try {
-    process.send(await commands[name]());
+    process.send(name in commands ? await commands[name]() : { value: await others[name]() });
   } catch (error) {
     process.send({ failed: String(error) });
   }

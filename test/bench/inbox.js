@@ -63,7 +63,7 @@ export async function stopHost({ child }) {
   }
 }
 
-/** Sends a command to a host and resolves with its answer. */
+/** Sends a command to a host and resolves with its answer; `value` is what a function of the contender gave. */
 export async function ask(child, command) {
   const answer = once(child, "message");
   child.send(command);
@@ -91,7 +91,7 @@ async function check(hosts) {
       const tally = await load({ port, connections: 1, requests: 1, next: send });
       for (const [status, count] of tally.statuses) statuses.set(status, (statuses.get(status) ?? 0) + count);
     }
-    const { stored } = await ask(child, "stored");
+    const { value: stored } = await ask(child, "stored");
     const strange = [...statuses.keys()].filter((status) => !/^2/.test(status));
     if (strange.length === 0 && stored === 2) continue;
     wrong++;

@@ -21,10 +21,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 const ticksPerSecond = 100;
 const startMs = 20_000;
 
-/** A new folder; `remove()` takes it away with all in it. */
+/** A new folder, taken away with all in it by `remove()`, or when the process is ended before. */
 export function temporaryFolder() {
   const path = mkdtempSync(join(tmpdir(), "hookgate-bench-"));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
+  const clear = () => rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+  const quit = () => process.exit(1);
+  process.on("exit", clear);
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, quit);
+  const remove = () => {
+    process.off("exit", clear);
+    for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, quit);
+    clear();
+  };
+  return { path, remove };
 }
 
 /**
@@ -33,11 +42,12 @@ export function temporaryFolder() {
  */
 export async function startServices(names, folder) {
   const running = new Map();
-  // However the bench ends, they end with it.
+  // However the bench ends, they end with it, and before their folder goes. SIGQUIT has PostgreSQL end all its processes at
+  // once.
   const kill = () => {
-    for (const { child } of running.values()) child.kill("SIGKILL");
+    for (const { child, atOnce } of running.values()) child.kill(atOnce);
   };
-  process.on("exit", kill);
+  process.prependListener("exit", kill);
   const stop = async () => {
     await Promise.all([...running.values()].map(end));
     process.off("exit", kill);
@@ -99,7 +109,7 @@ const starters = {
       quiet,
     );
     await answering("redis-server", child, () => reachable(port));
-    return { child, signal: "SIGTERM", connection: { host: "127.0.0.1", port } };
+    return { child, signal: "SIGTERM", atOnce: "SIGKILL", connection: { host: "127.0.0.1", port } };
   },
   async postgresql(program, folder) {
     const directory = join(folder, "postgresql");
@@ -121,7 +131,7 @@ const starters = {
     await answering("postgres", child, () => succeeds(ready, ["-q", "-h", "127.0.0.1", "-p", String(port)]));
     const connection = { host: "127.0.0.1", port, user: "bench", database: "postgres" };
     // Fast shutdown: it does not wait for clients.
-    return { child, signal: "SIGINT", connection };
+    return { child, signal: "SIGINT", atOnce: "SIGQUIT", connection };
   },
 };
 
