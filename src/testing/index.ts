@@ -1,5 +1,14 @@
+export type { MemoryEngineOptions, MemoryTransaction } from "../engines/memory/index.js";
+export { memoryEngine } from "../engines/memory/index.js";
 export type { TestAnswer, TestDelivery, TestTarget } from "./delivery.js";
 export { sendDelivery } from "./delivery.js";
+export type {
+  ConformanceCase,
+  ConformanceEffects,
+  ConformanceHarness,
+  ConformanceStore,
+} from "./engine-conformance.js";
+export { inboxEngineConformance } from "./engine-conformance.js";
 export type { FakeClock } from "./fake-clock.js";
 export { createFakeClock } from "./fake-clock.js";
 export type { SigningAlgorithm, TestSigner } from "./signer.js";

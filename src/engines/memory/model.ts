@@ -71,11 +71,19 @@ export function copyOf(delivery: StoredDelivery): StoredDelivery {
     requestId,
     method,
     url,
-    headers: structuredClone(headers),
+    headers: cloneOf(headers),
     address,
     receivedAtMs,
-    caller: structuredClone(caller),
+    caller: cloneOf(caller),
     bodyKind,
     rawBody: Buffer.from(rawBody),
   };
+}
+
+/** A copy of data as JSON has it. Not structuredClone: under a test runner its arrays are of another realm. */
+export function cloneOf<Value>(value: Value): Value;
+export function cloneOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: unknown) => cloneOf(item));
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cloneOf(member)]));
 }

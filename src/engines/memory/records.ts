@@ -7,7 +7,7 @@ import type {
   Page,
   TaskRecord,
 } from "../../contracts/engine.js";
-import { copyOf, eventNumberOf, recordIdOf, type StoredEvent, type StoredTask } from "./model.js";
+import { cloneOf, copyOf, eventNumberOf, recordIdOf, type StoredEvent, type StoredTask } from "./model.js";
 import type { MemoryStore } from "./store.js";
 
 const defaultLimit = 50;
@@ -37,7 +37,7 @@ export function getEvent(store: MemoryStore, recordId: string): EventRecord | un
   return {
     ...recordOf(store, event, true),
     delivery: copyOf(event.delivery),
-    replays: structuredClone(event.replays),
+    replays: cloneOf(event.replays),
   };
 }
 
@@ -122,7 +122,7 @@ function taskRecordOf(store: MemoryStore, task: StoredTask, withHistory: boolean
     // From the clock of due times to that of dates.
     dueAtMs: task.queued ? Math.round(task.dueMs - store.nowMs() + store.wallMs()) : undefined,
     orderKey,
-    lastError: structuredClone(error),
-    ...(withHistory ? { history: structuredClone(history) } : {}),
+    lastError: cloneOf(error),
+    ...(withHistory ? { history: cloneOf(history) } : {}),
   };
 }

@@ -2,7 +2,7 @@ import type { ConsumeOptions, SettledReport, TaskError, Verdict } from "../../co
 import type { ClaimedTask, Claims, TaskSource } from "../task-source.js";
 import type { Consumers } from "./consumers.js";
 import type { HandlerTasks } from "./handler-tasks.js";
-import { copyOf, noteAttempt, recordIdOf, type StoredTask } from "./model.js";
+import { cloneOf, copyOf, noteAttempt, recordIdOf, type StoredTask } from "./model.js";
 import type { MemoryStore } from "./store.js";
 import { commit } from "./transaction.js";
 
@@ -149,7 +149,7 @@ export class MemoryTaskSource implements TaskSource<Write> {
     verdict: Extract<Verdict, { readonly error: TaskError }>,
   ): void {
     const nowMs = this.#store.nowMs();
-    task.error = structuredClone(verdict.error);
+    task.error = cloneOf(verdict.error);
     noteAttempt(task, { durationMs: this.#durationMs(task), outcome: "failed", error: task.error });
     this.#store.tally.count("failed");
     if (verdict.outcome === "retry") handler.putBack(task, nowMs + Math.max(0, verdict.delayMs));

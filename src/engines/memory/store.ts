@@ -1,6 +1,6 @@
 import type { Acceptance, NewDelivery, NewEvent, NewTask } from "../../contracts/engine.js";
 import { HandlerTasks } from "./handler-tasks.js";
-import { copyOf, recordIdOf, type StoredEvent, type StoredTask } from "./model.js";
+import { cloneOf, copyOf, recordIdOf, type StoredEvent, type StoredTask } from "./model.js";
 import { keyOf, Remembered } from "./remembered.js";
 import { Tally } from "./tally.js";
 
@@ -61,7 +61,7 @@ export class MemoryStore {
       fence: 0,
       consumer: undefined,
       startedAtMs: 0,
-      error: dead === undefined ? undefined : structuredClone(dead),
+      error: dead === undefined ? undefined : cloneOf(dead),
       history: [],
     };
     event.tasks.push(task);
