@@ -1,5 +1,5 @@
 // `npm run bench`: every contender in a process of its own, interleaved rounds, server CPU per request as the figure.
-//   --bytes 2000,20000,200000   --scenarios accept,mixed   --rounds 5   --ms 1500   --connections 64
+//   --bytes 2000,20000,200000   --scenarios "accept;mixed"   --rounds 5   --ms 1500   --connections 64
 //   --scenarios inbox is the section of what stores before it answers; its contenders are in inbox-plan.js
 //   --only PART_OF_A_LABEL[,…]   --base LABEL   --check (one request each, no figures)
 import { fork } from "node:child_process";

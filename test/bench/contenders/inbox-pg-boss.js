@@ -12,7 +12,7 @@ export async function create({ way, connections, ...settings }) {
     supervise: false,
     schedule: false,
   });
-  boss.on("error", (error) => console.error(error));
+  boss.on("error", (error) => console.error(String(error)));
   await boss.start();
   const queue = "orders";
   await boss.createQueue(queue);
