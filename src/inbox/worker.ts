@@ -135,7 +135,7 @@ export class Worker<Tx> {
   }
 
   #late(task: Task, { durationMs, ...late }: LateResult): void {
-    const message = `handler "${printable(task.handler)}" settled behind its deadline (${late.outcome})`;
+    const message = `handler "${printable(task.handler)}" settled behind the end of its run (${late.outcome})`;
     const error = late.outcome === "failed" ? { error: late.error } : {};
     this.#parts.observer.note("warn", message, { ...reported(task), durationMs, ...error });
   }

@@ -131,6 +131,17 @@ describe("starting a receiver with an inbox", () => {
     ]);
   });
 
+  it("starts without the count of tasks where the store cannot give it", async () => {
+    const { receiver, lines } = scene({
+      stats: async () => {
+        throw new Error("busy");
+      },
+    });
+    await receiver.start();
+    await turn();
+    expect(lines).toContain("the inbox's tasks could not be counted");
+  });
+
   it("makes registering and removing handlers a TypeError", async () => {
     const { receiver } = scene();
     const starting = receiver.start();

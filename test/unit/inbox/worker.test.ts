@@ -187,7 +187,7 @@ describe("a worker", () => {
     expect(reports[1]?.[2]).toBe("ERR_HANDLER_TIMEOUT");
     finish();
     await new Promise(setImmediate);
-    expect(lines[0]).toMatch(/^warn handler "ship" settled behind its deadline \(done\)/);
+    expect(lines[0]).toMatch(/^warn handler "ship" settled behind the end of its run \(done\)/);
   });
 
   it("H08 aborts the signal of a run whose lease is lost, and reports nothing of it but that", async () => {
@@ -225,6 +225,32 @@ describe("a worker", () => {
     await running;
     await new Promise(setImmediate);
     expect(called).toBe(false);
+  });
+
+  it("H08 leaves no rejection behind where the lease is lost while the handler is being called", async () => {
+    const lost = scene(() => {
+      lost.lease.lose();
+      return Promise.reject(new Error("nobody waits for it"));
+    });
+    const verdict = await lost.worker.run(claimedTask(), lost.lease);
+    await new Promise(setImmediate);
+    expect(verdict).toMatchObject({ outcome: "retry", error: { code: "ERR_LEASE_LOST" } });
+    expect(lost.registered.load.running).toBe(0);
+    const early = scene(() => {
+      throw new Error("must not be called");
+    });
+    const gone: Lease<never> = { onLost: (listener) => listener(), complete: async () => {} };
+    expect(await early.worker.run(claimedTask(), gone)).toMatchObject({ error: { code: "ERR_LEASE_LOST" } });
+    expect(early.registered.load.running).toBe(0);
+  });
+
+  it("reports a run as failed that was done, where the store has it tried again: its completion failed", async () => {
+    const { worker, lease, settle, reports } = scene(() => {});
+    await worker.run(claimedTask(), lease);
+    const error = { name: "SqliteError", message: "UNIQUE constraint failed" };
+    settle({ outcome: "retry", delayMs: 1_000, error });
+    expect(reports.map(([kind]) => kind)).toEqual(["claimed", "failed", "retried"]);
+    expect(reports[1]?.[3]).toMatchObject({ code: "ERR_HANDLER_FAILED", cause: error });
   });
 
   it("H17 gives running tasks back when it is released, and runs no other", async () => {

@@ -1,0 +1,43 @@
+import { describe, expect, it } from "@jest/globals";
+import { readHandler } from "../../../src/events/handler-options.js";
+
+function read(options: unknown, tasks: { readonly ordered: boolean } | undefined) {
+  return readHandler('on("a")', "a", () => {}, { options, tasks });
+}
+
+describe("the options of a handler", () => {
+  it("has other defaults with an inbox than without", () => {
+    expect(read(undefined, undefined)).toMatchObject({
+      concurrency: Number.POSITIVE_INFINITY,
+      deadHead: "skip",
+    });
+    expect(read({}, { ordered: false })).toMatchObject({
+      concurrency: 20,
+      maxAttempts: undefined,
+      retry: undefined,
+    });
+  });
+
+  it.each<[object, string]>([
+    [{ maxAttempts: 0 }, 'on("a") maxAttempts must be a whole number from 1'],
+    [{ maxAttempts: 10_001 }, "maxAttempts"],
+    [{ retry: 5 }, 'on("a") retry must be an object'],
+    [{ deadHead: "stop" }, 'on("a") deadHead must be one of "skip", "hold"'],
+    [{ orderBy: "id" }, "orderBy must be a function that returns an event's key, not a string"],
+    [{ orderby: () => "a" }, 'did you mean "orderBy"?'],
+    [{ concurrency: 0 }, "concurrency"],
+  ])("refuses %p", (options, message) => {
+    expect(() => read(options, { ordered: true })).toThrow(TypeError);
+    expect(() => read(options, { ordered: true })).toThrow(message);
+  });
+
+  it.each([["maxAttempts"], ["retry"], ["orderBy"], ["deadHead"]])(
+    "refuses %s without an inbox",
+    (option) => {
+      expect(() => read({ [option]: 1 }, undefined)).toThrow(
+        `on("a") ${option} is for handlers that are run from an inbox`,
+      );
+      expect(() => read({ [option]: undefined }, undefined)).not.toThrow();
+    },
+  );
+});
