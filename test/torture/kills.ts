@@ -145,11 +145,17 @@ class Fleet {
 
   async #kill(server: ServerProcess): Promise<void> {
     await server.kill();
-    this.#servers = this.#servers.filter((one) => one !== server);
+    this.#gone(server);
   }
 
   async #terminate(server: ServerProcess): Promise<void> {
     this.exits.push(await server.terminate());
+    this.#gone(server);
+  }
+
+  /** Senders need not try where nobody is; those of the other servers go on. */
+  #gone(server: ServerProcess): void {
     this.#servers = this.#servers.filter((one) => one !== server);
+    if (this.#servers.length === 0) this.#load.aim([], 0);
   }
 }
