@@ -1,7 +1,7 @@
 import type { Acceptance, NewEvent } from "../../contracts/engine.js";
 import type { Connection } from "./connection.js";
 import type { Names } from "./names.js";
-import type { PackedDelivery, Times } from "./protocol.js";
+import type { AcceptRequest, PackedDelivery, Times } from "./protocol.js";
 import { state } from "./schema.js";
 import type { Tally } from "./tally.js";
 import { toStored } from "./text.js";
@@ -22,7 +22,7 @@ export class Acceptor {
     this.#parts = parts;
   }
 
-  accept(deliveries: readonly PackedDelivery[], times: Times): readonly Acceptance[] {
+  accept({ deliveries, bytes }: AcceptRequest, times: Times): readonly Acceptance[] {
     const { connection } = this.#parts;
     connection.begin();
     // Other processes number events, too, hence anew in each transaction; a number is not used twice, also after a purge.
@@ -32,10 +32,15 @@ export class Acceptor {
       )
       .get() as { last: number };
     this.#lastEvent = row.last;
-    return deliveries.map((delivery) => this.#acceptOne(delivery, times));
+    let at = 0;
+    return deliveries.map((delivery) => {
+      const body = new Uint8Array(bytes, at, delivery.bodyLength);
+      at += delivery.bodyLength;
+      return this.#acceptOne(delivery, body, times);
+    });
   }
 
-  #acceptOne(delivery: PackedDelivery, times: Times): Acceptance {
+  #acceptOne(delivery: PackedDelivery, body: Uint8Array, times: Times): Acceptance {
     const { names, tally } = this.#parts;
     const { receiver, source, tenant, service, events } = delivery;
     const scope = names.scope(receiver, source, tenant, service);
@@ -47,7 +52,7 @@ export class Acceptor {
     const backlog = tally.backlog(number);
     if (open > 0 && backlog + open > delivery.maxBacklog) return { status: "full", backlog };
     this.#useToken(delivery);
-    const recordIds = this.#store(delivery, scope, fresh.events, times);
+    const recordIds = this.#store(delivery, body, { scope, events: fresh.events }, times);
     tally.addBacklog(number, open);
     return { status: "stored", recordIds };
   }
@@ -104,15 +109,15 @@ export class Acceptor {
 
   #store(
     delivery: PackedDelivery,
-    scope: number,
-    events: readonly Positioned[],
+    body: Uint8Array,
+    { scope, events }: { readonly scope: number; readonly events: readonly Positioned[] },
     times: Times,
   ): readonly string[] {
     const { connection, tally } = this.#parts;
     const first = this.#lastEvent + 1;
     connection
       .statement("INSERT INTO hookgate_deliveries(delivery, received_ms, head, body) VALUES (?, ?, ?, ?)")
-      .run(first, delivery.receivedAtMs, delivery.head, delivery.body);
+      .run(first, delivery.receivedAtMs, delivery.head, body);
     const insert = connection.statement(
       "INSERT INTO hookgate_events(event, delivery, position, scope, id, type, digest, accepted_ms, remember_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     );

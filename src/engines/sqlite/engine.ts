@@ -84,8 +84,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
 
   async accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]> {
     const { queue, work } = this.#open();
-    const packed = packDeliveries(deliveries);
-    const acceptances = await queue.ask({ op: "accept", deliveries: packed.deliveries }, packed.bytes);
+    const acceptances = await queue.ask(packDeliveries(deliveries));
     if (acceptances.some(({ status }) => status === "stored")) work.ring();
     return acceptances;
   }

@@ -3,17 +3,14 @@ import type { ConnectionOptions } from "./connection.js";
 import { type OpenDatabase, resultCode } from "./driver.js";
 import type { Reply, Request, Times } from "./protocol.js";
 import { Store } from "./store.js";
+import { decodeReplies, encodeRequests, type Message } from "./wire.js";
 
 /** Where a store runs. One message at a time is under way. */
 export interface Host {
   /** Opens the file; resolves with the store's clock in milliseconds. */
   open(): Promise<number>;
-  /** Carries out a group of requests. */
-  send(
-    requests: readonly Request[],
-    times: Times,
-    transfer: readonly ArrayBuffer[],
-  ): Promise<readonly Reply[]>;
+  /** Carries out a group of requests; the bodies of an `accept` are handed over. */
+  send(requests: readonly Request[], times: Times): Promise<readonly Reply[]>;
   close(): Promise<void>;
 }
 
@@ -31,7 +28,7 @@ export class SqliteError extends Error {
 /** Runs the store on a thread of its own. */
 export class ThreadHost implements Host {
   readonly #worker: Worker;
-  #settle: { resolve(replies: readonly Reply[]): void; reject(error: Error): void } | undefined;
+  #settle: { resolve(answer: unknown): void; reject(error: Error): void } | undefined;
   #ended: Error | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -41,28 +38,26 @@ export class ThreadHost implements Host {
       // Flags of the main thread such as --import would load the user's code a second time.
       execArgv: [],
     });
-    this.#worker.on("message", (replies: readonly Reply[]) => {
+    this.#worker.on("message", (answer: unknown) => {
       const settle = this.#settle;
       this.#settle = undefined;
-      settle?.resolve(replies.map(revived));
+      settle?.resolve(answer);
     });
     this.#worker.on("error", (error: Error) => this.#end(error));
     this.#worker.on("exit", () => this.#end(new Error("the thread of the store has ended")));
   }
 
   async open(): Promise<number> {
-    const [reply] = await this.#exchange("open", []);
-    if (reply?.ok === true) return Number(reply.value);
+    const reply = revived((await this.#exchange("open", [])) as Reply);
+    if (reply.ok) return Number(reply.value);
     await this.close();
-    throw reply?.error;
+    throw reply.error;
   }
 
-  send(
-    requests: readonly Request[],
-    times: Times,
-    transfer: readonly ArrayBuffer[],
-  ): Promise<readonly Reply[]> {
-    return this.#exchange({ requests, times }, transfer);
+  async send(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
+    const message = encodeRequests(requests);
+    const answer = await this.#exchange({ requests: message, times }, message.bytes);
+    return decodeReplies(requests, answer as Message).map(revived);
   }
 
   async close(): Promise<void> {
@@ -71,7 +66,7 @@ export class ThreadHost implements Host {
     await this.#worker.terminate();
   }
 
-  #exchange(message: unknown, transfer: readonly ArrayBuffer[]): Promise<readonly Reply[]> {
+  #exchange(message: unknown, transfer: readonly ArrayBuffer[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
       this.#settle = { resolve, reject };

@@ -13,7 +13,7 @@ import type {
 import type { Claims } from "../task-source.js";
 import type { SqliteValue } from "./driver.js";
 
-/** A delivery on its way to the store: its head is JSON already, its body stands in the message's bytes. */
+/** A delivery on its way to the store: its head is JSON already, its body stands in the request's bytes. */
 export interface PackedDelivery {
   readonly receiver: string;
   readonly source: string;
@@ -21,7 +21,7 @@ export interface PackedDelivery {
   readonly service: string;
   readonly receivedAtMs: number;
   readonly head: string;
-  readonly body: Uint8Array;
+  readonly bodyLength: number;
   readonly events: readonly NewEvent[];
   readonly rememberMs: number;
   readonly maxBacklog: number;
@@ -42,6 +42,13 @@ export interface ClaimName {
   readonly fence: number;
 }
 
+export interface AcceptRequest {
+  readonly op: "accept";
+  readonly deliveries: readonly PackedDelivery[];
+  /** Their bodies, one behind the other. */
+  readonly bytes: ArrayBuffer;
+}
+
 export interface ClaimRequest {
   readonly op: "claim";
   readonly consumer: number;
@@ -55,7 +62,7 @@ export interface ClaimRequest {
 
 /** Everything that a store is asked for. */
 export type Request =
-  | { readonly op: "accept"; readonly deliveries: readonly PackedDelivery[] }
+  | AcceptRequest
   | ClaimRequest
   | { readonly op: "settle"; readonly claim: ClaimName; readonly verdict: Verdict }
   | { readonly op: "complete"; readonly claim: ClaimName; readonly statements: readonly RecordedStatement[] }

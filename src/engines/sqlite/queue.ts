@@ -3,7 +3,6 @@ import type { Answers, Request, Times } from "./protocol.js";
 
 interface Entry {
   readonly request: Request;
-  readonly transfer: ArrayBuffer | undefined;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -21,13 +20,10 @@ export class RequestQueue {
     this.#times = times;
   }
 
-  /** Resolves with the answer, or rejects with what the store said. `transfer` moves the bytes instead of copying them. */
-  ask<Op extends Request["op"]>(
-    request: Extract<Request, { op: Op }>,
-    transfer?: ArrayBuffer,
-  ): Promise<Answers[Op]> {
+  /** Resolves with the answer, or rejects with what the store said. */
+  ask<Op extends Request["op"]>(request: Extract<Request, { op: Op }>): Promise<Answers[Op]> {
     return new Promise<unknown>((resolve, reject) => {
-      this.#waiting.push({ request, transfer, resolve, reject });
+      this.#waiting.push({ request, resolve, reject });
       // Not at once: what is asked in one turn of the event loop is asked together.
       if (!this.#underWay && this.#waiting.length === 1) queueMicrotask(() => this.#send());
     }) as Promise<Answers[Op]>;
@@ -45,8 +41,7 @@ export class RequestQueue {
     const entries = this.#waiting;
     this.#waiting = [];
     const requests = entries.map(({ request }) => request);
-    const transfer = entries.flatMap((entry) => (entry.transfer === undefined ? [] : [entry.transfer]));
-    this.#host.send(requests, this.#times(), transfer).then(
+    this.#host.send(requests, this.#times()).then(
       (replies) => {
         this.#next();
         for (const [index, entry] of entries.entries()) {

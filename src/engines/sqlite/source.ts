@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import type { ConsumeOptions, Verdict } from "../../contracts/engine.js";
 import type { ClaimedTask, Claims, TaskSource } from "../task-source.js";
@@ -46,13 +45,12 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
 
   async claim(wants: readonly { readonly handler: string; readonly limit: number }[]): Promise<Claims> {
     const { handlers, receiver } = this.#options;
-    const claims = await this.#parts.queue.ask({
+    return this.#parts.queue.ask({
       op: "claim",
       consumer: this.#consumer,
       receiver,
       wants: wants.map((want) => ({ ...want, maxAttempts: handlers.get(want.handler)?.maxAttempts ?? 1 })),
     });
-    return { ...claims, tasks: claims.tasks.map(withBuffer) };
   }
 
   async settle(task: ClaimedTask, verdict: Verdict): Promise<boolean> {
@@ -122,12 +120,4 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
     const { handler, fence } = task;
     return { event: eventNumber(task.recordId) ?? 0, handler, receiver: this.#options.receiver, fence };
   }
-}
-
-/** Between threads a Buffer becomes a plain Uint8Array. */
-function withBuffer(task: ClaimedTask): ClaimedTask {
-  const { rawBody } = task.delivery;
-  if (Buffer.isBuffer(rawBody)) return task;
-  const { buffer, byteOffset, byteLength } = rawBody as Uint8Array;
-  return { ...task, delivery: { ...task.delivery, rawBody: Buffer.from(buffer, byteOffset, byteLength) } };
 }

@@ -113,7 +113,7 @@ export class Store {
     const { connection, consumers, steps, records } = opened;
     switch (request.op) {
       case "accept":
-        return opened.acceptor.accept(request.deliveries, times);
+        return opened.acceptor.accept(request, times);
       case "claim":
         return steps.claim(request, times);
       case "settle":
