@@ -191,8 +191,8 @@ ${db}${filters}  --all               every event
     "events purge",
     `Usage: hookgate events purge --db PATH --state done|dead [--older-than SPAN] [--keep N] [options]
 
-Deletes events, oldest first, in small batches; none with a task that waits or runs. Without the other limit given,
---older-than or --keep alone decides.
+Deletes events, oldest first, in small batches; none with a task that waits or runs. --older-than, --keep or
+both are needed.
 
 ${db}  --state STATE       done (ignored ones, too) or dead
   --older-than SPAN   accepted longer ago than this: 12h, 30d …
