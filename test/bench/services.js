@@ -79,6 +79,8 @@ const programs = {
           .sort((a, b) => Number(b) - Number(a))
           .map((version) => join(versions, version, "bin"))
       : [];
+    // As root it needs its own user.
+    if (isRoot() && identity("postgres") === undefined) return undefined;
     // The servers proper, not what a distribution puts before them.
     return found([...folders, ...(process.env.PATH ?? "").split(":")], "initdb");
   },
@@ -115,7 +117,7 @@ const starters = {
     const directory = join(folder, "postgresql");
     mkdirSync(directory);
     // PostgreSQL does not run as root.
-    const as = process.getuid?.() === 0 ? identity("postgres") : undefined;
+    const as = isRoot() ? identity("postgres") : undefined;
     if (as !== undefined) {
       chownSync(directory, as.uid, as.gid);
       chmodSync(folder, 0o711);
@@ -137,9 +139,18 @@ const starters = {
 
 const quiet = { stdio: "ignore" };
 
+function isRoot() {
+  return process.getuid?.() === 0;
+}
+
+/** Undefined where there is no such user. */
 function identity(user) {
-  const id = (flag) => Number(execFileSync("id", [flag, user], { encoding: "utf8" }));
-  return { uid: id("-u"), gid: id("-g") };
+  const id = (flag) => Number(execFileSync("id", [flag, user], { encoding: "utf8", stdio: "pipe" }));
+  try {
+    return { uid: id("-u"), gid: id("-g") };
+  } catch {
+    return undefined;
+  }
 }
 
 async function freePort() {
