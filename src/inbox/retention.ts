@@ -27,11 +27,10 @@ export function startRetention(parts: RetentionParts): () => void {
   const { clock } = parts;
   let ended = false;
   let cancel = clock.after(everyMs, look);
-  let wake: (() => void) | undefined;
 
+  // One that is ended in a pause stays in it.
   const pause = (): Promise<void> =>
     new Promise((resolve) => {
-      wake = resolve;
       cancel = clock.after(pauseMs, resolve);
     });
 
@@ -52,7 +51,6 @@ export function startRetention(parts: RetentionParts): () => void {
   return () => {
     ended = true;
     cancel();
-    wake?.();
   };
 }
 
