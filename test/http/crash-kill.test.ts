@@ -32,13 +32,14 @@ describe("a server that is killed 20 times at random points under load", () => {
 
 describe("a server that is told 20 times to end under load", () => {
   it(`H17: loses nothing acknowledged, ends in time with code 0, gives its tasks back (seed ${seed})`, async () => {
-    const graceMs = 1_000;
-    const server = { graceMs };
-    const result = await endUnderLoad({ program, seed, rounds: 20, how: "terminate", server });
+    const graceMs = 300;
+    // Some handlers take longer than the grace: their tasks are given back, and the attempt does not count.
+    const options = { how: "terminate", slowMs: 500, eventsPerRound: 100, server: { graceMs } } as const;
+    const result = await endUnderLoad({ program, seed, rounds: 20, ...options });
     expect(result.faults).toEqual([]);
     expectAnswers(result);
     expect(result.exits.filter(({ code, signal }) => code !== 0 || signal !== null)).toEqual([]);
     expect(Math.max(...result.exits.map(({ tookMs }) => tookMs))).toBeLessThan(graceMs + 1_000);
-    expect(result.lost).toBe(0);
+    expect([result.lost, result.overcounted]).toEqual([0, 0]);
   });
 });

@@ -22,6 +22,8 @@ export interface KillOptions {
   readonly servers?: number;
   /** New events of a round at most. Default: 150. */
   readonly eventsPerRound?: number;
+  /** One of 60 events takes its handlers so long, in milliseconds. Default: none does. */
+  readonly slowMs?: number;
   readonly server?: Partial<ServerOptions>;
   /** Told after every round. */
   progress?(line: string): void;
@@ -38,9 +40,12 @@ export interface KillResult {
   readonly lost: number;
   /** Tasks that were done in another attempt than their first. */
   readonly later: number;
+  /** Tasks with more attempts than failed ones and the last: lost, or released and not given back. */
+  readonly overcounted: number;
 }
 
-function loadData(random: Random): EventData {
+function loadData(random: Random, slowMs: number | undefined): EventData {
+  if (slowMs !== undefined && random.between(0, 59) === 0) return { ms: slowMs };
   return {
     ms: random.between(0, 3) === 0 ? random.between(1, 60) : 0,
     fail: random.between(0, 19) === 0 ? 1 : 0,
@@ -55,7 +60,8 @@ export async function endUnderLoad(options: KillOptions): Promise<KillResult> {
   const random = createRandom(options.seed);
   const promised = createPromised();
   const files = { db: join(folder, "hooks.db"), log: join(folder, "log") };
-  const load = startLoad({ random, promised, senders: 16, prefix: "evt", data: loadData });
+  const data = (chance: Random): EventData => loadData(chance, options.slowMs);
+  const load = startLoad({ random, promised, senders: 16, prefix: "evt", data });
   const fleet = new Fleet(options, { ...files, ...options.server }, random, load);
   try {
     for (let round = 1; round <= options.rounds; round++) {
@@ -117,11 +123,15 @@ class Fleet {
     for (const server of [...this.#servers]) await this.#terminate(server);
   }
 
-  attempts(): { readonly lost: number; readonly later: number } {
+  attempts(): Pick<KillResult, "lost" | "later" | "overcounted"> {
     const count = (sql: string): number => query<{ n: number }>(this.#server.db, sql)[0]?.n ?? 0;
     return {
       lost: count("SELECT count(*) AS n FROM hookgate_attempts WHERE outcome = 'lost'"),
       later: count("SELECT count(*) AS n FROM hookgate_tasks WHERE attempts > 1"),
+      overcounted: count(
+        "SELECT count(*) AS n FROM hookgate_tasks t WHERE t.attempts > 1 + (SELECT count(*) FROM hookgate_attempts a " +
+          "WHERE a.event = t.event AND a.handler = t.handler AND a.outcome = 'failed')",
+      ),
     };
   }
 
