@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { AddressList, MaybePromise } from "./contracts/credential.js";
-import type { NewDelivery, Task } from "./contracts/engine.js";
+import type { Task } from "./contracts/engine.js";
 import { Refusal } from "./errors.js";
 import type { Catalog, Validation } from "./events/catalog.js";
 import type { Envelope, OpenedEnvelope, ParsedDelivery } from "./events/envelope.js";
@@ -99,7 +99,10 @@ export function refuseBody(authenticated: Authenticated, rawBody: Buffer): Refus
 }
 
 /** The use of a token that is good for one delivery; undefined of any other. */
-export function tokenUseOf({ caller, tokenCredential }: Authenticated): NewDelivery["tokenUse"] {
+export function tokenUseOf({
+  caller,
+  tokenCredential,
+}: Authenticated): { readonly tokenId: string; readonly expiresAtMs: number } | undefined {
   if (caller.method !== "jwt" || tokenCredential?.policy.replay !== "refuse") return undefined;
   return tokenUse(tokenCredential, caller.claims);
 }

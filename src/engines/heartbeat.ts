@@ -11,7 +11,7 @@ export interface HeartbeatParts {
   ended(revived: boolean): void;
 }
 
-/** A consumer's sign of life, given every quarter of the lease. */
+/** A consumer's sign of life, given ten times within a lease: who watches is that much late in seeing that none comes. */
 export interface Heartbeat {
   /** A sign of life is under way. */
   readonly busy: boolean;
@@ -43,7 +43,7 @@ export function startHeartbeat(parts: HeartbeatParts): Heartbeat {
     }
     busy = false;
     if (!stopped) {
-      const inMs = Math.max(1, parts.leaseMs / 4 - (performance.now() - at));
+      const inMs = Math.max(1, parts.leaseMs / 10 - (performance.now() - at));
       timer = setTimeout(() => void beat(), inMs).unref();
     }
     parts.ended(revived);

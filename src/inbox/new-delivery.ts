@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { Caller, Delivery } from "../contracts/delivery.js";
-import type { NewDelivery, NewTask, TaskError } from "../contracts/engine.js";
+import type { NewDelivery, NewTask, TaskError, TokenUse } from "../contracts/engine.js";
 import { Refusal } from "../errors.js";
 import type { OpenedEnvelope } from "../events/envelope.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
@@ -12,7 +12,7 @@ import { invalidDataError } from "./task-error.js";
 export interface CheckedDelivery {
   readonly delivery: Delivery;
   readonly caller: Caller;
-  readonly tokenUse: NewDelivery["tokenUse"];
+  readonly tokenUse: Omit<TokenUse, "delivery"> | undefined;
   readonly kind: string;
   readonly event: OpenedEnvelope;
   readonly handlers: readonly RegisteredHandler[];
@@ -30,15 +30,21 @@ export function newDelivery(
   if (tasks instanceof Refusal) return tasks;
   const { caller, delivery, event } = checked;
   const { rawBody } = delivery;
+  const digest = digestOf(rawBody);
+  const tenant = caller.method === "none" ? "" : caller.tenant;
+  const service = "service" in caller ? caller.service : "";
   return {
     receiver,
     source: "",
-    tenant: caller.method === "none" ? "" : caller.tenant,
-    service: "service" in caller ? caller.service : "",
-    events: [{ id: event.id, type: event.type, digest: digestOf(rawBody), sameEvent: "id-and-body", tasks }],
+    tenant,
+    service,
+    events: [{ id: event.id, type: event.type, digest, sameEvent: "id-and-body", tasks }],
     rememberMs: settings.deduplicationMs,
     maxBacklog: settings.maxBacklog,
-    tokenUse: checked.tokenUse,
+    tokenUse: checked.tokenUse && {
+      ...checked.tokenUse,
+      delivery: digestOf(JSON.stringify([receiver, tenant, service, event.id, digest])),
+    },
     requestId: delivery.requestId,
     method: delivery.method,
     url: delivery.url,
@@ -51,8 +57,8 @@ export function newDelivery(
   };
 }
 
-function digestOf(rawBody: Buffer): string {
-  return hash("sha256", rawBody, "base64url");
+function digestOf(bytes: Buffer | string): string {
+  return hash("sha256", bytes, "base64url");
 }
 
 function keptHeaders(headers: Delivery["headers"], names: readonly string[]): NewDelivery["headers"] {

@@ -12,7 +12,7 @@ import {
 
 const spending = (id: string, more: Partial<NewDelivery> = {}): NewDelivery =>
   deliveryOf([eventOf(id)], {
-    tokenUse: { tokenId: "token", expiresAtMs: Date.now() + 3_600_000 },
+    tokenUse: { tokenId: "token", expiresAtMs: Date.now() + 3_600_000, delivery: id },
     ...more,
   });
 
@@ -62,6 +62,19 @@ export const boundCases: readonly CaseDefinition[] = [
       );
       // What was refused leaves nothing behind: its id is free.
       await scene.event("two");
+    },
+  },
+  {
+    name: "accept: a used token is refused with another delivery that is known, and one shown with a duplicate is used (A29)",
+    async run(scene) {
+      await scene.event("known");
+      await scene.stored(spending("one"));
+      assert.equal((await scene.accept(spending("known"))).status, "replayed");
+      const other = { tokenId: "other", expiresAtMs: Date.now() + 3_600_000 };
+      const again = spending("known", { tokenUse: { ...other, delivery: "known" } });
+      assert.equal((await scene.accept(again)).status, "duplicate");
+      const next = spending("two", { tokenUse: { ...other, delivery: "two" } });
+      assertSame(await scene.accept(next), { status: "replayed" });
     },
   },
   {

@@ -264,7 +264,8 @@ function plain(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Uint8Array || Buffer.isBuffer(value))
     return `bytes ${Buffer.from(value).toString("hex")}`;
-  if (Array.isArray(value)) return value.map(plain);
+  // Not `value.map`: it makes an array of the other's realm.
+  if (Array.isArray(value)) return Array.from(value as unknown[], (item) => plain(item));
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   return Object.fromEntries(members.map(([name, member]) => [name, plain(member)]));
 }

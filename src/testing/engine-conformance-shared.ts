@@ -37,7 +37,7 @@ export const sharedCases: readonly CaseDefinition[] = [
       await scene.until("both have run", () => working.reports.length === 2);
       await working.consumer.stop();
       const waiting = await scene.event("two");
-      const tokenUse = { tokenId: "token", expiresAtMs: Date.now() + 3_600_000 };
+      const tokenUse = { tokenId: "token", expiresAtMs: Date.now() + 3_600_000, delivery: "three" };
       await scene.stored(deliveryOf([eventOf("three", [])], { tokenUse }));
       const before = await scene.record(recordId);
       await scene.close(scene.engine);
@@ -46,7 +46,12 @@ export const sharedCases: readonly CaseDefinition[] = [
       assertSame(withoutDueTimes(after), withoutDueTimes(before));
       assert.equal((await scene.accept(deliveryOf([eventOf("one")]), engine)).status, "duplicate");
       assert.equal(
-        (await scene.accept(deliveryOf([eventOf("four")], { tokenUse }), engine)).status,
+        (
+          await scene.accept(
+            deliveryOf([eventOf("four")], { tokenUse: { ...tokenUse, delivery: "four" } }),
+            engine,
+          )
+        ).status,
         "replayed",
       );
       const again = scene.consume({ engine, handlers: { a: {}, b: {} }, run: () => done });

@@ -1,18 +1,41 @@
-import { describe, test } from "@jest/globals";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, test } from "@jest/globals";
 import { inboxEngineConformance } from "hookgate/testing";
-import { memoryHarness, sqliteHarness } from "../support/engines.js";
+import { buildSources } from "../support/built-sources.js";
+import {
+  type MakeSqliteEngine,
+  memoryHarness,
+  sqliteHarness,
+  stoppableSqliteHarness,
+} from "../support/engines.js";
 
-// Closing over the harness keeps each one's type of transaction.
+let built: { readonly folder: string; remove(): Promise<void> } | undefined;
+let makeThreaded: MakeSqliteEngine | undefined;
+
+beforeAll(async () => {
+  built = await buildSources();
+  const url = pathToFileURL(join(built.folder, "engines/sqlite/index.js")).href;
+  const { sqliteEngine }: typeof import("hookgate/sqlite") = await import(url);
+  makeThreaded = (path, setup) => sqliteEngine(path, { setup });
+});
+
+afterAll(async () => {
+  await built?.remove();
+});
+
+const threaded = sqliteHarness(() => {
+  if (makeThreaded === undefined) throw new Error("not built");
+  return makeThreaded;
+});
+
 const engines = [
-  { name: "memoryEngine", cases: inboxEngineConformance(memoryHarness) },
-  { name: "sqliteEngine", cases: inboxEngineConformance(sqliteHarness()) },
-  {
-    name: "sqliteEngine on the caller's thread",
-    cases: inboxEngineConformance(sqliteHarness({ onCallersThread: true })),
-  },
-] as const;
+  { name: "memory", cases: inboxEngineConformance(memoryHarness) },
+  { name: "SQLite on its thread", cases: inboxEngineConformance(threaded) },
+  { name: "SQLite that can be stopped", cases: inboxEngineConformance(stoppableSqliteHarness) },
+];
 
-describe.each(engines)("the contract of an engine: $name", ({ cases }) => {
+describe.each(engines)("H01 to H23: the contract of an engine, $name", ({ cases }) => {
   test.each(cases)("$name", async ({ run }) => {
     await run();
   });

@@ -84,6 +84,6 @@ export function copyOf(delivery: StoredDelivery): StoredDelivery {
 export function cloneOf<Value>(value: Value): Value;
 export function cloneOf(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map((item: unknown) => cloneOf(item));
+  if (Array.isArray(value)) return Array.from(value, (item: unknown) => cloneOf(item));
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cloneOf(member)]));
 }

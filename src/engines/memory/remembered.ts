@@ -1,4 +1,4 @@
-import type { NewDelivery } from "../../contracts/engine.js";
+import type { NewDelivery, TokenUse } from "../../contracts/engine.js";
 
 interface Known {
   readonly digest: string;
@@ -14,7 +14,7 @@ const tokenGraceMs = 2 * 3_600_000;
 /** The ids that are remembered, and the tokens that were used. */
 export class Remembered {
   readonly #ids = new Map<string, Known>();
-  readonly #tokens = new Map<string, number>();
+  readonly #tokens = new Map<string, TokenUse>();
 
   /** The digest under which an id came; undefined where it is new, or forgotten. */
   digestOf(key: string, nowMs: number): string | undefined {
@@ -28,12 +28,14 @@ export class Remembered {
     this.#ids.set(key, { digest, untilMs });
   }
 
-  hasToken(tokenId: string): boolean {
-    return this.#tokens.has(tokenId);
+  /** Whether a token was used with another delivery. */
+  wasUsed({ tokenId, delivery }: TokenUse): boolean {
+    const known = this.#tokens.get(tokenId);
+    return known !== undefined && known.delivery !== delivery;
   }
 
-  addToken(tokenId: string, expiresAtMs: number): void {
-    this.#tokens.set(tokenId, expiresAtMs);
+  use(use: TokenUse): void {
+    if (!this.#tokens.has(use.tokenId)) this.#tokens.set(use.tokenId, use);
   }
 
   /** Forgets what need not be known any more, some of it at a time. */
@@ -44,7 +46,7 @@ export class Remembered {
       if (untilMs <= nowMs) this.#ids.delete(key);
     }
     left = perTidy;
-    for (const [tokenId, expiresAtMs] of this.#tokens) {
+    for (const [tokenId, { expiresAtMs }] of this.#tokens) {
       if (--left < 0) break;
       if (expiresAtMs + tokenGraceMs < wallMs) this.#tokens.delete(tokenId);
     }

@@ -84,14 +84,17 @@ export class MemoryStore {
   }
 
   #acceptOne(delivery: NewDelivery): Acceptance {
-    const fresh = this.#freshEvents(delivery);
-    if ("status" in fresh) return fresh;
     const { tokenUse, receiver, maxBacklog } = delivery;
-    if (tokenUse !== undefined && this.remembered.hasToken(tokenUse.tokenId)) return { status: "replayed" };
+    if (tokenUse !== undefined && this.remembered.wasUsed(tokenUse)) return { status: "replayed" };
+    const fresh = this.#freshEvents(delivery);
+    if ("status" in fresh) {
+      if (tokenUse !== undefined && fresh.status === "duplicate") this.remembered.use(tokenUse);
+      return fresh;
+    }
     const open = fresh.events.reduce((count, { event }) => count + openTasks(event), 0);
     const backlog = this.#backlog(receiver);
     if (open > 0 && backlog + open > maxBacklog) return { status: "full", backlog };
-    if (tokenUse !== undefined) this.remembered.addToken(tokenUse.tokenId, tokenUse.expiresAtMs);
+    if (tokenUse !== undefined) this.remembered.use(tokenUse);
     const recordIds = this.#add(delivery, fresh.events);
     this.ring(receiver);
     return { status: "stored", recordIds };

@@ -44,9 +44,12 @@ export class Acceptor {
     const { names, tally } = this.#parts;
     const { receiver, source, tenant, service, events } = delivery;
     const scope = names.scope(receiver, source, tenant, service);
-    const fresh = this.#freshEvents(scope, events, times);
-    if ("status" in fresh) return fresh;
     if (this.#tokenWasUsed(delivery)) return { status: "replayed" };
+    const fresh = this.#freshEvents(scope, events, times);
+    if ("status" in fresh) {
+      if (fresh.status === "duplicate") this.#useToken(delivery);
+      return fresh;
+    }
     const number = names.receiver(receiver);
     const open = countOpen(fresh.events);
     const backlog = tally.backlog(number);
@@ -96,15 +99,16 @@ export class Acceptor {
 
   #tokenWasUsed({ tokenUse }: PackedDelivery): boolean {
     if (tokenUse === undefined) return false;
-    const sql = "SELECT 1 FROM hookgate_tokens WHERE token = ?";
-    return this.#parts.connection.statement(sql).get(tokenUse.tokenId) !== undefined;
+    const sql = "SELECT 1 FROM hookgate_tokens WHERE token = ? AND delivery <> ?";
+    const { tokenId, delivery } = tokenUse;
+    return this.#parts.connection.statement(sql).get(toStored(tokenId), toStored(delivery)) !== undefined;
   }
 
   #useToken({ tokenUse }: PackedDelivery): void {
     if (tokenUse === undefined) return;
     this.#parts.connection
-      .statement("INSERT INTO hookgate_tokens(token, expires_ms) VALUES (?, ?)")
-      .run(tokenUse.tokenId, Math.ceil(tokenUse.expiresAtMs));
+      .statement("INSERT OR IGNORE INTO hookgate_tokens(token, delivery, expires_ms) VALUES (?, ?, ?)")
+      .run(toStored(tokenUse.tokenId), toStored(tokenUse.delivery), Math.ceil(tokenUse.expiresAtMs));
   }
 
   #store(

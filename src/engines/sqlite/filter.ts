@@ -40,7 +40,8 @@ export function conditionOf(filter: EventFilter): Condition {
   add("s.source = ?", text(filter.source));
   add("s.tenant = ?", text(filter.tenant));
   add("s.service = ?", text(filter.service));
-  add("instr(e.id, ?) > 0", filter.idContains);
+  // Within the JSON form of an id its text stands as it is but for what JSON escapes.
+  add("instr(e.id, ?) > 0", filter.idContains === undefined ? undefined : inner(filter.idContains));
   add("e.accepted_ms >= ?", filter.fromMs);
   add("e.accepted_ms < ?", filter.beforeMs);
   add(
@@ -55,4 +56,9 @@ export function conditionOf(filter: EventFilter): Condition {
 export function eventNumber(recordId: string): number | undefined {
   const digits = /^rec_([1-9]\d{0,15})$/.exec(recordId)?.[1];
   return digits === undefined ? undefined : Number(digits);
+}
+
+function inner(text: string): string {
+  const stored = toStored(text);
+  return stored === text ? text : JSON.stringify(text).slice(1, -1);
 }

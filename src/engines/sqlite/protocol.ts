@@ -8,6 +8,7 @@ import type {
   Page,
   PurgeOptions,
   Selection,
+  TokenUse,
   Verdict,
 } from "../../contracts/engine.js";
 import type { Claims } from "../task-source.js";
@@ -25,7 +26,7 @@ export interface PackedDelivery {
   readonly events: readonly NewEvent[];
   readonly rememberMs: number;
   readonly maxBacklog: number;
-  readonly tokenUse: { readonly tokenId: string; readonly expiresAtMs: number } | undefined;
+  readonly tokenUse: TokenUse | undefined;
 }
 
 /** A statement of the user's, recorded by `tx.run`. */

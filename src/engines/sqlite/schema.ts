@@ -52,7 +52,7 @@ CREATE TABLE hookgate_replays(event INTEGER NOT NULL, at_ms INTEGER NOT NULL, ha
 CREATE INDEX hookgate_replays_of_event ON hookgate_replays(event);
 CREATE TABLE hookgate_consumers(
   consumer INTEGER PRIMARY KEY, receiver INTEGER NOT NULL, beat INTEGER NOT NULL, lease_ms INTEGER NOT NULL);
-CREATE TABLE hookgate_tokens(token TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE hookgate_tokens(token TEXT PRIMARY KEY, delivery TEXT NOT NULL, expires_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX hookgate_tokens_by_end ON hookgate_tokens(expires_ms);
 CREATE TABLE hookgate_minutes(
   minute INTEGER PRIMARY KEY, accepted INTEGER NOT NULL DEFAULT 0, handled INTEGER NOT NULL DEFAULT 0,

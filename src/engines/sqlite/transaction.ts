@@ -34,7 +34,12 @@ export const openTransaction: OpenTx<SqliteTransaction, RecordedStatement> = () 
 
 function storable(value: unknown, index: number): SqliteValue {
   if (typeof value === "boolean") return value ? 1 : 0;
-  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "bigint") {
+  if (value === null || typeof value === "number" || typeof value === "bigint") {
+    return value;
+  }
+  if (typeof value === "string") {
+    // A driver ends text there, silently.
+    if (value.includes("\0")) throw new TypeError(`tx.run's params[${index}] holds NUL; give it as bytes`);
     return value;
   }
   if (value instanceof Uint8Array) return value.slice();
