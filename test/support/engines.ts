@@ -2,8 +2,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "@photostructure/sqlite";
-import { type SqliteTransaction, sqliteEngine } from "hookgate/sqlite";
-import { type ConformanceHarness, type MemoryTransaction, memoryEngine } from "hookgate/testing";
+import type { InboxEngine } from "hookgate";
+import type { SqliteTransaction } from "hookgate/sqlite";
+import {
+  type ConformanceEffects,
+  type ConformanceHarness,
+  type MemoryTransaction,
+  memoryEngine,
+} from "hookgate/testing";
+import { SqliteEngine } from "../../src/engines/sqlite/engine.js";
+import { LocalHost } from "../../src/engines/sqlite/host.js";
 
 /** The engine in memory; the user's part of its store is a map. */
 export const memoryHarness: ConformanceHarness<MemoryTransaction> = {
@@ -29,36 +37,88 @@ export const memoryHarness: ConformanceHarness<MemoryTransaction> = {
   },
 };
 
-/** SQLite in a file of its own for each case; the user's part of the store is a table. */
-export function sqliteHarness(
-  options: { readonly onCallersThread?: boolean } = {},
-): ConformanceHarness<SqliteTransaction> {
+export type SqliteTestEngine = InboxEngine<SqliteTransaction>;
+
+/** How a harness comes to an engine on a file. */
+export type MakeSqliteEngine = (path: string, setup: readonly string[]) => SqliteTestEngine;
+
+/** SQLite on a thread of its own, as its users have it; `make` is that of the built package: a thread does not compile. */
+export function sqliteHarness(make: () => MakeSqliteEngine): ConformanceHarness<SqliteTransaction> {
   return {
-    async create() {
-      const folder = await mkdtemp(join(tmpdir(), "hookgate-engine-"));
-      const path = join(folder, "hooks.db");
-      const setup = ["CREATE TABLE IF NOT EXISTS counts(name TEXT PRIMARY KEY, count INTEGER NOT NULL)"];
-      return {
-        engine: sqliteEngine(path, { setup, ...options }),
-        reopen: async () => sqliteEngine(path, { setup, ...options }),
-        effects: {
-          add: (tx, key) =>
-            tx.run("INSERT INTO counts VALUES (?, 1) ON CONFLICT(name) DO UPDATE SET count = count + 1", [
-              key,
-            ]),
-          refuse: (tx) => tx.run("INSERT INTO counts VALUES ('refused', NULL)"),
-          read: async (key) => {
-            const db = new DatabaseSync(path, { readOnly: true });
-            try {
-              const row = db.prepare("SELECT count FROM counts WHERE name = ?").get(key);
-              return (row as { count: number } | undefined)?.count ?? 0;
-            } finally {
-              db.close();
-            }
+    create: () => createStore(make()),
+  };
+}
+
+/** SQLite on the thread of the test, whose requests can be held up as if its process were stopped. */
+export const stoppableSqliteHarness: ConformanceHarness<SqliteTransaction> = {
+  async create() {
+    const stops = new Map<SqliteTestEngine, Stop>();
+    const store = await createStore((path, setup) => {
+      const stop = new Stop();
+      const engine = new SqliteEngine({ path, setup, readOnly: false, busyTimeoutMs: 2_000 }, (options) => {
+        const host = new LocalHost(options);
+        return {
+          open: () => host.open(),
+          close: () => host.close(),
+          send: async (...request) => {
+            await stop.over;
+            return host.send(...request);
           },
-        },
-        dispose: () => rm(folder, { recursive: true, force: true }),
-      };
+        };
+      });
+      stops.set(engine, stop);
+      return engine;
+    });
+    return {
+      ...store,
+      async freeze(engine) {
+        const thaw = stops.get(engine)?.begin();
+        return async () => thaw?.();
+      },
+    };
+  },
+};
+
+/** A time in which nothing goes on. */
+class Stop {
+  over: Promise<void> | undefined;
+
+  begin(): () => void {
+    let end: () => void = () => undefined;
+    this.over = new Promise((resolve) => {
+      end = resolve;
+    });
+    return () => end();
+  }
+}
+
+async function createStore(
+  make: MakeSqliteEngine,
+): ReturnType<ConformanceHarness<SqliteTransaction>["create"]> {
+  const folder = await mkdtemp(join(tmpdir(), "hookgate-engine-"));
+  const path = join(folder, "hooks.db");
+  const setup = ["CREATE TABLE IF NOT EXISTS counts(name TEXT PRIMARY KEY, count INTEGER NOT NULL)"];
+  return {
+    engine: make(path, setup),
+    reopen: async () => make(path, setup),
+    effects: effectsIn(path),
+    dispose: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function effectsIn(path: string): ConformanceEffects<SqliteTransaction> {
+  return {
+    add: (tx, key) =>
+      tx.run("INSERT INTO counts VALUES (?, 1) ON CONFLICT(name) DO UPDATE SET count = count + 1", [key]),
+    refuse: (tx) => tx.run("INSERT INTO counts VALUES ('refused', NULL)"),
+    read: async (key) => {
+      const db = new DatabaseSync(path, { readOnly: true });
+      try {
+        const row = db.prepare("SELECT count FROM counts WHERE name = ?").get(key);
+        return (row as { count: number } | undefined)?.count ?? 0;
+      } finally {
+        db.close();
+      }
     },
   };
 }
