@@ -448,7 +448,7 @@ describe("the lease", () => {
       throw new Error("gone");
     };
     const { notes, reports } = scene({ source, run: async () => done, leaseMs: 60, pollMs: 5 });
-    await until(() => source.beats >= 6);
+    await until(() => source.beats >= 13);
     const before = source.wants.length;
     source.add(1);
     const beats = source.beats;
