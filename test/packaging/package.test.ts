@@ -59,8 +59,8 @@ describe("the tarball", () => {
     }
   });
 
-  it("stays under a megabyte", () => {
-    expect(given().unpackedBytes).toBeLessThan(1_000_000);
+  it("stays under 1.3 megabytes", () => {
+    expect(given().unpackedBytes).toBeLessThan(1_300_000);
   });
 });
 
@@ -78,8 +78,9 @@ describe.each([4, 5] as const)("with Express %i", (express) => {
     const type = file.endsWith(".mjs") ? "module" : "commonjs";
     const project = makeProject(given().linked, `readme-${type}-${express}`, { type, express });
     const { statuses, printed } = await tryExample(project, file, readExample());
-    expect(statuses).toEqual([200, 200, 200, 401, 401, 401]);
-    expect(printed).toHaveLength(3);
+    expect(statuses).toEqual([202, 200, 200, 401, 401, 401]);
+    // Three deliveries of one event: it is handled once.
+    expect(printed).toHaveLength(1);
   });
 });
 
@@ -151,7 +152,7 @@ describe("installed by npm", () => {
     linkExpress(project, 5);
     cpSync(join(root, "node_modules/zod"), join(project, "node_modules/zod"), { recursive: true });
     const { statuses } = await tryExample(project, "server.mjs", readExample());
-    expect(statuses).toEqual([200, 200, 200, 401, 401, 401]);
+    expect(statuses).toEqual([202, 200, 200, 401, 401, 401]);
   });
 });
 
@@ -163,7 +164,7 @@ describe("the README's receiver", () => {
     expect(lines.length).toBeLessThanOrEqual(25);
   });
 
-  it("needs its imports changed for CommonJS, and nothing else", () => {
+  it("needs for CommonJS its imports changed and its await within a function, and nothing else", () => {
     expect(withRequire('import a from "a";\nimport { b, c as d } from "b";\n')).toBe(
       'const a = require("a");\nconst { b, c: d } = require("b");\n',
     );

@@ -80,8 +80,8 @@ export function pack(): Packed {
   const unpacked = join(linked, "node_modules/hookgate");
   mkdirSync(unpacked, { recursive: true });
   run(unpacked, "tar", ["-xzf", tarball, "--strip-components=1"]);
-  for (const name of ["jose", "raw-body", "ip-cidr", "content-type", "zod", "@types/node"])
-    link(linked, name);
+  const brought = ["jose", "raw-body", "ip-cidr", "content-type", "@photostructure/sqlite"];
+  for (const name of [...brought, "zod", "@types/node"]) link(linked, name);
   return {
     folder,
     linked,

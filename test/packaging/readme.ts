@@ -36,9 +36,12 @@ export function readExample(): Example {
   };
 }
 
-/** The code for a project without ES modules: each import becomes a require, the rest stays. */
+/** The code for a project without ES modules: imports become requires, what awaits at the top goes into a function. */
 export function withRequire(code: string): string {
-  return code
+  const [head = "", ...awaiting] = code.split(/^(?=await )/m);
+  const body = awaiting.length === 0 ? "" : `(async () => {\n${awaiting.join("")}})();\n`;
+  return head
+    .concat(body.replace(/^await /gm, "  await "))
     .replace(/^import (\w+) from ("[^"]+");$/gm, "const $1 = require($2);")
     .replace(/^import (\{[^}]+\}) from ("[^"]+");$/gm, (_, names: string, from: string) => {
       return `const ${names.replaceAll(" as ", ": ")} = require(${from});`;
@@ -95,6 +98,8 @@ export async function tryExample(
       const headers = { "content-type": "application/json", ...credentials };
       statuses.push((await fetch(url, { method: "POST", headers, body: example.body })).status);
     }
+    // The handler runs behind the answer.
+    while (printed.length === 0 && child.exitCode === null) await new Promise((next) => setTimeout(next, 20));
     return { statuses, printed };
   } finally {
     child.kill();
