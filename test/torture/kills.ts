@@ -29,13 +29,19 @@ export interface KillOptions {
   progress?(line: string): void;
 }
 
+/** How a server ended that was told to, and what it had to say. */
+export interface End extends Exit {
+  readonly tookMs: number;
+  readonly output: string;
+}
+
 /** What was seen. */
 export interface KillResult {
   /** Empty where everything that was promised was kept. */
   readonly faults: readonly string[];
   readonly promised: Promised;
-  /** How each server ended that was told to. */
-  readonly exits: readonly (Exit & { readonly tookMs: number })[];
+  /** Of each server that was told to end. */
+  readonly exits: readonly End[];
   /** Attempts that ended with their process, and were found to. */
   readonly lost: number;
   /** Tasks that were done in another attempt than their first. */
@@ -81,7 +87,7 @@ export async function endUnderLoad(options: KillOptions): Promise<KillResult> {
 
 /** The servers on one file. */
 class Fleet {
-  readonly exits: (Exit & { readonly tookMs: number })[] = [];
+  readonly exits: End[] = [];
   readonly #options: KillOptions;
   readonly #server: ServerOptions;
   readonly #random: Random;
@@ -159,7 +165,7 @@ class Fleet {
   }
 
   async #terminate(server: ServerProcess): Promise<void> {
-    this.exits.push(await server.terminate());
+    this.exits.push({ ...(await server.terminate()), output: server.output() });
     this.#gone(server);
   }
 

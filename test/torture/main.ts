@@ -42,7 +42,10 @@ function faultsIn(
   return [
     ...faults,
     ...strange.map(([status, count]) => `${count} answers of ${status}`),
-    ...bad.map(({ code, signal, tookMs }) => `ended with ${code ?? signal} in ${Math.round(tookMs)} ms`),
+    ...bad.map(
+      ({ code, signal, tookMs, output }) =>
+        `ended with ${code ?? signal} in ${Math.round(tookMs)} ms: ${output}`,
+    ),
     ...(how === "terminate" && lost + overcounted > 0
       ? [`${lost} attempts were lost and ${overcounted} counted too much, and nothing was killed`]
       : []),

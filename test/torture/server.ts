@@ -163,8 +163,10 @@ async function shutDown(): Promise<void> {
   if (closing) process.exit(1);
   closing = true;
   server.close();
+  const at = monotonicMs();
   await receiver.close({ graceMs: options.graceMs ?? 1_000 });
   server.closeAllConnections();
+  process.stdout.write(`closed in ${Math.round(monotonicMs() - at)} ms\n`);
 }
 process.on("SIGTERM", shutDown);
 process.on("SIGINT", shutDown);
