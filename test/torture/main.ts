@@ -44,12 +44,18 @@ function faultsIn(
     ...strange.map(([status, count]) => `${count} answers of ${status}`),
     ...bad.map(
       ({ code, signal, tookMs, output }) =>
-        `ended with ${code ?? signal} in ${Math.round(tookMs)} ms: ${output}`,
+        `ended with ${code ?? signal} in ${Math.round(tookMs)} ms: ${lastWords(output)}`,
     ),
     ...(how === "terminate" && lost + overcounted > 0
       ? [`${lost} attempts were lost and ${overcounted} counted too much, and nothing was killed`]
       : []),
   ];
+}
+
+/** Without what failed as it was told to, and without stacks. */
+function lastWords(output: string): string {
+  const lines = output.split("\n").filter((line) => !/ ERROR |^ready/.test(line));
+  return lines.map((line) => line.slice(0, 200)).join("\n    ");
 }
 
 async function run(what: string, how: KillOptions["how"], rounds: number, servers: number): Promise<number> {
