@@ -102,7 +102,7 @@ async function runFull<Tx>(scene: Scene<Tx>): Promise<void> {
   assert.equal((await scene.engine.list({})).items.length, 2);
   assert.equal((await scene.accept(bounded("one"))).status, "duplicate");
   await scene.stored(bounded("three", { receiver: "other" }));
-  await scene.stored(bounded("ignored", { events: [eventOf("ignored", [])] }));
+  await scene.stored(bounded("ignored", { events: [eventOf("ignored", [])], maxBacklog: 1 }));
   const working = scene.consume({
     handlers: { a: {} },
     run: (task) => (task.event.id === "one" ? done : { outcome: "dead", error: failure }),

@@ -57,8 +57,12 @@ export const orderCases: readonly CaseDefinition[] = [
       await scene.until("the others have run", () => working.reports.length === 4);
       const ran = working.reports.map(({ event, handler }) => `${event.id} ${handler}`).sort();
       assertSame(ran, ["behind b", "head free", "no key a", "other key a"]);
+      await scene.event("late", [under("key")]);
+      await scene.event("last", ["a"]);
+      await scene.until("the last has run", () => working.reports.length === 5);
+      assert.equal(working.reports[4]?.event.id, "last");
       held.open(done);
-      await scene.until("all have run", () => working.reports.length === 6);
+      await scene.until("all have run", () => working.reports.length === 8);
     },
   },
   {

@@ -93,6 +93,8 @@ export class Scene<Tx> {
   readonly leaseMs: number;
   readonly #consumers: Consumer[] = [];
   readonly #opened: InboxEngine<Tx>[] = [];
+  /** Ends the runs of a case that failed with runs under way. */
+  readonly #over = latch<Verdict>();
   #faults: unknown[] = [];
 
   constructor(store: ConformanceStore<Tx>, leaseMs: number) {
@@ -169,7 +171,7 @@ export class Scene<Tx> {
       run: async (task, lease) => {
         tasks.push(task);
         try {
-          return await parts.run(task, lease);
+          return await Promise.race([parts.run(task, lease), this.#over.promise]);
         } catch (error) {
           // An assertion within a run: the case fails with it, the engine sees an ordinary end.
           this.#faults.push(error);
@@ -204,6 +206,7 @@ export class Scene<Tx> {
   }
 
   async end(): Promise<void> {
+    this.#over.open({ outcome: "release" });
     await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
     for (const engine of this.#opened.splice(0)) await engine.close();
   }

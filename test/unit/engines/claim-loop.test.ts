@@ -241,6 +241,9 @@ describe("claiming", () => {
     await until(() => source.wants.length === 1);
     source.onClaim = async () => undefined;
     source.work();
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(source.wants).toHaveLength(1);
     first.open();
     await until(() => source.wants.length === 2);
     expect(reports).toEqual([]);
