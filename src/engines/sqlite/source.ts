@@ -36,6 +36,7 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
   readonly #consumer = randomBytes(6).readUIntBE(0, 6) + 1;
   /** Signs of life of the others, and when they were first seen by the monotonic clock. */
   readonly #seen = new Map<number, { readonly beat: number; readonly atMs: number }>();
+  #lookedAtMs = performance.now();
   #joined = false;
 
   constructor(parts: SourceParts, options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">) {
@@ -102,6 +103,9 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
   /** Judges the others by our own monotonic clock: silent is who has shown the same sign for the whole of its lease. */
   async #expireSilent({ others }: Pulse): Promise<number> {
     const now = performance.now();
+    // Who stalled itself has seen nothing meanwhile: it does not count that time against the others.
+    if (now - this.#lookedAtMs > this.#options.leaseMs / 2) this.#seen.clear();
+    this.#lookedAtMs = now;
     let taken = 0;
     const present = new Set(others.map(({ consumer }) => consumer));
     for (const known of this.#seen.keys()) if (!present.has(known)) this.#seen.delete(known);
