@@ -68,7 +68,7 @@ export async function endUnderLoad(options: KillOptions): Promise<KillResult> {
   const files = { db: join(folder, "hooks.db"), log: join(folder, "log") };
   const data = (chance: Random): EventData => loadData(chance, options.slowMs);
   const load = startLoad({ random, promised, senders: 16, prefix: "evt", data });
-  const fleet = new Fleet(options, { ...files, ...options.server }, random, load);
+  const fleet = new Fleet(options, { server: { ...files, ...options.server }, random, load, promised });
   try {
     for (let round = 1; round <= options.rounds; round++) {
       await fleet.round();
@@ -92,13 +92,23 @@ class Fleet {
   readonly #server: ServerOptions;
   readonly #random: Random;
   readonly #load: Load;
+  readonly #promised: Promised;
   #servers: ServerProcess[] = [];
 
-  constructor(options: KillOptions, server: ServerOptions, random: Random, load: Load) {
+  constructor(
+    options: KillOptions,
+    parts: {
+      readonly server: ServerOptions;
+      readonly random: Random;
+      readonly load: Load;
+      readonly promised: Promised;
+    },
+  ) {
     this.#options = options;
-    this.#server = server;
-    this.#random = random;
-    this.#load = load;
+    this.#server = parts.server;
+    this.#random = parts.random;
+    this.#load = parts.load;
+    this.#promised = parts.promised;
   }
 
   /** Fills up with servers, and ends one of them at some point. */
@@ -114,7 +124,7 @@ class Fleet {
     }
     this.#load.aim(await this.#ports(), eventsPerRound);
     const events = this.#random.between(1, Math.ceil(eventsPerRound * 0.7));
-    await until("load", () => this.#load.sinceAim >= events, 60_000);
+    await this.#alive("load", () => this.#load.sinceAim >= events, 60_000);
     await pause(this.#random.between(0, 30));
     const victim = this.#servers[this.#random.between(0, this.#servers.length - 1)] as ServerProcess;
     if (kills) await this.#kill(victim);
@@ -125,7 +135,7 @@ class Fleet {
   async finish(): Promise<void> {
     this.#fill();
     await this.#ports();
-    await until("every task's end", () => unfinished(this.#server.db) === 0, 120_000);
+    await this.#alive("every task's end", () => unfinished(this.#server.db) === 0, 120_000);
     for (const server of [...this.#servers]) await this.#terminate(server);
   }
 
@@ -143,6 +153,34 @@ class Fleet {
 
   async end(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.kill()));
+  }
+
+  /** Waits, and rejects with what the servers said where it is in vain or one of them ends unbidden. */
+  async #alive(what: string, look: () => boolean, withinMs: number): Promise<void> {
+    let dead: ServerProcess | undefined;
+    try {
+      await until(
+        what,
+        () => {
+          dead = this.#servers.find((server) => server.over());
+          return dead !== undefined || look();
+        },
+        withinMs,
+      );
+    } catch (cause) {
+      const said = this.#servers.map((server) => server.output().slice(-3_000));
+      throw new Error(`${String(cause)}; ${this.#heard()}; the servers said: ${said.join("\n---\n")}`, {
+        cause,
+      });
+    }
+    if (dead !== undefined) {
+      const { code, signal } = await dead.exit;
+      throw new Error(`a server ended unbidden (${code ?? signal}): ${dead.output().slice(-3_000)}`);
+    }
+  }
+
+  #heard(): string {
+    return `answers so far: ${JSON.stringify([...this.#promised.answers])}`;
   }
 
   #fill(): ServerProcess | undefined {

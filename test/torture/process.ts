@@ -22,6 +22,8 @@ export interface ServerProcess {
   terminate(): Promise<Exit & { readonly tookMs: number }>;
   /** Resolves when its standard output holds this text. */
   says(text: string): Promise<void>;
+  /** Whether it is gone. */
+  over(): boolean;
   /** Everything that it wrote to both streams. */
   output(): string;
 }
@@ -89,6 +91,7 @@ export function startServer(
       return { ...(await exit), tookMs: monotonicMs() - at };
     },
     says: async (text) => void (await until(new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")))),
+    over: () => over,
     output: () => output,
   };
 }
