@@ -26,9 +26,7 @@ import { StoreClock } from "./store-clock.js";
 import { openTransaction, type SqliteTransaction } from "./transaction.js";
 
 /** What an open engine works with. */
-interface Opened extends SourceParts {
-  readonly host: Host;
-}
+type Opened = SourceParts;
 
 /** How the engine comes to its threads; a test gives its own. */
 export type MakeHost = (options: ConnectionOptions) => Host;
@@ -78,8 +76,8 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     if (this.#users === 0 || --this.#users > 0) return;
     const [opened, reader] = [this.#opened, this.#reader];
     this.#opened = this.#opening = this.#reader = undefined;
-    await closeStore(await reader?.catch(() => undefined));
-    await closeStore(opened);
+    await (await reader?.catch(() => undefined))?.queue.close();
+    await opened?.queue.close();
   }
 
   async accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]> {
@@ -154,12 +152,6 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     const storedMs = await host.open();
     const clock = known ?? new StoreClock(Math.max(Date.now(), storedMs));
     const times = (): Times => ({ wallMs: Date.now(), storeMs: clock.now() });
-    return { host, clock, queue: new RequestQueue(host, times), work: new WorkBell() };
+    return { clock, queue: new RequestQueue(host, times), work: new WorkBell() };
   }
-}
-
-async function closeStore(opened: Opened | undefined): Promise<void> {
-  if (opened === undefined) return;
-  await opened.queue.idle();
-  await opened.host.close();
 }

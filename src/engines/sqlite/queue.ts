@@ -13,6 +13,7 @@ export class RequestQueue {
   readonly #times: () => Times;
   #waiting: Entry[] = [];
   #underWay = false;
+  #closed = false;
   #quiet: (() => void)[] = [];
 
   constructor(host: Host, times: () => Times) {
@@ -22,6 +23,7 @@ export class RequestQueue {
 
   /** Resolves with the answer, or rejects with what the store said. */
   ask<Op extends Request["op"]>(request: Extract<Request, { op: Op }>): Promise<Answers[Op]> {
+    if (this.#closed) return Promise.reject(new Error("the engine was closed"));
     return new Promise<unknown>((resolve, reject) => {
       this.#waiting.push({ request, resolve, reject });
       // Not at once: what is asked in one turn of the event loop is asked together.
@@ -29,8 +31,15 @@ export class RequestQueue {
     }) as Promise<Answers[Op]>;
   }
 
-  /** Resolves when nothing waits and nothing is under way. */
-  idle(): Promise<void> {
+  /** Takes nothing more; resolves when all that was asked has its answer, and the host is closed behind it. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#idle();
+    await this.#host.close();
+  }
+
+  #idle(): Promise<void> {
     if (!this.#underWay && this.#waiting.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#quiet.push(resolve));
   }
