@@ -26,13 +26,11 @@ export default {
   // The tests wait for sockets, npm and the compiler more than they compute.
   maxWorkers: "100%",
   // Types only: there is nothing in them to run.
-  // A thread starts from built files alone: what it runs is tried in processes that are not measured here.
   collectCoverageFrom: [
     "src/**/*.ts",
     "!src/contracts/**",
     "!src/engines/task-source.ts",
     "!src/engines/sqlite/protocol.ts",
-    "!src/engines/sqlite/{thread,host}.ts",
   ],
   coverageProvider: "v8",
   coverageReporters: ["text-summary", "lcovonly", "json-summary"],

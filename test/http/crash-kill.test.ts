@@ -39,10 +39,7 @@ describe("a server that is told 20 times to end under load", () => {
     expect(result.faults).toEqual([]);
     expectAnswers(result);
     expect(result.exits.filter(({ code, signal }) => code !== 0 || signal !== null)).toEqual([]);
-    // A busy machine may hold a process up for a while: one of twenty may be late, by less than it takes to be killed.
-    const tookMs = result.exits.map((exit) => exit.tookMs).sort((one, other) => other - one);
-    expect(tookMs[1]).toBeLessThan(graceMs + 1_000);
-    expect(tookMs[0]).toBeLessThan(graceMs + 5_000);
+    expect(Math.max(...result.exits.map(({ tookMs }) => tookMs))).toBeLessThan(graceMs + 1_000);
     expect([result.lost, result.overcounted]).toEqual([0, 0]);
   });
 });

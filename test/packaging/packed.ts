@@ -65,6 +65,7 @@ export function pack(): Packed {
     "src",
     "tsconfig.json",
     "tsconfig.build.json",
+    "build-package.js",
   ];
   const unpublished = ["test", "examples", "biome.json", "package-lock.json"];
   for (const name of [...sources, ...unpublished]) {
