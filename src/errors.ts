@@ -22,6 +22,7 @@ export const errorTable = {
   ERR_CREDENTIAL_MISSING: { status: 401 },
   ERR_TOKEN_INVALID: { status: 401 },
   ERR_KEY_INVALID: { status: 401 },
+  ERR_SIGNATURE_INVALID: { status: 401 },
   ERR_TOO_MANY_FAILURES: { status: 429, retryAfterSeconds: 60 },
   ERR_CREDENTIALS_UNAVAILABLE: { status: 503, retryAfterSeconds: 5 },
   ERR_MEDIA_TYPE: { status: 415 },
@@ -94,6 +95,8 @@ export class CredentialMissingError extends errorClass("ERR_CREDENTIAL_MISSING")
 export class TokenInvalidError extends errorClass("ERR_TOKEN_INVALID") {}
 /** A key was sent and is not a valid one. */
 export class KeyInvalidError extends errorClass("ERR_KEY_INVALID") {}
+/** The body's signature is missing or does not hold. */
+export class SignatureInvalidError extends errorClass("ERR_SIGNATURE_INVALID") {}
 /** Too many failed credentials came from this address within a minute (RFC 6585 section 4). */
 export class TooManyFailuresError extends errorClass("ERR_TOO_MANY_FAILURES") {}
 /** The place that credentials come from cannot answer. */
@@ -142,6 +145,7 @@ const classes = {
   ERR_CREDENTIAL_MISSING: CredentialMissingError,
   ERR_TOKEN_INVALID: TokenInvalidError,
   ERR_KEY_INVALID: KeyInvalidError,
+  ERR_SIGNATURE_INVALID: SignatureInvalidError,
   ERR_TOO_MANY_FAILURES: TooManyFailuresError,
   ERR_CREDENTIALS_UNAVAILABLE: CredentialsUnavailableError,
   ERR_MEDIA_TYPE: MediaTypeError,

@@ -1,12 +1,12 @@
 import type { RequestListener } from "node:http";
 import { type AuthOptions, resolveAuth } from "./auth.js";
-import type { HandlerContext, InboxContext } from "./contracts/event.js";
+import type { AnyEventMap, HandlerContext, InboxContext } from "./contracts/event.js";
 import type { Logger } from "./contracts/logger.js";
 import type { Hooks } from "./contracts/report.js";
 import { createDeliveryWay } from "./delivery.js";
 import { createCatalog } from "./events/catalog.js";
 import { createEnvelope, type EnvelopeOptions } from "./events/envelope.js";
-import type { AnyEventMap, EventMapOf, EventsOption } from "./events/event-map.js";
+import type { EventMapOf, EventsOption } from "./events/event-map.js";
 import { handlerTimeoutBounds } from "./events/handler-options.js";
 import { createHandlers, type HandlerRegistration, type HandlerRegistry } from "./events/handlers.js";
 import { type ExplainRequest, type Explanation, explain } from "./explain.js";

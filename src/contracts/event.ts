@@ -9,6 +9,11 @@ export interface WebhookEvent<Type extends string = string, Data = unknown> {
   readonly data: Data;
 }
 
+/** The map of a receiver that names no event types: any type, data unknown. */
+export interface AnyEventMap {
+  readonly [type: string]: unknown;
+}
+
 /** What a handler gets beside the event. Take members off it: a copy by spread has neither `deadline` nor `signal`. */
 export interface HandlerContext {
   readonly caller: Caller;

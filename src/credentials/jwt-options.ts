@@ -1,10 +1,12 @@
 import type { KeySet, Owner, SourceReport, TokenCredential, TokenPolicy } from "../contracts/credential.js";
 import { type JwsAlgorithm, jwsAlgorithms, parseAlgorithms } from "../gate/algorithms.js";
 import type { PublicJwk } from "../gate/public-jwk.js";
+import type { SecretMaterial } from "../gate/secret-bytes.js";
 import { maxKidLength, normalizeTyp } from "../gate/token-format.js";
 import { parseKeySet, parsePublicKey } from "../gate/token-key.js";
-import { parseSecret, type SecretMaterial } from "../gate/token-secret.js";
+import { parseSecret } from "../gate/token-secret.js";
 import type { Clock } from "../lib/clock.js";
+import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
 import {
   assertOptions,
   choiceOption,
@@ -15,7 +17,6 @@ import {
   stringOption,
 } from "../lib/options.js";
 import { localKeySet } from "./jwks.js";
-import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "./lifetime.js";
 import { type JwksUriOptions, remoteKeySet } from "./remote-jwks.js";
 
 /**

@@ -1,7 +1,7 @@
 import { hashKey, maxKeyBytes } from "../gate/service-key.js";
+import { type Lifetime, type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
 import { assertOptions, describe, flagOption, own, stringOption } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import { type Lifetime, type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "./lifetime.js";
 
 /** The shortest key that is taken without `insecureShortKey`, in characters. */
 export const minKeyLength = 32;

@@ -8,10 +8,10 @@ import type {
 } from "../contracts/credential.js";
 import { type AllowIpsOptions, resolveAllowIps } from "../gate/allowlist.js";
 import type { Clock } from "../lib/clock.js";
+import { lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
 import { assertOptions, describe, own } from "../lib/options.js";
 import { parseJwtOptions } from "./jwt-options.js";
 import { parseId } from "./key-options.js";
-import { lifetimeOptionNames, parseLifetime } from "./lifetime.js";
 import { reusingRemoteSets } from "./remote-reuse.js";
 
 /** Turns what a user's lookup returned into credentials; a TypeError says what is wrong with it. */

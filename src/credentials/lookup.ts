@@ -9,10 +9,10 @@ import type {
 import { CredentialsUnavailableError } from "../errors.js";
 import type { AllowIpsOptions, Allowlist } from "../gate/allowlist.js";
 import { type Clock, systemClock } from "../lib/clock.js";
+import type { LifetimeOptions } from "../lib/lifetime.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { assertOptions, describe, numberOption, own } from "../lib/options.js";
 import type { JwtOptions } from "./jwt-options.js";
-import type { LifetimeOptions } from "./lifetime.js";
 import { createLookupCompiler } from "./lookup-compiler.js";
 import { createReports } from "./reports.js";
 

@@ -1,6 +1,6 @@
 import type { TokenCredential } from "../contracts/credential.js";
+import { lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
 import type { parseJwtOptions } from "./jwt-options.js";
-import { lifetimeOptionNames, parseLifetime } from "./lifetime.js";
 
 /** The parameters of `parseJwtOptions`. */
 export type ParseToken = typeof parseJwtOptions;

@@ -1,4 +1,4 @@
-import type { WebhookEvent } from "../contracts/event.js";
+import type { AnyEventMap, WebhookEvent } from "../contracts/event.js";
 import type { SchemaOutput, StandardSchema } from "../contracts/standard-schema.js";
 
 /** Event types and the schema of each one's data: any Standard Schema, so zod, valibot, arktype and others. */
@@ -31,11 +31,6 @@ export function uncheckedTypes<EventMap extends object>(): UncheckedTypes<EventM
 /** Whether a value comes from `uncheckedTypes`. */
 export function isUncheckedTypes(value: unknown): value is UncheckedTypes<object> {
   return typeof value === "object" && value !== null && Object.hasOwn(value, marker);
-}
-
-/** The map of a receiver without the option `events`: any type, data unknown. */
-export interface AnyEventMap {
-  readonly [type: string]: unknown;
 }
 
 /** From the option `events` to a map of event type to data, as handlers see it: `{ "order.paid": { … } }`. */

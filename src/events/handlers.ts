@@ -1,7 +1,7 @@
-import type { HandlerContext } from "../contracts/event.js";
+import type { AnyEventMap, HandlerContext } from "../contracts/event.js";
 import { describe } from "../lib/options.js";
 import type { Catalog } from "./catalog.js";
-import type { AnyEventMap, EventOf, EventsByName, NameOf } from "./event-map.js";
+import type { EventOf, EventsByName, NameOf } from "./event-map.js";
 import { quoted } from "./event-name.js";
 import {
   type HandlerOptions,

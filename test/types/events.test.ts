@@ -4,10 +4,9 @@ import { type } from "arktype";
 import { expectTypeOf } from "expect-type";
 import * as v from "valibot";
 import { z } from "zod";
-import type { HandlerContext, WebhookEvent } from "../../src/contracts/event.js";
+import type { AnyEventMap, HandlerContext, WebhookEvent } from "../../src/contracts/event.js";
 import { createCatalog } from "../../src/events/catalog.js";
 import {
-  type AnyEventMap,
   type EventMapOf,
   type EventOf,
   type EventSchemas,

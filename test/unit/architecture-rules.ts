@@ -8,8 +8,8 @@ export type House = ReadonlyMap<string, string>;
 const floors: ReadonlyMap<string, number> = new Map(
   [
     ["contracts", "errors.ts", "lib"],
-    ["gate", "events", "sources"],
-    ["http", "credentials", "inbox", "engines"],
+    ["gate", "events"],
+    ["http", "credentials", "inbox", "engines", "sources"],
     [
       "receiver.ts",
       "delivery.ts",
@@ -115,7 +115,7 @@ function inwardFaults(path: string, specifier: string, house: House): string[] {
 
 function outwardFaults(path: string, { specifier, typeOnly }: Import): string[] {
   if (specifier.startsWith("node:")) {
-    const pure = floors.get(roomOf(path)) === 1;
+    const pure = floors.get(roomOf(path)) === 1 || roomOf(path) === "sources";
     return pure && !typeOnly && !pureModules.has(specifier)
       ? [`${path} imports ${specifier}: decisions do no I/O`]
       : [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { parseLifetime } from "../../../src/credentials/lifetime.js";
+import { parseLifetime } from "../../../src/lib/lifetime.js";
 
 describe("parseLifetime", () => {
   it("is active and without ends where nothing is given", () => {

@@ -1,4 +1,4 @@
-import { choiceOption, describe, own } from "../lib/options.js";
+import { choiceOption, describe, own } from "./options.js";
 
 /** The options that say when a credential counts. */
 export interface LifetimeOptions {

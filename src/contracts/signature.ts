@@ -1,0 +1,123 @@
+import type { KeyObject } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import type { MaybePromise } from "./credential.js";
+
+/** How a signature is made. SHA-1 only where the provider has nothing else. */
+export type SignatureAlgorithm =
+  | "hmac-sha256"
+  | "hmac-sha384"
+  | "hmac-sha512"
+  | "hmac-sha1"
+  | "ed25519"
+  | "ecdsa-p256-sha256"
+  | "rsa-sha256";
+
+/** One key that signatures are checked with. Times are milliseconds since the epoch. */
+export interface SigningKey {
+  /** Stable name, for reports; never secret. */
+  readonly id: string;
+  readonly active: boolean;
+  readonly notBeforeMs: number;
+  readonly expiresAtMs: number;
+  /** A secret key for HMAC, else a public one. */
+  readonly key: KeyObject;
+}
+
+/** A request as its signature sees it. */
+export interface SignedRequest {
+  readonly method: string;
+  /** Path and query as they came, before Express took a mount path off. */
+  readonly url: string;
+  /** The URL that the sender called, made of the configured public URL; undefined where none is configured. */
+  readonly publicUrl: string | undefined;
+  readonly headers: Readonly<IncomingHttpHeaders>;
+  /** Names and values in turn, as they came: a header that came twice shows here alone. */
+  readonly rawHeaders: readonly string[];
+  readonly rawBody: Buffer;
+}
+
+/** What is wrong with a signature; `reason` is for the operator and holds no secret. */
+export interface SignatureFault {
+  readonly fault: "missing" | "malformed" | "timestamp" | "mismatch";
+  readonly reason: string;
+}
+
+/** A signature that holds. */
+export interface SignatureMatch {
+  /** `id` of the key that verified it. */
+  readonly keyId: string;
+}
+
+/** The headers of a scheme, in lower case. */
+export interface SignatureHeaders {
+  readonly signature: string;
+  readonly timestamp?: string | undefined;
+  readonly id?: string | undefined;
+}
+
+/** One way in which the header may be signed. */
+export interface SignatureVariant {
+  /**
+   * What stands before the signature: a prefix such as `sha256=`, or with `parts` the name of the part, such as `v1`.
+   * Empty: nothing.
+   */
+  readonly label: string;
+  readonly algorithm: SignatureAlgorithm;
+  readonly keys: readonly SigningKey[];
+}
+
+/** A signature in a header of its own, over bytes that a template or a function names. */
+export interface HeaderScheme {
+  readonly kind: "header";
+  /** Sets of headers under which the scheme is known; the first of which any header was sent is the one that counts. */
+  readonly headers: readonly SignatureHeaders[];
+  /**
+   * Where the header is a list of parts, such as `t=1,v1=ab` (separator ",", assign "=") or `v1,ab v1,cd` (separator " ",
+   * assign ","). Several parts may hold a signature; parts of other names are ignored.
+   */
+  readonly parts?:
+    | { readonly separator: string; readonly assign: string; readonly timestamp?: string | undefined }
+    | undefined;
+  readonly variants: readonly SignatureVariant[];
+  readonly encoding: "hex" | "base64" | "base64url";
+  /** Letters of hex that are accepted. Default: lower. */
+  readonly hexCase?: "lower" | "upper" | "any" | undefined;
+  /** How ECDSA signatures are written. Default: der. */
+  readonly dsaEncoding?: "der" | "ieee-p1363" | undefined;
+  /**
+   * The signed bytes: a template with `{body}`, `{timestamp}`, `{id}`, `{url}` (the public one), `{method}` and
+   * `{header:NAME}`; or a function that gives the pieces in their order.
+   */
+  readonly signed: string | ((request: SignedRequest) => readonly (string | Uint8Array)[] | SignatureFault);
+  /** Default: seconds. */
+  readonly timestampUnit?: "seconds" | "milliseconds" | undefined;
+  /** Seconds that the timestamp may lie before or behind our clock, 1 to 3,600. Needed where there is a timestamp. */
+  readonly toleranceSeconds?: number | undefined;
+  /** Origin, or whole URL without query, under which the sender calls us. Needed where the URL is signed. */
+  readonly publicUrl?: string | undefined;
+}
+
+/** HTTP message signatures (RFC 9421) with `Content-Digest` (RFC 9530). */
+export interface MessageScheme {
+  readonly kind: "http-message";
+  /** Keys by the `keyid` that signatures name them with. */
+  readonly keys: readonly (SigningKey & {
+    readonly algorithm: SignatureAlgorithm | "rsa-pss-sha512" | "ecdsa-p384-sha384";
+  })[];
+  /** Components that a signature must cover; `content-digest` is always among them where there is a body. */
+  readonly required: readonly string[];
+  /** `tag` that a signature must have (RFC 9421 section 2.3); undefined: any. */
+  readonly tag?: string | undefined;
+  /** Seconds: how old `created` may be, and how far our clocks may differ, 1 to 3,600. */
+  readonly toleranceSeconds: number;
+  readonly publicUrl?: string | undefined;
+}
+
+/** A check in code, for what cannot be declared. */
+export interface CustomScheme {
+  readonly kind: "custom";
+  verify(request: SignedRequest, nowMs: number): MaybePromise<SignatureMatch | SignatureFault>;
+  readonly publicUrl?: string | undefined;
+}
+
+export type SignatureScheme = HeaderScheme | MessageScheme | CustomScheme;

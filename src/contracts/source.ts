@@ -1,0 +1,143 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { ErrorCode } from "../errors.js";
+import type { JwtClaims } from "./delivery.js";
+import type { AnyEventMap } from "./event.js";
+import type { SignatureFault, SignatureScheme, SignedRequest } from "./signature.js";
+import type { StandardSchema } from "./standard-schema.js";
+
+/**
+ * How a body is read. `json`, `form` (URL-encoded), `xml`; `bytes`: not at all, the data is the Buffer; `empty`: there
+ * is none. Chosen by the content type, never by looking at the body.
+ */
+export type BodyKind = "json" | "form" | "xml" | "bytes" | "empty";
+
+/** A delivery as a source reads events from it. */
+export interface ParsedDelivery {
+  /** The parsed body. */
+  readonly body: unknown;
+  /** With an inbox, later reads see those alone that the source names in `headers`. */
+  readonly headers: Readonly<IncomingHttpHeaders>;
+}
+
+/** An event as the sender put it. Without `id` it gets one from the body's bytes. */
+export interface SourceEvent {
+  readonly type: string;
+  readonly id?: string | number | undefined;
+  readonly data: unknown;
+}
+
+/** What cannot be read; for the operator, in words without the body's. */
+export interface SourceFault {
+  readonly fault: string;
+}
+
+/** A request before anything of it is believed, or, with `body`, behind every check. */
+export interface HandshakeRequest {
+  readonly method: string;
+  /** Path and query as they came. */
+  readonly url: string;
+  readonly headers: Readonly<IncomingHttpHeaders>;
+  /** The parsed body of a POST that passed every check; undefined before. */
+  readonly body: unknown;
+}
+
+/** An answer as a source wants it. Objects become JSON. Never 410: senders take that for an end of the subscription. */
+export interface SourceAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | object | undefined;
+}
+
+/** What became of a delivery, as a source answers it. */
+export interface SourceOutcome {
+  readonly status: "handled" | "accepted" | "duplicate" | "ignored" | "refused" | "failed";
+  /** Of what was refused or failed. */
+  readonly code: ErrorCode | undefined;
+  /** What was wrong with the signature, with ERR_SIGNATURE_INVALID. */
+  readonly signatureFault: SignatureFault["fault"] | undefined;
+  /** The status that we would answer with. */
+  readonly httpStatus: number;
+  readonly requestId: string;
+  /** How the body is read; undefined where it was refused before that was known. */
+  readonly bodyKind: BodyKind | undefined;
+  /** The events, as far as they could be read; empty where the delivery was refused before. */
+  readonly events: readonly { readonly type: string; readonly id: string; readonly data: unknown }[];
+}
+
+/** Where a source's senders put a token that is no `Authorization: Bearer`. */
+export interface TokenCarrier {
+  /** Lower-case name of the header. */
+  readonly header: string;
+  /** The scheme before the token, such as `JWT`; undefined: the header is the token. */
+  readonly scheme?: string | undefined;
+}
+
+/** Tokens that a source's senders bring; takes the place of the option `auth`. */
+export interface SourceAuth {
+  /** What `auth.jwt` would hold: the options of one JWT credential, or a list of them. */
+  readonly jwt?: unknown;
+  /** Instead of `jwt`: what `credentialsFrom` takes as `token`, for issuers that only a lookup knows. */
+  readonly token?:
+    | ((hint: { readonly issuer: string; readonly keyId: string | undefined }) => unknown)
+    | undefined;
+  readonly carrier?: TokenCarrier | undefined;
+  /** The issuer of tokens that name none in `iss`. */
+  readonly defaultIssuer?: string | undefined;
+  /** A check of the claims beyond the credential's policy: why the token does not pass, for the operator, or undefined. */
+  check?(
+    claims: JwtClaims,
+    request: Pick<SignedRequest, "method" | "url" | "publicUrl" | "rawBody">,
+  ): string | undefined;
+  readonly publicUrl?: string | undefined;
+}
+
+/** An event to be sent, for `hookgate send` and the testing kit. */
+export interface ComposeEvent {
+  readonly type: string;
+  readonly id: string;
+  readonly data: unknown;
+  readonly nowMs: number;
+}
+
+/** An unsigned delivery. */
+export interface ComposedDelivery {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/**
+ * How one kind of sender talks: where its events stand, how it signs, what answer it expects. Declarative: a receiver
+ * does the checks. `EventMap` gives handlers their types.
+ */
+export interface Source<EventMap = AnyEventMap> {
+  /** Stable: part of what the inbox tells events apart by. */
+  readonly name: string;
+  /** Kinds of body that its senders use, by the usual content types. */
+  readonly bodies: readonly BodyKind[];
+  /** Further content types, in lower case without parameters, and how their bodies are read. */
+  readonly mediaTypes?: Readonly<Record<string, BodyKind>> | undefined;
+  /** Lower-case names of the headers that `events` reads; the inbox keeps them. Never a credential's or signature's. */
+  readonly headers: readonly string[];
+  /** The events of a delivery, in their order; pure. None is no fault: an empty batch is answered as ignored. */
+  events(delivery: ParsedDelivery): readonly SourceEvent[] | SourceFault;
+  /** Schemas of the data by event type, where the receiver's option `events` is left out. */
+  readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
+  readonly auth?: SourceAuth | undefined;
+  readonly signature?: SignatureScheme | undefined;
+  /** `id`: senders change the body on a retry. Default: `id-and-body`. */
+  readonly sameEvent?: "id" | "id-and-body" | undefined;
+  /** How long this sender waits for the answer, in milliseconds. */
+  readonly deadlineMs: number;
+  /**
+   * Answers what is no delivery. Asked twice: for methods other than POST behind the check of the address, without
+   * `body`; and for a POST behind every check, with the parsed `body`. Undefined: go on as usual.
+   */
+  handshake?(request: HandshakeRequest): SourceAnswer | undefined;
+  /** Undefined: the usual answer. */
+  answer?(outcome: SourceOutcome): SourceAnswer | undefined;
+  /** An event as this sender would send it; the signature is added from `signature`. */
+  compose?(event: ComposeEvent): ComposedDelivery;
+  /** Never there at run time: carries `EventMap` for the compiler. */
+  readonly types?: EventMap | undefined;
+}

@@ -1,0 +1,37 @@
+import { describe } from "../lib/options.js";
+
+/**
+ * Reads the option `publicUrl`: the origin under which senders reach us, which stands for the origin alone and is
+ * joined with path and query as they came; or a URL with a path, for a proxy that rewrites paths, which is joined with
+ * the query alone. Nothing of it comes from the request's Host or forwarding headers (ATTACKS E26).
+ */
+export function parsePublicUrl(value: unknown, where: string): ((url: string) => string) | undefined {
+  if (value === undefined) return undefined;
+  if (
+    typeof value !== "string" ||
+    !/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/.test(value) ||
+    !URL.canParse(value)
+  ) {
+    throw new TypeError(
+      `${where} must be an origin or URL such as "https://hooks.example.com", without query, not ${describe(value)}`,
+    );
+  }
+  const scheme = value.indexOf("//") + 2;
+  const slash = value.indexOf("/", scheme);
+  const isOrigin = slash === -1 || slash === value.length - 1;
+  if (!isOrigin) return (url) => `${value}${queryOf(url)}`;
+  const origin = slash === -1 ? value : value.slice(0, slash);
+  return (url) => `${origin}${url.startsWith("/") ? url : pathOf(url)}`;
+}
+
+function queryOf(url: string): string {
+  const mark = url.indexOf("?");
+  return mark === -1 ? "" : url.slice(mark);
+}
+
+/** Of the absolute form (RFC 9112 section 3.2.2), what stands behind the authority. */
+function pathOf(url: string): string {
+  const authority = /^https?:\/\/[^/?#]*/i.exec(url);
+  const rest = authority === null ? url : url.slice(authority[0].length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}

@@ -1,0 +1,145 @@
+import type { Buffer } from "node:buffer";
+import { createSecretKey } from "node:crypto";
+import type { SignatureAlgorithm, SigningKey } from "../contracts/signature.js";
+import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
+import { assertOptions, describe, own, stringOption } from "../lib/options.js";
+import { type PublicJwk, readPublicJwk } from "./public-jwk.js";
+import { readPublicPem } from "./public-pem.js";
+import { assertNotPublicKey, assertTrimmed, type SecretMaterial, secretBytes } from "./secret-bytes.js";
+import { guessableSecret } from "./weak-keys.js";
+
+/** A signing secret with a name of its own and a lifetime, for rotation. */
+export interface NamedSecret extends LifetimeOptions {
+  /** Stable name, for reports. Default: `secret-1`, `secret-2` … */
+  readonly id?: string;
+  readonly secret: SecretMaterial;
+}
+
+/** One signing secret, or several while they are rotated: each of them may sign. */
+export type SigningSecrets = SecretMaterial | readonly (SecretMaterial | NamedSecret)[];
+
+/** A public key with a name of its own and a lifetime. */
+export interface NamedPublicKey extends LifetimeOptions {
+  /** Stable name, for reports, or the `keyid` of signatures. Default: a JWK's `kid`, else `key-1`, `key-2` … */
+  readonly id?: string;
+  /** PEM text or a JWK. */
+  readonly publicKey: string | PublicJwk;
+}
+
+/** One public key, or several while they are rotated. */
+export type SigningPublicKeys = string | PublicJwk | readonly (string | PublicJwk | NamedPublicKey)[];
+
+/** What is asked of secrets. */
+export interface SecretRules {
+  /** Shortest secret in bytes. Default: 24, the least of Standard Webhooks. */
+  readonly minBytes?: number;
+  /** Lifts the check of the length, and nothing else; a secret is never empty. */
+  readonly insecureShortSecret?: boolean;
+  /** Turns text into the secret's bytes, where it is written in a way of its own. Throws a TypeError. */
+  readonly decode?: (text: string, where: string) => Buffer;
+}
+
+const mostKeys = 10;
+
+/** Reads the secrets of a source. TypeError for empty, short and guessable ones, and for public keys (ATTACKS F07). */
+export function parseSecrets(value: unknown, where: string, rules: SecretRules = {}): readonly SigningKey[] {
+  return listOf(value, where, "secret").map(({ given, place }, at) => {
+    const { named, material } = unwrap(given, "secret", place);
+    return {
+      id: idOf(named, `secret-${at + 1}`, place),
+      ...parseLifetime(named, place),
+      key: createSecretKey(secretOf(material, named === noOptions ? place : `${place}.secret`, rules)),
+    };
+  });
+}
+
+function secretOf(material: unknown, where: string, rules: SecretRules): Buffer {
+  const { minBytes = 24, insecureShortSecret = false, decode } = rules;
+  assertTrimmed(material, where);
+  const fix = "give the secret that the sender shows, or make one: `openssl rand -base64 32`";
+  if (material === "") throw new TypeError(`${where} is empty; ${fix}`);
+  const bytes =
+    decode !== undefined && typeof material === "string"
+      ? decode(material, where)
+      : secretBytes(material, where);
+  assertNotPublicKey(bytes, where);
+  if (bytes.length === 0) throw new TypeError(`${where} is empty; ${fix}`);
+  if (bytes.length < minBytes && !insecureShortSecret) {
+    throw new TypeError(
+      `${where} has ${bytes.length} bytes, and ${minBytes} are the least: ${fix}. Only where the sender's secret ` +
+        "cannot be changed: insecureShortSecret: true",
+    );
+  }
+  const guessable = insecureShortSecret ? undefined : guessableSecret(bytes);
+  if (guessable !== undefined) {
+    throw new TypeError(`${where} ${guessable}, so anyone can sign with it; ${fix}`);
+  }
+  return bytes;
+}
+
+/** Reads the public keys of a source; each must fit the algorithm. TypeError for private and weak keys. */
+export function parsePublicKeys(
+  value: unknown,
+  where: string,
+  algorithm: SignatureAlgorithm,
+): readonly SigningKey[] {
+  return listOf(value, where, "publicKey").map(({ given, place }, at) => {
+    const { named, material } = unwrap(given, "publicKey", place);
+    const read =
+      typeof material === "string" ? readPublicPem(material, place) : readPublicJwk(material, place);
+    if ("unusable" in read) throw new TypeError(`${place} ${read.unusable}`);
+    const shape = shapes.get(algorithm);
+    if (read.kty !== shape?.kty || read.curve !== shape.curve) {
+      throw new TypeError(
+        `${place} is a key of kind ${read.curve ?? read.kty}, which cannot check ${algorithm}`,
+      );
+    }
+    return {
+      id: idOf(named, read.kid ?? `key-${at + 1}`, place),
+      ...parseLifetime(named, place),
+      key: read.key,
+    };
+  });
+}
+
+const shapes: ReadonlyMap<SignatureAlgorithm, { readonly kty: string; readonly curve: string | undefined }> =
+  new Map([
+    ["ed25519", { kty: "OKP", curve: "Ed25519" }],
+    ["ecdsa-p256-sha256", { kty: "EC", curve: "P-256" }],
+    ["rsa-sha256", { kty: "RSA", curve: undefined }],
+  ]);
+
+interface Placed {
+  readonly given: unknown;
+  readonly place: string;
+}
+
+function listOf(value: unknown, where: string, what: string): readonly Placed[] {
+  if (value === undefined || value === null) {
+    throw new TypeError(`${where} is ${describe(value)}: is an environment variable missing?`);
+  }
+  if (!Array.isArray(value)) return [{ given: value, place: where }];
+  if (value.length === 0 || value.length > mostKeys) {
+    throw new TypeError(`${where} must hold 1 to ${mostKeys} of ${what}, not ${value.length}`);
+  }
+  return value.map((given: unknown, at) => ({ given, place: `${where}[${at}]` }));
+}
+
+const noOptions: Record<string, unknown> = Object.freeze({});
+
+/** The options around a key, where there are any, and the key. */
+function unwrap(
+  given: unknown,
+  member: "secret" | "publicKey",
+  where: string,
+): { readonly named: Record<string, unknown>; readonly material: unknown } {
+  const isNamed = typeof given === "object" && given !== null && Object.hasOwn(given, member);
+  if (!isNamed) return { named: noOptions, material: given };
+  assertOptions(given, ["id", member, ...lifetimeOptionNames], where);
+  return { named: given, material: own(given, member) };
+}
+
+function idOf(named: Record<string, unknown>, fallback: string, where: string): string {
+  const id = own(named, "id");
+  return id === undefined ? fallback : stringOption(id, `${where}.id`);
+}
