@@ -7,6 +7,7 @@ export default {
     "^hookgate$": "<rootDir>/src/index.ts",
     "^hookgate/sqlite$": "<rootDir>/src/engines/sqlite/index.ts",
     "^hookgate/testing$": "<rootDir>/src/testing/index.ts",
+    "^hookgate/(.+)$": "<rootDir>/src/sources/$1.ts",
     "^(\\.{1,2}/.*)\\.js$": "$1",
   },
   transform: {

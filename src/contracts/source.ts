@@ -15,6 +15,8 @@ export type BodyKind = "json" | "form" | "xml" | "bytes" | "empty";
 export interface ParsedDelivery {
   /** The parsed body. */
   readonly body: unknown;
+  /** How `body` was read. */
+  readonly kind: BodyKind;
   /** With an inbox, later reads see those alone that the source names in `headers`. */
   readonly headers: Readonly<IncomingHttpHeaders>;
 }

@@ -20,6 +20,8 @@ const floors: ReadonlyMap<string, number> = new Map(
       "steps.ts",
       "explain.ts",
       "findings.ts",
+      "handling.ts",
+      "xml-parser.ts",
     ],
     ["index.ts", "cli", "testing"],
   ].flatMap((rooms, floor) => rooms.map((room): [string, number] => [room, floor])),
@@ -35,6 +37,9 @@ const packages: ReadonlyMap<string, readonly string[]> = new Map([
   ["content-type", ["gate/media-type.ts"]],
   ["raw-body", ["http/read-body.ts"]],
   ["@photostructure", ["engines/sqlite/driver.ts"]],
+  ["@octokit", ["sources/github-types.ts"]],
+  ["stripe", ["sources/stripe-types.ts"]],
+  ["fast-xml-parser", ["xml-parser.ts"]],
 ]);
 
 /** What decisions may use of Node: it computes, it opens nothing. */

@@ -1,0 +1,17 @@
+/** @ts-expect-error The package is optional: where it is not installed, the next type is `any`, and handlers get unknown data. */
+import type { EventPayloadMap } from "@octokit/webhooks-types";
+import type { AnyEventMap } from "../contracts/event.js";
+
+/** Each payload with the name it comes under: the event, and its action where it has one. */
+type Named<Payloads> = {
+  [Name in keyof Payloads & string]: Payloads[Name] extends infer Payload
+    ? Payload extends { readonly action: infer Action extends string }
+      ? readonly [`${Name}.${Action}`, Payload]
+      : readonly [Name, Payload]
+    : never;
+}[keyof Payloads & string];
+
+type ByName<Entry extends readonly [string, unknown]> = { readonly [E in Entry as E[0]]: E[1] };
+
+/** GitHub's event types and their payloads; any type and unknown data without `@octokit/webhooks-types`. */
+export type GithubEventMap = 0 extends 1 & EventPayloadMap ? AnyEventMap : ByName<Named<EventPayloadMap>>;

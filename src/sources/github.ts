@@ -1,0 +1,85 @@
+import type {
+  ComposedDelivery,
+  ParsedDelivery,
+  Source,
+  SourceEvent,
+  SourceFault,
+} from "../contracts/source.js";
+import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
+import { parseStrictJson } from "../gate/strict-json.js";
+import { assertOptions, flagOption, own } from "../lib/options.js";
+import type { GithubEventMap } from "./github-types.js";
+import { headerOf, memberOf } from "./reading.js";
+
+export type { GithubEventMap } from "./github-types.js";
+
+/** Options of `github`. */
+export interface GithubOptions {
+  /** The webhook's secret; several while it is rotated. */
+  readonly secret: SigningSecrets;
+  /** `true` takes a secret of fewer than 24 bytes, which can be guessed the sooner. Default: refused. */
+  readonly insecureShortSecret?: boolean | undefined;
+}
+
+/**
+ * GitHub's webhooks: `X-Hub-Signature-256`, HMAC-SHA-256 in hex over the body; the older SHA-1 header is not looked at.
+ * Types are GitHub's event names with the action, where there is one: `push`, `issues.opened`, so that `on("issues.*")`
+ * takes all of one event. The id is `X-GitHub-Delivery`. JSON and form-encoded deliveries; `data` is the payload, typed by
+ * `@octokit/webhooks-types` where that is installed. GitHub waits 10 seconds and sends nothing again by itself.
+ *
+ * @example
+ * createReceiver({ name: "hub", source: github({ secret: process.env.GITHUB_SECRET }) });
+ */
+export function github(options: GithubOptions): Source<GithubEventMap> {
+  const where = "github";
+  assertOptions(options, ["secret", "insecureShortSecret"], where);
+  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
+  const keys = parseSecrets(own(options, "secret"), `${where}.secret`, { insecureShortSecret });
+  return {
+    name: "github",
+    bodies: ["json", "form"],
+    headers: [
+      "x-github-event",
+      "x-github-delivery",
+      "x-github-hook-id",
+      "x-github-hook-installation-target-id",
+    ],
+    events: readEvent,
+    signature: {
+      kind: "header",
+      headers: [{ signature: "x-hub-signature-256" }],
+      variants: [{ label: "sha256=", algorithm: "hmac-sha256", keys }],
+      encoding: "hex",
+      signed: "{body}",
+    },
+    deadlineMs: 10_000,
+    compose: ({ type, id, data }) => compose(type, id, data),
+  };
+}
+
+function readEvent(delivery: ParsedDelivery): readonly SourceEvent[] | SourceFault {
+  const event = headerOf(delivery, "x-github-event");
+  if (event === undefined) return { fault: "the header X-GitHub-Event is missing" };
+  const data = payloadOf(delivery);
+  if (data === undefined) return { fault: "the form has not one field `payload` that holds JSON" };
+  const action = memberOf(data.value, "action");
+  const type = typeof action === "string" && action !== "" ? `${event}.${action}` : event;
+  return [{ type, id: headerOf(delivery, "x-github-delivery"), data: data.value }];
+}
+
+/** Of a form, the field `payload` holds the JSON. */
+function payloadOf({ body, kind }: ParsedDelivery): { readonly value: unknown } | undefined {
+  if (kind !== "form") return { value: body };
+  const payload = memberOf(body, "payload");
+  const json = typeof payload === "string" ? parseStrictJson(payload) : undefined;
+  return json?.ok === true ? json : undefined;
+}
+
+function compose(type: string, id: string, data: unknown): ComposedDelivery {
+  const dot = type.indexOf(".");
+  return {
+    headers: { "x-github-event": dot === -1 ? type : type.slice(0, dot), "x-github-delivery": id },
+    contentType: "application/json",
+    body: JSON.stringify(data),
+  };
+}
