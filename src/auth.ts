@@ -1,7 +1,9 @@
 import type { CredentialKind, CredentialSource, KeyKind, TokenCredential } from "./contracts/credential.js";
+import type { SourceAuth } from "./contracts/source.js";
 import type { JwtOptions } from "./credentials/jwt-options.js";
 import { defaultKeyHeader, parseKeyHeader } from "./credentials/key-header.js";
 import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/single-service.js";
+import { sourceCredentials } from "./credentials/source-credentials.js";
 import type { AuthPolicy } from "./gate/authenticate.js";
 import { TokenMemory } from "./gate/token-memory.js";
 import type { Clock } from "./lib/clock.js";
@@ -44,7 +46,7 @@ export const authOptionNames: readonly string[] = [
 
 const kinds: readonly CredentialKind[] = ["jwt", "service-key", "profile-key"];
 const howTo =
-  "give `serviceKey`, `jwt` or both; or `credentials` with `accept`; or, to let anyone in, `dangerouslyAcceptAnyone: true`";
+  "give `serviceKey`, `jwt` or both; or `credentials` with `accept`; or a `source` that signs; or, to let anyone in, `dangerouslyAcceptAnyone: true`";
 
 /** `auth`, resolved. */
 export interface ResolvedAuth {
@@ -53,15 +55,24 @@ export interface ResolvedAuth {
   readonly ownsCredentials: boolean;
 }
 
+/** What `auth` is resolved with. */
+export interface AuthContext {
+  /** The service of the one-line form. */
+  readonly name: string;
+  readonly clock: Clock;
+  /** There is an inbox, for tokens that are good for one delivery. */
+  readonly remembersUses?: boolean;
+  /** The receiver's source. `signs`: its signature is checked, so that callers need no credential. */
+  readonly source?:
+    | { readonly name: string; readonly auth: SourceAuth | undefined; readonly signs: boolean }
+    | undefined;
+}
+
 /**
- * Resolves `auth` once. `remembersUses`: there is an inbox, for tokens that are good for one delivery. Throws a
- * TypeError that names the option and the fix.
+ * Resolves `auth` once. Left out, a source's own tokens are what callers are asked for; of a source that signs, nothing
+ * else than the signature. Throws a TypeError that names the option and the fix.
  */
-export function resolveAuth(
-  auth: unknown,
-  where: string,
-  context: { readonly name: string; readonly clock: Clock; readonly remembersUses?: boolean },
-): ResolvedAuth {
+export function resolveAuth(auth: unknown, where: string, context: AuthContext): ResolvedAuth {
   const { policy, ownsCredentials } = resolveForm(auth, where, context);
   const resolved = { policy: { ...policy, remembersUses: context.remembersUses === true }, ownsCredentials };
   try {
@@ -89,11 +100,20 @@ function assertUsesRemembered({ credentials, tokens, remembersUses }: AuthPolicy
 
 type Form = Omit<AuthPolicy, "remembersUses">;
 
-function resolveForm(
-  auth: unknown,
-  where: string,
-  context: { readonly name: string; readonly clock: Clock },
-): { readonly policy: Form; readonly ownsCredentials: boolean } {
+interface ResolvedForm {
+  readonly policy: Form;
+  readonly ownsCredentials: boolean;
+}
+
+function resolveForm(auth: unknown, where: string, context: AuthContext): ResolvedForm {
+  const { source } = context;
+  if (source?.auth !== undefined) {
+    if (auth === undefined) return fromSource(source.name, source.auth, context);
+    throw new TypeError(
+      `${where} and the source "${source.name}" are both given, and the source brings its own credentials: leave \`auth\` out`,
+    );
+  }
+  if (auth === undefined && source?.signs === true) return { policy: anyCaller, ownsCredentials: false };
   if (auth === undefined || auth === null) throw new TypeError(`${where} is missing: ${howTo}`);
   assertOptions(auth, authOptionNames, where);
   for (const credential of ["serviceKey", "jwt", "credentials"]) {
@@ -131,7 +151,27 @@ function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], w
   if (!on || given.length > 1) {
     throw new TypeError(`${where}.dangerouslyAcceptAnyone must be true and stand alone: ${howTo}`);
   }
-  return { tokens: undefined, keyKinds: [], keyHeader: defaultKeyHeader, credentials: undefined };
+  return anyCaller;
+}
+
+const anyCaller: Form = {
+  tokens: undefined,
+  keyKinds: [],
+  keyHeader: defaultKeyHeader,
+  credentials: undefined,
+};
+
+function fromSource(sourceName: string, auth: SourceAuth, { name, clock }: AuthContext): ResolvedForm {
+  const credentials = sourceCredentials(auth, { sourceName, service: name, clock });
+  const policy: Form = {
+    tokens: new TokenMemory(credentials),
+    tokenCarrier: own(auth, "carrier"),
+    checkToken: (claims, url) => auth.check?.(claims, url),
+    keyKinds: [],
+    keyHeader: defaultKeyHeader,
+    credentials,
+  };
+  return { policy, ownsCredentials: true };
 }
 
 function fromCredentials(auth: Record<string, unknown>, given: readonly string[], where: string): Form {

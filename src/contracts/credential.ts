@@ -109,6 +109,8 @@ export interface SourceReport {
  * judges that. They throw CredentialsUnavailableError where they cannot answer.
  */
 export interface CredentialSource {
+  /** The issuer of tokens without `iss`. Left out: such tokens are refused. */
+  readonly defaultIssuer?: string | undefined;
   /** The key of this kind whose SHA-256 has this lower-case hex form. */
   findKey(digest: string, kind: KeyKind): MaybePromise<KeyCredential | undefined>;
   /** The JWT credentials of an issuer, in the order in which they were given. */

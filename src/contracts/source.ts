@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../errors.js";
 import type { JwtClaims } from "./delivery.js";
 import type { AnyEventMap } from "./event.js";
-import type { SignatureFault, SignatureScheme, SignedRequest } from "./signature.js";
+import type { SignatureFault, SignatureScheme } from "./signature.js";
 import type { StandardSchema } from "./standard-schema.js";
 
 /**
@@ -72,25 +72,45 @@ export interface TokenCarrier {
   readonly header: string;
   /** The scheme before the token, such as `JWT`; undefined: the header is the token. */
   readonly scheme?: string | undefined;
+  /** A parameter of the query that may hold the token elsewhere: refused here with ERR_CREDENTIAL_IN_QUERY. */
+  readonly refusedParameter?: string | undefined;
+}
+
+/** What a token that nobody has checked yet says of its key. */
+export interface TokenHint {
+  readonly issuer: string;
+  readonly keyId: string | undefined;
+}
+
+/** How long answers of `SourceAuth.token` are remembered, by the token's `kid`; tokens without one are then refused. */
+export interface TokenLookupMemory {
+  /** Seconds that what was found is used before it is asked for again. */
+  readonly foundSeconds: number;
+  /** Seconds during which a `kid` that was not found is not asked for again. */
+  readonly missingSeconds: number;
+  /** Most lookups per minute of a `kid` that is not known, whatever tokens ask for (ATTACKS A31); beyond: 503. */
+  readonly unknownPerMinute: number;
 }
 
 /** Tokens that a source's senders bring; takes the place of the option `auth`. */
 export interface SourceAuth {
   /** What `auth.jwt` would hold: the options of one JWT credential, or a list of them. */
   readonly jwt?: unknown;
-  /** Instead of `jwt`: what `credentialsFrom` takes as `token`, for issuers that only a lookup knows. */
-  readonly token?:
-    | ((hint: { readonly issuer: string; readonly keyId: string | undefined }) => unknown)
-    | undefined;
+  /**
+   * Instead of `jwt`: the options of the JWT credential of an issuer or key that only a lookup knows, or undefined. Return
+   * the same object again where nothing changed. What it throws, and what takes more than 5 seconds, is answered 503.
+   */
+  readonly token?: ((hint: TokenHint) => unknown) | undefined;
+  /** Left out: `token` is asked for each token. */
+  readonly tokenMemory?: TokenLookupMemory | undefined;
   readonly carrier?: TokenCarrier | undefined;
   /** The issuer of tokens that name none in `iss`. */
   readonly defaultIssuer?: string | undefined;
-  /** A check of the claims beyond the credential's policy: why the token does not pass, for the operator, or undefined. */
-  check?(
-    claims: JwtClaims,
-    request: Pick<SignedRequest, "method" | "url" | "publicUrl" | "rawBody">,
-  ): string | undefined;
-  readonly publicUrl?: string | undefined;
+  /**
+   * A check of the claims beyond the credential's policy: why the token does not pass, for the operator, or undefined.
+   * Asked for each POST before its body is read. `url`: path and query as they came.
+   */
+  check?(claims: JwtClaims, url: string): string | undefined;
 }
 
 /** An event to be sent, for `hookgate send` and the testing kit. */

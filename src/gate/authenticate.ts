@@ -6,10 +6,11 @@ import type {
   Owner,
   TokenCredential,
 } from "../contracts/credential.js";
-import type { Caller } from "../contracts/delivery.js";
+import type { Caller, JwtClaims } from "../contracts/delivery.js";
+import type { TokenCarrier } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { hasTokenInQuery, readBearer, readKey } from "./authorization.js";
+import { bearer, hasTokenInQuery, readKey, readToken } from "./authorization.js";
 import type { VerifiedToken } from "./jwt.js";
 import { findCaller } from "./service-key.js";
 import type { TokenMemory } from "./token-memory.js";
@@ -24,6 +25,10 @@ export interface AuthPolicy {
   readonly credentials: CredentialSource | undefined;
   /** Tokens checked against `credentials`; undefined where no JWT is accepted. */
   readonly tokens: TokenMemory | undefined;
+  /** Where tokens stand. Left out: `Authorization: Bearer`. */
+  readonly tokenCarrier?: TokenCarrier | undefined;
+  /** Why a token that verified does not pass for this path and query, for the operator, or undefined. */
+  readonly checkToken?: ((claims: JwtClaims, url: string) => string | undefined) | undefined;
   /** Uses of tokens are remembered: tokens can be taken that are good for one delivery alone. Left out: they cannot. */
   readonly remembersUses?: boolean | undefined;
 }
@@ -57,39 +62,55 @@ export function authenticate(
   nowMs: number,
 ): MaybePromise<Authenticated | Refusal> {
   if (policy.credentials === undefined) return anyone;
-  if (hasTokenInQuery(url)) {
+  const { tokens, tokenCarrier = bearer } = policy;
+  for (const parameter of ["access_token", tokenCarrier.refusedParameter]) {
+    if (parameter === undefined || !hasTokenInQuery(url, parameter)) continue;
     return new Refusal(
       "ERR_CREDENTIAL_IN_QUERY",
-      "access_token stands in the query string; send it as Authorization: Bearer",
+      `${parameter} stands in the query string; send it in the header ${tokenPlace(tokenCarrier)}`,
     );
   }
-  if (policy.tokens !== undefined) {
-    const bearer = readBearer(rawHeaders);
-    if (bearer instanceof Refusal) return bearer;
-    if (bearer !== undefined) return byToken(bearer.token, policy, policy.tokens, nowMs);
+  if (tokens !== undefined) {
+    const sent = readToken(rawHeaders, tokenCarrier);
+    if (sent instanceof Refusal) return sent;
+    if (sent !== undefined) return byToken(sent.token, { url, policy, tokens, nowMs });
   }
   return byKey(rawHeaders, policy, policy.credentials, nowMs);
 }
 
-function byToken(
-  token: string,
-  policy: AuthPolicy,
-  tokens: TokenMemory,
-  nowMs: number,
-): MaybePromise<Authenticated | Refusal> {
-  if (token === "") return new Refusal("ERR_TOKEN_INVALID", "nothing stands behind Bearer");
+/** Where a carrier has its token, for messages. */
+function tokenPlace({ header, scheme }: TokenCarrier): string {
+  return scheme === undefined ? header : `${header}: ${scheme}`;
+}
+
+interface TokenScene {
+  readonly url: string;
+  readonly policy: AuthPolicy;
+  readonly tokens: TokenMemory;
+  readonly nowMs: number;
+}
+
+function byToken(token: string, scene: TokenScene): MaybePromise<Authenticated | Refusal> {
+  const { url, policy, tokens, nowMs } = scene;
+  if (token === "") {
+    const place = tokenPlace(policy.tokenCarrier ?? bearer);
+    return new Refusal("ERR_TOKEN_INVALID", `nothing stands behind ${place}`);
+  }
   const verified = tokens.verify(token, nowMs);
   return isPromise(verified)
-    ? verified.then((settled) => asTokenCaller(settled, policy))
-    : asTokenCaller(verified, policy);
+    ? verified.then((settled) => asTokenCaller(settled, url, policy))
+    : asTokenCaller(verified, url, policy);
 }
 
 function asTokenCaller(
   verified: VerifiedToken | Refusal,
-  { remembersUses }: AuthPolicy,
+  url: string,
+  { remembersUses, checkToken }: AuthPolicy,
 ): Authenticated | Refusal {
   if (verified instanceof Refusal) return verified;
   const { credential, claims } = verified;
+  const fault = checkToken?.(claims, url);
+  if (fault !== undefined) return new Refusal("ERR_TOKEN_INVALID", fault);
   const { id, owner } = credential;
   if (credential.policy.replay === "refuse" && remembersUses !== true) {
     return new Refusal("ERR_INTERNAL", `JWT credential "${id}" has replay: "refuse", which needs an inbox`);

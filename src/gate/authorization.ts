@@ -1,33 +1,50 @@
+import type { TokenCarrier } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
 
-/** A token from `Authorization: Bearer`, not yet looked at; empty where nothing stood behind the scheme. */
-export interface BearerToken {
+/** A token as it was sent, not yet looked at; empty where nothing stood in its place. */
+export interface SentToken {
   readonly token: string;
 }
 
+/** Where tokens stand unless a source says otherwise (RFC 6750 section 2.1). */
+export const bearer: TokenCarrier = { header: "authorization", scheme: "Bearer" };
+
+/** `readToken` of `Authorization: Bearer`. */
+export function readBearer(rawHeaders: readonly string[]): SentToken | Refusal | undefined {
+  return readToken(rawHeaders, bearer);
+}
+
 /**
- * The bearer token of a request (RFC 6750 section 2.1, RFC 9110 section 11.4), undefined where there is none: no
- * header, or another scheme. Reads the raw header lines, because Node keeps only the first of two `Authorization`
- * lines and says nothing. Refuses: two lines (ERR_CREDENTIAL_REPEATED), control or non-ASCII bytes
- * (ERR_HEADER_MALFORMED), a scheme `Bearer` that no space ends (ERR_TOKEN_INVALID).
+ * The token of a request (RFC 6750 section 2.1, RFC 9110 section 11.4), undefined where there is none: no header, or
+ * another scheme. Reads the raw header lines, because Node keeps only the first of two `Authorization` lines and says
+ * nothing. Refuses: two lines (ERR_CREDENTIAL_REPEATED), control or non-ASCII bytes (ERR_HEADER_MALFORMED), a scheme
+ * that no space ends (ERR_TOKEN_INVALID).
  */
-export function readBearer(rawHeaders: readonly string[]): BearerToken | Refusal | undefined {
-  const value = singleHeader(rawHeaders, "authorization");
+export function readToken(
+  rawHeaders: readonly string[],
+  { header, scheme }: TokenCarrier,
+): SentToken | Refusal | undefined {
+  const value = singleHeader(rawHeaders, header);
   if (value === undefined || value instanceof Refusal) return value;
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
     if (code < 0x20 || code > 0x7e) {
-      return new Refusal("ERR_HEADER_MALFORMED", "Authorization holds control or non-ASCII bytes");
+      return new Refusal("ERR_HEADER_MALFORMED", `the header ${header} holds control or non-ASCII bytes`);
     }
   }
-  if (value.slice(0, 6).toLowerCase() !== "bearer") return undefined;
-  if (value.length === 6) return { token: "" };
-  if (isTokenChar(value.charCodeAt(6))) return undefined;
-  if (value.charCodeAt(6) !== 0x20) {
-    return new Refusal("ERR_TOKEN_INVALID", "the scheme Bearer is not followed by a space");
+  return scheme === undefined ? { token: value } : behindScheme(value, scheme);
+}
+
+function behindScheme(value: string, scheme: string): SentToken | Refusal | undefined {
+  const end = scheme.length;
+  if (value.slice(0, end).toLowerCase() !== scheme.toLowerCase()) return undefined;
+  if (value.length === end) return { token: "" };
+  if (isTokenChar(value.charCodeAt(end))) return undefined;
+  if (value.charCodeAt(end) !== 0x20) {
+    return new Refusal("ERR_TOKEN_INVALID", `the scheme ${scheme} is not followed by a space`);
   }
   // One space, although RFC 6750 has 1*SP: a second one belongs to a token that then is none.
-  return { token: value.slice(7) };
+  return { token: value.slice(end + 1) };
 }
 
 /**
@@ -44,17 +61,16 @@ export function readKey(rawHeaders: readonly string[], header: string): string |
 }
 
 /**
- * Whether the query string carries `access_token` (RFC 6750 section 2.3), also percent-encoded. Such a URL has
- * leaked into logs already, so the request is refused whatever else it brings.
+ * Whether the query string carries `access_token` (RFC 6750 section 2.3), or what else a token is called there, also
+ * percent-encoded. Such a URL has leaked into logs already, so the request is refused whatever else it brings.
  */
-export function hasTokenInQuery(url: string): boolean {
+export function hasTokenInQuery(url: string, parameter = "access_token"): boolean {
   const mark = url.indexOf("?");
   if (mark === -1) return false;
   for (const pair of url.slice(mark + 1).split("&")) {
     const equals = pair.indexOf("=");
     const name = equals === -1 ? pair : pair.slice(0, equals);
-    if (name === "access_token" || (name.includes("%") && percentDecoded(name) === "access_token"))
-      return true;
+    if (name === parameter || (name.includes("%") && percentDecoded(name) === parameter)) return true;
   }
   return false;
 }

@@ -13,7 +13,7 @@ import type { JwtClaims } from "../contracts/delivery.js";
 import { CredentialsUnavailableError, Refusal } from "../errors.js";
 import { own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import { policyFault, tokenLifeMs } from "./token-claims.js";
+import { issuerOf, policyFault, tokenLifeMs } from "./token-claims.js";
 import { type ParsedToken, parseToken } from "./token-format.js";
 
 /** A token that passed every check. */
@@ -49,7 +49,7 @@ export function verifyToken(
 ): MaybePromise<VerifiedToken | Refusal> {
   const parsed = parseToken(token);
   if (!parsed.ok) return invalid(parsed.reason);
-  const issuer = own(parsed.claims, "iss");
+  const issuer = issuerOf(parsed.claims, source.defaultIssuer);
   if (typeof issuer !== "string") return invalid("iss is missing or not a string");
   let found: MaybePromise<readonly TokenCredential[]>;
   try {
@@ -57,8 +57,9 @@ export function verifyToken(
   } catch (error) {
     return failure(error);
   }
-  if (isList(found)) return decide(token, parsed, found, now);
-  return found.then((credentials) => decide(token, parsed, credentials, now)).catch(failure);
+  const scene = { token, parsed, issuer, now };
+  if (isList(found)) return decide(scene, found);
+  return found.then((credentials) => decide(scene, credentials)).catch(failure);
 }
 
 /**
@@ -87,7 +88,8 @@ export function tokenUse(
   credential: TokenCredential,
   claims: JwtClaims,
 ): { readonly tokenId: string; readonly expiresAtMs: number } {
-  const tokenId = createHash("sha256").update(`${claims.iss}\0${claims.jti}`).digest("base64url");
+  const { issuer } = credential.policy;
+  const tokenId = createHash("sha256").update(`${issuer}\0${claims.jti}`).digest("base64url");
   return { tokenId, expiresAtMs: tokenLifeMs(claims, credential.policy).untilMs };
 }
 
@@ -97,23 +99,31 @@ function sameText(given: string, expected: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
+/** A token under way. */
+interface Scene {
+  readonly token: string;
+  readonly parsed: ParsedToken;
+  /** `iss`, or what stands for it. */
+  readonly issuer: string;
+  readonly now: number;
+}
+
 /** What can be settled without a key is settled first, so that a bad token costs no signature check. */
 function decide(
-  token: string,
-  parsed: ParsedToken,
+  scene: Scene,
   credentials: readonly TokenCredential[],
-  now: number,
 ): MaybePromise<VerifiedToken | Refusal> {
+  const { parsed, issuer, now } = scene;
   const candidates: TokenCredential[] = [];
   const faults: string[] = [];
   for (const credential of credentials) {
-    const fault = lifetimeFault(credential, now) ?? policyFault(parsed, credential.policy, now);
+    const fault = lifetimeFault(credential, now) ?? policyFault(parsed, credential.policy, now, issuer);
     if (fault === undefined) candidates.push(credential);
     else if (faults.length < maxKeysPerToken) faults.push(`credential "${credential.id}": ${fault}`);
   }
-  if (candidates.length > 0) return tryKeys(token, parsed, candidates, faults);
+  if (candidates.length > 0) return tryKeys(scene, candidates, faults);
   if (faults.length > 0) return invalid(faults.join("; "));
-  return invalid(`no JWT credential has the issuer "${printable(String(own(parsed.claims, "iss")))}"`);
+  return invalid(`no JWT credential has the issuer "${printable(issuer)}"`);
 }
 
 function lifetimeFault(credential: TokenCredential, now: number): string | undefined {
@@ -125,8 +135,7 @@ function lifetimeFault(credential: TokenCredential, now: number): string | undef
 }
 
 async function tryKeys(
-  token: string,
-  parsed: ParsedToken,
+  { token, parsed }: Scene,
   candidates: readonly TokenCredential[],
   faults: readonly string[],
 ): Promise<VerifiedToken | Refusal> {
@@ -166,7 +175,9 @@ async function signatureHolds(token: string, key: VerificationKey, algorithm: st
 }
 
 function accepted(credential: TokenCredential, key: VerificationKey, parsed: ParsedToken): VerifiedToken {
-  const { claims, keyId, algorithm } = parsed;
+  const { keyId, algorithm } = parsed;
+  // Handlers are promised an issuer, also of senders who leave theirs out.
+  const claims = { iss: credential.policy.issuer, ...parsed.claims };
   const life = tokenLifeMs(claims, credential.policy);
   return {
     credential,

@@ -12,8 +12,14 @@ type Claims = ParsedToken["claims"];
 /**
  * What in a token breaks a policy, for the operator, or undefined. Needs no key. Covers the claims of RFC 7519 section
  * 4.1 and `typ` (RFC 8725 section 3.11); all comparisons of text are exact. `nowMs`: milliseconds since the epoch.
+ * `issuer`: from `issuerOf`, where tokens may leave it out.
  */
-export function policyFault(token: ParsedToken, policy: TokenPolicy, nowMs: number): string | undefined {
+export function policyFault(
+  token: ParsedToken,
+  policy: TokenPolicy,
+  nowMs: number,
+  issuer: unknown = own(token.claims, "iss"),
+): string | undefined {
   const { claims } = token;
   if (!policy.algorithms.includes(token.algorithm)) {
     return `the token's alg is not among the accepted: ${policy.algorithms.join(", ")}`;
@@ -21,13 +27,18 @@ export function policyFault(token: ParsedToken, policy: TokenPolicy, nowMs: numb
   if (token.typ !== policy.typ && !(token.typ === undefined && policy.typ === "jwt")) {
     return `the token's typ is not "${policy.typ}"`;
   }
-  if (own(claims, "iss") !== policy.issuer) return `iss is not exactly "${policy.issuer}"`;
+  if (issuer !== policy.issuer) return `iss is not exactly "${policy.issuer}"`;
   return (
     audienceFault(own(claims, "aud"), policy.audience) ??
     textFault(claims) ??
     timeFault(claims, policy, nowMs / 1000) ??
     requiredFault(claims, policy)
   );
+}
+
+/** `iss`, whatever it is; the default only where there is none at all. */
+export function issuerOf(claims: Claims, defaultIssuer: string | undefined): unknown {
+  return Object.hasOwn(claims, "iss") ? claims.iss : defaultIssuer;
 }
 
 /**
