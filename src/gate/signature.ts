@@ -7,6 +7,7 @@ import type {
 } from "../contracts/signature.js";
 import { Refusal } from "../errors.js";
 import { isPromise } from "../lib/maybe-promise.js";
+import { own } from "../lib/options.js";
 import { createHeaderCheck } from "./header-signature.js";
 import { parsePublicUrl } from "./public-url.js";
 
@@ -72,7 +73,7 @@ function settle(found: SignatureMatch | SignatureFault): SignatureMatch | Refusa
 
 /** A body that is not as long as was announced was changed on its way through the app. */
 function bodyFault({ headers, rawBody }: UnsignedRequest): Refusal | undefined {
-  const announced = headers["content-length"];
+  const announced = own(headers, "content-length");
   if (announced === undefined || Number(announced) === rawBody.length) return undefined;
   return new Refusal(
     "ERR_BODY_CONSUMED",

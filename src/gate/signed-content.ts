@@ -49,7 +49,8 @@ export function compileSigned(scheme: HeaderScheme, hasTimestamp: boolean, where
       if (typeof value === "object" && "fault" in value) return value;
       const next = pieces[at + 1];
       if (typeof value === "string" && isFromHeader(piece) && next !== undefined && "text" in next) {
-        if (value.includes(next.text)) {
+        // Together with what follows: `a-` before `--` ends one character too early.
+        if (`${value}${next.text}`.indexOf(next.text) !== value.length) {
           return {
             fault: "malformed",
             reason: `a signed header holds "${next.text}", which ends it in what is signed`,
@@ -99,7 +100,10 @@ function parseTemplate(template: unknown, where: string): readonly Piece[] {
   }
   // Split keeps what is in brackets: text and placeholders in turn.
   return template.split(/\{([^{}]*)\}/).flatMap((part, at): Piece[] => {
-    if (at % 2 === 0) return part === "" ? [] : [{ text: part }];
+    if (at % 2 === 0) {
+      if (/[{}]/.test(part)) throw new TypeError(`${where} has a brace without its partner`);
+      return part === "" ? [] : [{ text: part }];
+    }
     const name = names.find((known) => known === part);
     if (name !== undefined) return [{ name }];
     if (/^header:[!#$%&'*+\-.^_`|~0-9a-zA-Z]+$/.test(part)) return [{ header: part.slice(7).toLowerCase() }];

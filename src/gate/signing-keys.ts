@@ -33,7 +33,9 @@ export type SigningPublicKeys = string | PublicJwk | readonly (string | PublicJw
 export interface SecretRules {
   /** Shortest secret in bytes. Default: 24, the least of Standard Webhooks. */
   readonly minBytes?: number;
-  /** Lifts the check of the length, and nothing else; a secret is never empty. */
+  /** Longest secret in bytes. Default: any. */
+  readonly maxBytes?: number;
+  /** Takes shorter secrets, whatever they say. A secret is never empty, and a long one never guessable. */
   readonly insecureShortSecret?: boolean;
   /** Turns text into the secret's bytes, where it is written in a way of its own. Throws a TypeError. */
   readonly decode?: (text: string, where: string) => Buffer;
@@ -43,7 +45,7 @@ const mostKeys = 10;
 
 /** Reads the secrets of a source. TypeError for empty, short and guessable ones, and for public keys (ATTACKS F07). */
 export function parseSecrets(value: unknown, where: string, rules: SecretRules = {}): readonly SigningKey[] {
-  return listOf(value, where, "secret").map(({ given, place }, at) => {
+  const keys = listOf(value, where, "secret").map(({ given, place }, at) => {
     const { named, material } = unwrap(given, "secret", place);
     return {
       id: idOf(named, `secret-${at + 1}`, place),
@@ -51,10 +53,11 @@ export function parseSecrets(value: unknown, where: string, rules: SecretRules =
       key: createSecretKey(secretOf(material, named === noOptions ? place : `${place}.secret`, rules)),
     };
   });
+  return withDistinctIds(keys, where);
 }
 
 function secretOf(material: unknown, where: string, rules: SecretRules): Buffer {
-  const { minBytes = 24, insecureShortSecret = false, decode } = rules;
+  const { minBytes = 24, maxBytes, insecureShortSecret = false, decode } = rules;
   assertTrimmed(material, where);
   const fix = "give the secret that the sender shows, or make one: `openssl rand -base64 32`";
   if (material === "") throw new TypeError(`${where} is empty; ${fix}`);
@@ -64,13 +67,17 @@ function secretOf(material: unknown, where: string, rules: SecretRules): Buffer 
       : secretBytes(material, where);
   assertNotPublicKey(bytes, where);
   if (bytes.length === 0) throw new TypeError(`${where} is empty; ${fix}`);
-  if (bytes.length < minBytes && !insecureShortSecret) {
+  if (maxBytes !== undefined && bytes.length > maxBytes) {
+    throw new TypeError(`${where} has ${bytes.length} bytes, and ${maxBytes} are the most: ${fix}`);
+  }
+  if (bytes.length < minBytes) {
+    if (insecureShortSecret) return bytes;
     throw new TypeError(
       `${where} has ${bytes.length} bytes, and ${minBytes} are the least: ${fix}. Only where the sender's secret ` +
         "cannot be changed: insecureShortSecret: true",
     );
   }
-  const guessable = insecureShortSecret ? undefined : guessableSecret(bytes);
+  const guessable = guessableSecret(bytes);
   if (guessable !== undefined) {
     throw new TypeError(`${where} ${guessable}, so anyone can sign with it; ${fix}`);
   }
@@ -83,7 +90,7 @@ export function parsePublicKeys(
   where: string,
   algorithm: SignatureAlgorithm,
 ): readonly SigningKey[] {
-  return listOf(value, where, "publicKey").map(({ given, place }, at) => {
+  const keys = listOf(value, where, "publicKey").map(({ given, place }, at) => {
     const { named, material } = unwrap(given, "publicKey", place);
     const read =
       typeof material === "string" ? readPublicPem(material, place) : readPublicJwk(material, place);
@@ -100,6 +107,17 @@ export function parsePublicKeys(
       key: read.key,
     };
   });
+  return withDistinctIds(keys, where);
+}
+
+/** Reports name keys by their id, and some signatures choose theirs by it (ATTACKS A10). */
+function withDistinctIds(keys: readonly SigningKey[], where: string): readonly SigningKey[] {
+  const ids = new Set<string>();
+  for (const { id } of keys) {
+    if (ids.has(id)) throw new TypeError(`${where} has two keys with the id "${id}"; give each its own`);
+    ids.add(id);
+  }
+  return keys;
 }
 
 const shapes: ReadonlyMap<SignatureAlgorithm, { readonly kty: string; readonly curve: string | undefined }> =
