@@ -55,6 +55,14 @@ export interface SignatureHeaders {
   readonly id?: string | undefined;
 }
 
+/** The pieces of what is signed, in their order. */
+export type SignedContent = readonly (string | Uint8Array)[];
+
+/** For senders that sign one of a few forms of the same request. Whoever signs takes the first. */
+export interface SignedAlternatives {
+  readonly anyOf: readonly SignedContent[];
+}
+
 /** One way in which the header may be signed. */
 export interface SignatureVariant {
   /**
@@ -88,7 +96,7 @@ export interface HeaderScheme {
    * The signed bytes: a template with `{body}`, `{timestamp}`, `{id}`, `{url}` (the public one), `{method}` and
    * `{header:NAME}`; or a function that gives the pieces in their order.
    */
-  readonly signed: string | ((request: SignedRequest) => readonly (string | Uint8Array)[] | SignatureFault);
+  readonly signed: string | ((request: SignedRequest) => SignedContent | SignedAlternatives | SignatureFault);
   /** Default: seconds. */
   readonly timestampUnit?: "seconds" | "milliseconds" | undefined;
   /** Seconds that the timestamp may lie before or behind our clock, 1 to 3,600. Needed where there is a timestamp. */

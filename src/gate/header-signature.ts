@@ -1,6 +1,12 @@
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual, verify } from "node:crypto";
-import type { HeaderScheme, SignatureFault, SignatureVariant, SigningKey } from "../contracts/signature.js";
+import type {
+  HeaderScheme,
+  SignatureFault,
+  SignatureVariant,
+  SignedContent,
+  SigningKey,
+} from "../contracts/signature.js";
 import { choiceOption, numberOption } from "../lib/options.js";
 import type { CheckSignature } from "./signature.js";
 import { type Candidate, type Readable, readSignature } from "./signature-parts.js";
@@ -17,7 +23,7 @@ const algorithms: ReadonlyMap<string, { readonly hash: string | null; readonly m
   ["rsa-sha256", { hash: "sha256", macBytes: 0 }],
 ]);
 
-type Verify = (pieces: readonly (string | Uint8Array)[], signature: Buffer, key: SigningKey) => boolean;
+type Verify = (pieces: SignedContent, signature: Buffer, key: SigningKey) => boolean;
 
 interface Variant extends Readable {
   readonly keys: readonly SigningKey[];
@@ -46,7 +52,9 @@ export function createHeaderCheck(scheme: HeaderScheme, where: string): CheckSig
     const late = checkTime?.(read.parts.timestamp as string, nowMs);
     if (late !== undefined) return late;
     const content = contentOf(request, read.parts);
-    return "fault" in content ? content : judge(read.candidates, content, nowMs);
+    if ("fault" in content) return content;
+    const contents = "anyOf" in content ? content.anyOf : [content];
+    return judge(read.candidates, contents, nowMs);
   };
 }
 
@@ -89,7 +97,7 @@ function publicOf(hash: string | null, { dsaEncoding = "der" }: HeaderScheme): V
   return (pieces, signature, { key }) => verify(hash, joined(pieces), { key, dsaEncoding }, signature);
 }
 
-function joined(pieces: readonly (string | Uint8Array)[]): Buffer {
+function joined(pieces: SignedContent): Buffer {
   return Buffer.concat(pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece)));
 }
 
@@ -127,13 +135,13 @@ function timeCheck(
 
 function judge(
   candidates: readonly Candidate<Variant>[],
-  content: readonly (string | Uint8Array)[],
+  contents: readonly SignedContent[],
   nowMs: number,
 ): ReturnType<CheckSignature> {
   let ended: string | undefined;
   for (const { variant, signature } of candidates) {
     for (const key of variant.keys) {
-      if (!variant.verify(content, signature, key)) continue;
+      if (!contents.some((content) => variant.verify(content, signature, key))) continue;
       if (key.active && nowMs >= key.notBeforeMs && nowMs < key.expiresAtMs) return { keyId: key.id };
       ended = key.id;
     }

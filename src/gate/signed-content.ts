@@ -1,4 +1,10 @@
-import type { HeaderScheme, SignatureFault, SignedRequest } from "../contracts/signature.js";
+import type {
+  HeaderScheme,
+  SignatureFault,
+  SignedAlternatives,
+  SignedContent,
+  SignedRequest,
+} from "../contracts/signature.js";
 import { own } from "../lib/options.js";
 
 /** What a scheme reads beside the signature. */
@@ -11,7 +17,7 @@ export interface SignedParts {
 export type ContentOf = (
   request: SignedRequest,
   parts: SignedParts,
-) => readonly (string | Uint8Array)[] | SignatureFault;
+) => SignedContent | SignedAlternatives | SignatureFault;
 
 type Piece =
   | { readonly text: string }
