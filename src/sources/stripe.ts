@@ -1,0 +1,96 @@
+import type {
+  ComposedDelivery,
+  ComposeEvent,
+  ParsedDelivery,
+  Source,
+  SourceEvent,
+  SourceFault,
+} from "../contracts/source.js";
+import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
+import { assertOptions, flagOption, numberOption, own } from "../lib/options.js";
+import { memberOf, textOf } from "./reading.js";
+import type { StripeEventMap } from "./stripe-types.js";
+
+export type { StripeEventMap } from "./stripe-types.js";
+
+/** Options of `stripe`. */
+export interface StripeOptions {
+  /** The endpoint's signing secret, `whsec_…`, as it is shown: it is used as text. Several while it is rolled. */
+  readonly secret: SigningSecrets;
+  /** Seconds that the signature's timestamp may lie before or behind our clock, 1 to 3,600. Default: 300. */
+  readonly toleranceSeconds?: number | undefined;
+  /** `true` takes a secret of fewer than 24 bytes, which can be guessed the sooner. Default: refused. */
+  readonly insecureShortSecret?: boolean | undefined;
+}
+
+/**
+ * Stripe's webhooks: `Stripe-Signature: t=…,v1=…`, HMAC-SHA-256 in hex over `{t}.{body}`; several `v1` while a secret is
+ * rolled, other schemes ignored, and `t` at most `toleranceSeconds` (default 300) away from our clock. Types are Stripe's,
+ * such as `invoice.paid`, for snapshot events and for the notifications of API v2 ("thin events") alike. The id is the
+ * event's, so a delivery of the same event with another body, such as a new count of `pending_webhooks`, is the same
+ * event. `data` is the whole event, typed by the package `stripe` where that is installed.
+ *
+ * Stripe does not publish how long it waits; we reckon with 10 seconds. It sends again for three days, and the same event
+ * to every endpoint that asked for it. `issuing_authorization.request` wants a decision as the answer, within 2 seconds:
+ * that is not for a receiver of events.
+ *
+ * @example
+ * createReceiver({ name: "billing", source: stripe({ secret: process.env.STRIPE_SECRET }) });
+ */
+export function stripe(options: StripeOptions): Source<StripeEventMap> {
+  const where = "stripe";
+  assertOptions(options, ["secret", "toleranceSeconds", "insecureShortSecret"], where);
+  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
+  const keys = parseSecrets(own(options, "secret"), `${where}.secret`, { insecureShortSecret });
+  const toleranceSeconds = numberOption(own(options, "toleranceSeconds"), `${where}.toleranceSeconds`, {
+    min: 1,
+    max: 3_600,
+    fallback: 300,
+    integer: true,
+  });
+  return {
+    name: "stripe",
+    bodies: ["json"],
+    headers: [],
+    events: readEvent,
+    signature: {
+      kind: "header",
+      headers: [{ signature: "stripe-signature" }],
+      parts: { separator: ",", assign: "=", timestamp: "t" },
+      variants: [{ label: "v1", algorithm: "hmac-sha256", keys }],
+      encoding: "hex",
+      signed: "{timestamp}.{body}",
+      toleranceSeconds,
+    },
+    sameEvent: "id",
+    deadlineMs: 10_000,
+    compose,
+  };
+}
+
+function readEvent({ body }: ParsedDelivery): readonly SourceEvent[] | SourceFault {
+  const type = textOf(body, "type");
+  const id = textOf(body, "id");
+  if (type === undefined || id === undefined)
+    return { fault: "the body has no `type` and `id`, as events have" };
+  return [{ type, id, data: body }];
+}
+
+/** Data that is an event stays one; anything else becomes the object of a snapshot event. */
+function compose({ type, id, data, nowMs }: ComposeEvent): ComposedDelivery {
+  const isEvent = ["event", "v2.core.event"].some((object) => memberOf(data, "object") === object);
+  const event = isEvent
+    ? { ...(data as object), id, type }
+    : {
+        id,
+        object: "event",
+        api_version: null,
+        created: Math.floor(nowMs / 1_000),
+        data: { object: data },
+        livemode: false,
+        pending_webhooks: 1,
+        request: null,
+        type,
+      };
+  return { headers: {}, contentType: "application/json", body: JSON.stringify(event) };
+}
