@@ -1,5 +1,5 @@
 import type { CredentialKind, CredentialSource, KeyKind, TokenCredential } from "./contracts/credential.js";
-import type { SourceAuth } from "./contracts/source.js";
+import type { CredentialPlaces, SourceAuth } from "./contracts/source.js";
 import type { JwtOptions } from "./credentials/jwt-options.js";
 import { defaultKeyHeader, parseKeyHeader } from "./credentials/key-header.js";
 import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/single-service.js";
@@ -64,7 +64,12 @@ export interface AuthContext {
   readonly remembersUses?: boolean;
   /** The receiver's source. `signs`: its signature is checked, so that callers need no credential. */
   readonly source?:
-    | { readonly name: string; readonly auth: SourceAuth | undefined; readonly signs: boolean }
+    | {
+        readonly name: string;
+        readonly auth: SourceAuth | undefined;
+        readonly signs: boolean;
+        readonly places?: CredentialPlaces | undefined;
+      }
     | undefined;
 }
 
@@ -74,7 +79,8 @@ export interface AuthContext {
  */
 export function resolveAuth(auth: unknown, where: string, context: AuthContext): ResolvedAuth {
   const { policy, ownsCredentials } = resolveForm(auth, where, context);
-  const resolved = { policy: { ...policy, remembersUses: context.remembersUses === true }, ownsCredentials };
+  const remembersUses = context.remembersUses === true;
+  const resolved = { policy: { ...policy, places: context.source?.places, remembersUses }, ownsCredentials };
   try {
     assertUsesRemembered(resolved.policy, where);
   } catch (error) {

@@ -31,6 +31,8 @@ export interface SourceEvent {
 /** What cannot be read; for the operator, in words without the body's. */
 export interface SourceFault {
   readonly fault: string;
+  /** The source's own word for what is wrong, given back to its `answer`. */
+  readonly kind?: string | undefined;
 }
 
 /** A request before anything of it is believed, or, with `body`, behind every check. */
@@ -57,6 +59,8 @@ export interface SourceOutcome {
   readonly code: ErrorCode | undefined;
   /** What was wrong with the signature, with ERR_SIGNATURE_INVALID. */
   readonly signatureFault: SignatureFault["fault"] | undefined;
+  /** `kind` of the fault that `events` found, where it gave one. */
+  readonly faultKind?: string | undefined;
   /** The status that we would answer with. */
   readonly httpStatus: number;
   readonly requestId: string;
@@ -113,6 +117,14 @@ export interface SourceAuth {
   check?(claims: JwtClaims, url: string): string | undefined;
 }
 
+/** Where a source's senders put credentials of the option `auth` beside the usual places. */
+export interface CredentialPlaces {
+  /** A value of three parts between dots in the key header is a JWT, and decides alone. */
+  readonly tokenInKeyHeader?: boolean | undefined;
+  /** `Authorization` without a scheme holds a key. */
+  readonly keyInAuthorization?: boolean | undefined;
+}
+
 /** An event to be sent, for `hookgate send` and the testing kit. */
 export interface ComposeEvent {
   readonly type: string;
@@ -146,6 +158,8 @@ export interface Source<EventMap = AnyEventMap> {
   /** Schemas of the data by event type, where the receiver's option `events` is left out. */
   readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
   readonly auth?: SourceAuth | undefined;
+  /** Left out: keys stand in the key header, JWTs in `Authorization: Bearer`. */
+  readonly credentialPlaces?: CredentialPlaces | undefined;
   readonly signature?: SignatureScheme | undefined;
   /** `id`: senders change the body on a retry. Default: `id-and-body`. */
   readonly sameEvent?: "id" | "id-and-body" | undefined;

@@ -7,10 +7,10 @@ import type {
   TokenCredential,
 } from "../contracts/credential.js";
 import type { Caller, JwtClaims } from "../contracts/delivery.js";
-import type { TokenCarrier } from "../contracts/source.js";
+import type { CredentialPlaces, TokenCarrier } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { bearer, hasTokenInQuery, readKey, readToken } from "./authorization.js";
+import { bearer, hasTokenInQuery, readBareKey, readKey, readToken } from "./authorization.js";
 import type { VerifiedToken } from "./jwt.js";
 import { findCaller } from "./service-key.js";
 import type { TokenMemory } from "./token-memory.js";
@@ -27,6 +27,8 @@ export interface AuthPolicy {
   readonly tokens: TokenMemory | undefined;
   /** Where tokens stand. Left out: `Authorization: Bearer`. */
   readonly tokenCarrier?: TokenCarrier | undefined;
+  /** Where keys and tokens stand besides. Left out: nowhere. */
+  readonly places?: CredentialPlaces | undefined;
   /** Why a token that verified does not pass for this path and query, for the operator, or undefined. */
   readonly checkToken?: ((claims: JwtClaims, url: string) => string | undefined) | undefined;
   /** Uses of tokens are remembered: tokens can be taken that are good for one delivery alone. Left out: they cannot. */
@@ -73,9 +75,34 @@ export function authenticate(
   if (tokens !== undefined) {
     const sent = readToken(rawHeaders, tokenCarrier);
     if (sent instanceof Refusal) return sent;
-    if (sent !== undefined) return byToken(sent.token, { url, policy, tokens, nowMs });
+    const token = sent?.token ?? tokenInKeyHeader(rawHeaders, policy);
+    if (token instanceof Refusal) return token;
+    if (token !== undefined) return byToken(token, { url, policy, tokens, nowMs });
   }
   return byKey(rawHeaders, policy, policy.credentials, nowMs);
+}
+
+/** A JWT in the key header, told by its form alone: one that does not pass must not be tried as a key. */
+function tokenInKeyHeader(
+  rawHeaders: readonly string[],
+  { places, keyHeader }: AuthPolicy,
+): string | Refusal | undefined {
+  if (places?.tokenInKeyHeader !== true) return undefined;
+  const value = readKey(rawHeaders, keyHeader);
+  if (value === undefined || value instanceof Refusal) return value;
+  return value.split(".").length === 3 ? value : undefined;
+}
+
+/** The key of a request, from wherever this policy has keys. */
+function presentedKey(
+  rawHeaders: readonly string[],
+  { places, keyHeader }: AuthPolicy,
+): string | Refusal | undefined {
+  const key = readKey(rawHeaders, keyHeader);
+  if (places?.keyInAuthorization !== true || key instanceof Refusal) return key;
+  const bare = readBareKey(rawHeaders);
+  if (key === undefined || bare === undefined || bare instanceof Refusal) return bare ?? key;
+  return new Refusal("ERR_CREDENTIAL_REPEATED", `a key stands in authorization, and one in ${keyHeader}`);
 }
 
 /** Where a carrier has its token, for messages. */
@@ -135,7 +162,7 @@ function byKey(
   if (policy.keyKinds.length === 0) {
     return new Refusal("ERR_CREDENTIAL_MISSING", "no JWT was sent, and nothing else is accepted here");
   }
-  const key = readKey(rawHeaders, policy.keyHeader);
+  const key = presentedKey(rawHeaders, policy);
   if (key instanceof Refusal) return key;
   if (key === undefined) {
     const wanted = policy.tokens !== undefined ? "neither a JWT nor a key was sent" : "no key was sent";

@@ -61,6 +61,22 @@ export function readKey(rawHeaders: readonly string[], header: string): string |
 }
 
 /**
+ * A key that stands in `Authorization` without a scheme, undefined where there is none: no header, or a scheme with
+ * something behind it. Two lines, or two values joined by a comma, are ERR_CREDENTIAL_REPEATED; control or non-ASCII
+ * bytes ERR_HEADER_MALFORMED.
+ */
+export function readBareKey(rawHeaders: readonly string[]): string | Refusal | undefined {
+  const value = readToken(rawHeaders, { header: "authorization" });
+  if (value === undefined || value instanceof Refusal) return value;
+  const { token } = value;
+  if (token === "" || token.includes(" ")) return undefined;
+  if (token.includes(",")) {
+    return new Refusal("ERR_CREDENTIAL_REPEATED", "the header authorization holds more than one key");
+  }
+  return token;
+}
+
+/**
  * Whether the query string carries `access_token` (RFC 6750 section 2.3), or what else a token is called there, also
  * percent-encoded. Such a URL has leaked into logs already, so the request is refused whatever else it brings.
  */

@@ -1,0 +1,62 @@
+import { type LifetimeOptions, lifetimeOptionNames } from "../lib/lifetime.js";
+import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
+
+/** What Webex Connect shows of a service's JWT credential, and when it is valid. */
+export interface WebexConnectServiceJwtOptions extends LifetimeOptions {
+  /** Stable name, for logs and the command line. Default: `jwt-1`, `jwt-2` … */
+  readonly id?: string;
+  /** The Service ID: the `iss` of its tokens. */
+  readonly serviceId: string;
+  /** The service secret as it is shown: base64. */
+  readonly secret: string;
+  /** Clock difference allowed, 0 to 300 seconds. Default: 5. */
+  readonly toleranceSeconds?: number;
+  /** `true` accepts a secret of fewer than 32 bytes, which can be guessed the sooner. Default: refused. */
+  readonly insecureShortSecret?: boolean;
+}
+
+/** A service's JWT credential, as `jwt` of `auth` or of a service in `defineCredentials` takes it. */
+export interface WebexConnectServiceJwt extends LifetimeOptions {
+  readonly id?: string;
+  readonly issuer: string;
+  readonly secret: { readonly base64: string };
+  readonly algorithms: readonly string[];
+  readonly maxAgeSeconds: number;
+  readonly maxLifetimeSeconds: number;
+  readonly toleranceSeconds?: number;
+  readonly insecureShortSecret?: boolean;
+}
+
+const known = [
+  "id",
+  "serviceId",
+  "secret",
+  "toleranceSeconds",
+  "insecureShortSecret",
+  ...lifetimeOptionNames,
+];
+
+/**
+ * The vendor's rules for a service's JWTs (developers.webexconnect.io, Using JWT for API authentication): always HS256;
+ * `iss` is the Service ID; the secret is decoded from base64; no `aud`, no `kid`; a token is good for 60 minutes from its
+ * `iat`, which it must have, or until `exp` where that comes first. Two may be active at once; the token's signature
+ * tells which one made it.
+ *
+ * @example
+ * auth: { jwt: [webexConnectServiceJwt({ serviceId: "…", secret: process.env.SERVICE_SECRET })] }
+ */
+export function webexConnectServiceJwt(options: WebexConnectServiceJwtOptions): WebexConnectServiceJwt {
+  const where = "webexConnectServiceJwt";
+  assertOptions(options, known, where);
+  const { serviceId, secret, ...rest }: WebexConnectServiceJwtOptions = options;
+  flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
+  return {
+    ...rest,
+    issuer: stringOption(serviceId, `${where}.serviceId`),
+    secret: { base64: stringOption(secret, `${where}.secret`) },
+    algorithms: ["HS256"],
+    maxAgeSeconds: 3_600,
+    // A later `exp` is no reason to refuse: `iat` plus 60 minutes counts then.
+    maxLifetimeSeconds: 10 * 365 * 86_400,
+  };
+}

@@ -1,0 +1,116 @@
+import type { SignatureScheme } from "../contracts/signature.js";
+import type { CredentialPlaces, Source } from "../contracts/source.js";
+import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
+import { assertOptions, choiceOption, flagOption, numberOption, own, stringOption } from "../lib/options.js";
+import type { WebexConnectAnswers } from "./webex-connect-answers.js";
+
+/** The signature of an inbound webhook; its page in Webex Connect shows the header. */
+export interface WebexConnectSignature {
+  /** Header that the signature stands in; the public documentation names none, so there is no default. */
+  readonly header: string;
+  /** The webhook's secret; several while it is rotated. */
+  readonly secret: SigningSecrets;
+  /** HMAC with this hash. Default: sha256. */
+  readonly algorithm?: "sha256" | "sha512" | undefined;
+  /** How the signature is written; hex in either case. A prefix `sha256=` or `sha512=` may stand before it. Default: hex. */
+  readonly encoding?: "hex" | "base64" | undefined;
+  /** `true` takes a secret of fewer than 24 bytes, which can be guessed the sooner. Default: refused. */
+  readonly insecureShortSecret?: boolean | undefined;
+}
+
+/** Options that all of Webex Connect's entrances share. */
+export interface WebexConnectCommonOptions {
+  /**
+   * `webex`: the vendor's envelope and codes, most of them with status 200, for clients that read the code. Default:
+   * `http`, real statuses.
+   */
+  readonly answers?: WebexConnectAnswers | undefined;
+  /** Left out: bodies are not signed. */
+  readonly signature?: WebexConnectSignature | undefined;
+  /**
+   * `true` also takes a JWT from the key header, as the page on inbound webhooks has it: a value of three parts between
+   * dots. Default: JWTs stand in `Authorization: Bearer` alone.
+   */
+  readonly tokenInKeyHeader?: boolean | undefined;
+  /** `true` also takes a bare key from `Authorization`, as clients of the sandbox send it. Default: the key header alone. */
+  readonly sandbox?: boolean | undefined;
+  /** Milliseconds that your callers wait, 1 to 300,000; the vendor documents none. Default: 10,000. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** The names of the common options. */
+export const commonOptionNames = [
+  "answers",
+  "signature",
+  "tokenInKeyHeader",
+  "sandbox",
+  "deadlineMs",
+] as const;
+
+/** The common options, resolved: how to answer, and the members of the source that they make. */
+export interface WebexConnectCommon {
+  readonly answers: WebexConnectAnswers;
+  readonly members: Pick<Source, "signature" | "credentialPlaces" | "deadlineMs">;
+}
+
+/** Reads the common options. TypeError that names option and fix. */
+export function parseCommonOptions(options: WebexConnectCommonOptions, where: string): WebexConnectCommon {
+  const signature = own(options, "signature");
+  const places: CredentialPlaces = {
+    tokenInKeyHeader: flagOption(own(options, "tokenInKeyHeader"), `${where}.tokenInKeyHeader`),
+    keyInAuthorization: flagOption(own(options, "sandbox"), `${where}.sandbox`),
+  };
+  return {
+    answers: choiceOption<WebexConnectAnswers>(
+      own(options, "answers"),
+      `${where}.answers`,
+      ["http", "webex"],
+      "http",
+    ),
+    members: {
+      signature: signature === undefined ? undefined : parseSignature(signature, `${where}.signature`),
+      credentialPlaces: places,
+      deadlineMs: numberOption(own(options, "deadlineMs"), `${where}.deadlineMs`, {
+        min: 1,
+        max: 300_000,
+        fallback: 10_000,
+        integer: true,
+      }),
+    },
+  };
+}
+
+function parseSignature(options: unknown, where: string): SignatureScheme {
+  assertOptions(options, ["header", "secret", "algorithm", "encoding", "insecureShortSecret"], where);
+  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
+  const keys = parseSecrets(own(options, "secret"), `${where}.secret`, { insecureShortSecret });
+  const hash = choiceOption(
+    own(options, "algorithm"),
+    `${where}.algorithm`,
+    ["sha256", "sha512"] as const,
+    "sha256",
+  );
+  const algorithm = `hmac-${hash}` as const;
+  return {
+    kind: "header",
+    headers: [{ signature: parseHeader(own(options, "header"), `${where}.header`) }],
+    variants: [
+      { label: `${hash}=`, algorithm, keys },
+      { label: "", algorithm, keys },
+    ],
+    encoding: choiceOption(own(options, "encoding"), `${where}.encoding`, ["hex", "base64"] as const, "hex"),
+    hexCase: "any",
+    signed: "{body}",
+  };
+}
+
+/** The name of a header (RFC 9110 section 5.6.2), in lower case. */
+function parseHeader(value: unknown, where: string): string {
+  const header = stringOption(value, where).toLowerCase();
+  if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header) || header === "authorization" || header === "key") {
+    throw new TypeError(
+      `${where} must be the name of the header that the webhook's page shows for its signature; not that of a credential`,
+    );
+  }
+  return header;
+}
