@@ -1,0 +1,125 @@
+import type { MaybePromise } from "../contracts/credential.js";
+import type {
+  ComposedDelivery,
+  ParsedDelivery,
+  Source,
+  SourceEvent,
+  SourceFault,
+  TokenHint,
+} from "../contracts/source.js";
+import { type PublicJwk, readPublicJwk } from "../gate/public-jwk.js";
+import { isPromise } from "../lib/maybe-promise.js";
+import { assertOptions, describe, own } from "../lib/options.js";
+import { textOf } from "./reading.js";
+import { tokenTolerance } from "./token-secrets.js";
+
+/** A key as `/webhook_verification_key/get` has it in `key`. */
+export interface PlaidKey extends PublicJwk {
+  readonly kid: string;
+  /** Seconds since the epoch, null while the key is in use. */
+  readonly expired_at?: number | null;
+}
+
+/** Options of `plaid`. */
+export interface PlaidOptions {
+  /**
+   * Asks Plaid's `/webhook_verification_key/get` for a key by its id: the answer's `key`, or undefined where Plaid knows none.
+   * `keyId` comes from a token that nobody has checked yet. What it answers is remembered for 10 minutes, that there is
+   * none for one; of ids that are not known at most 10 a minute are asked for. Where it throws, or takes more than 5
+   * seconds, the delivery is answered 503, and Plaid sends it again.
+   */
+  readonly key: (keyId: string) => MaybePromise<PlaidKey | undefined>;
+  /** Seconds that the sender's clock may differ from ours, 0 to 300. Default: 5. */
+  readonly toleranceSeconds?: number | undefined;
+}
+
+/** Stands for the issuer that Plaid's tokens do not name. */
+const issuer = "plaid";
+
+/**
+ * Plaid's webhooks: the header `Plaid-Verification` is a JWT, ES256 by a key of Plaid's that its `kid` names, at most 5
+ * minutes old by its `iat`, whose `request_body_sha256` is the SHA-256 of the body in hex. The type is `webhook_type`, a
+ * dot and `webhook_code` as Plaid spells them: `TRANSACTIONS.SYNC_UPDATES_AVAILABLE`. Plaid gives no id: it is made of the
+ * body. Plaid waits 10 seconds and sends again for up to 24 hours, at growing intervals from 30 seconds on, whatever was
+ * answered but 200: with an inbox the answer to the first delivery is 202, which the source turns into 200.
+ *
+ * @example
+ * plaid({ key: async (key_id) => (await client.webhookVerificationKeyGet({ key_id })).data.key })
+ */
+export function plaid(options: PlaidOptions): Source {
+  const where = "plaid";
+  assertOptions(options, ["key", "toleranceSeconds"], where);
+  const key: unknown = own(options, "key");
+  if (typeof key !== "function") {
+    throw new TypeError(
+      `${where}.key must be a function that asks Plaid's /webhook_verification_key/get for a key, not ${describe(key)}`,
+    );
+  }
+  const find = key as PlaidOptions["key"];
+  const toleranceSeconds = tokenTolerance(options, where);
+  return {
+    name: "plaid",
+    bodies: ["json"],
+    headers: [],
+    events: readEvent,
+    auth: {
+      carrier: { header: "plaid-verification" },
+      defaultIssuer: issuer,
+      token({ keyId }: TokenHint): unknown {
+        if (keyId === undefined) return undefined;
+        const found: unknown = find(keyId);
+        return isPromise(found)
+          ? found.then((answer) => credentialOf(answer, keyId, toleranceSeconds))
+          : credentialOf(found, keyId, toleranceSeconds);
+      },
+      tokenMemory: { foundSeconds: 600, missingSeconds: 60, unknownPerMinute: 10 },
+    },
+    deadlineMs: 10_000,
+    answer: ({ httpStatus }) => (httpStatus === 202 ? { status: 200 } : undefined),
+    compose,
+  };
+}
+
+/** The options of the JWT credential of a key. TypeErrors become ERR_CREDENTIALS_UNAVAILABLE, for the operator. */
+function credentialOf(found: unknown, keyId: string, toleranceSeconds: number): object | undefined {
+  if (found === undefined) return undefined;
+  const where = "plaid.key's answer";
+  const jwk = readPublicJwk(found, where);
+  if (jwk.kid !== keyId) throw new TypeError(`${where} is not the key that was asked for`);
+  const ended = own(found as { expired_at?: unknown }, "expired_at") ?? null;
+  if (ended !== null && (typeof ended !== "number" || !(ended >= 0 && ended <= 100_000_000_000))) {
+    throw new TypeError(
+      `${where}.expired_at must be null or seconds since the epoch, not ${describe(ended)}`,
+    );
+  }
+  return {
+    id: keyId,
+    issuer,
+    publicKey: found,
+    algorithms: ["ES256"],
+    maxAgeSeconds: 300,
+    toleranceSeconds,
+    bodyHashClaim: "request_body_sha256",
+    ...(ended === null ? {} : { expiresAt: new Date(ended * 1_000) }),
+  };
+}
+
+function readEvent({ body }: ParsedDelivery): readonly SourceEvent[] | SourceFault {
+  const type = textOf(body, "webhook_type");
+  const code = textOf(body, "webhook_code");
+  if (type === undefined || code === undefined) return { fault: "webhook_type or webhook_code is missing" };
+  return [{ type: `${type}.${code}`, data: body }];
+}
+
+function compose({ type, data }: { readonly type: string; readonly data: unknown }): ComposedDelivery {
+  const dot = type.indexOf(".");
+  const named = {
+    webhook_type: dot === -1 ? type : type.slice(0, dot),
+    webhook_code: dot === -1 ? type : type.slice(dot + 1),
+  };
+  return {
+    headers: {},
+    contentType: "application/json",
+    body: JSON.stringify({ ...named, ...Object(data) }),
+  };
+}

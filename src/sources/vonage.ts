@@ -1,0 +1,116 @@
+import type { JwtClaims } from "../contracts/delivery.js";
+import type {
+  ComposedDelivery,
+  ParsedDelivery,
+  Source,
+  SourceAnswer,
+  SourceEvent,
+  SourceFault,
+  SourceOutcome,
+} from "../contracts/source.js";
+import type { SigningSecrets } from "../gate/signing-keys.js";
+import { assertOptions, numberOption, own, stringOption } from "../lib/options.js";
+import { memberOf, textOf } from "./reading.js";
+import { secretCredentials, tokenTolerance } from "./token-secrets.js";
+
+/** Options of `vonage`. */
+export interface VonageOptions {
+  /** The account's signature secret (not the API secret); several while it is rotated. At least 32 bytes. */
+  readonly secret: SigningSecrets;
+  /** `true` takes a secret of fewer than 32 bytes, which can be guessed the sooner. Default: refused. */
+  readonly insecureShortSecret?: boolean | undefined;
+  /** The account's API key, which tokens then must name in `api_key`. Default: any that signs with the secret. */
+  readonly apiKey?: string | undefined;
+  /** The application's id, which tokens then must name in `application_id`. Default: any of the account. */
+  readonly applicationId?: string | undefined;
+  /** Oldest token taken, in seconds since its `iat`, 1 to 86,400. Default: 300. */
+  readonly maxAgeSeconds?: number | undefined;
+  /** Seconds that the sender's clock may be ahead of ours, 0 to 300. Default: 5. */
+  readonly toleranceSeconds?: number | undefined;
+}
+
+/**
+ * Vonage's signed webhooks (Messages, Dispatch, Voice, Verify): `Authorization: Bearer` with a JWT, HS256 by the account's
+ * signature secret, `iss` "Vonage", at most 5 minutes old by its `iat`, whose `payload_hash` is the SHA-256 of the body.
+ * Types: `message.received`, `message.` and the status of a message sent (`message.delivered`), `call.` and the status of
+ * a call (`call.answered`), `verify.event` and `verify.summary`, else the body's own `type`. The id of a message received
+ * is its `message_uuid`; other events get one from the body. JSON over POST: a webhook set to GET is refused. Vonage waits
+ * 5 seconds for Voice and 15 for messages, and sends again on 429 and 5xx, messages for 24 hours. It may send an unsigned
+ * delivery where its own signing fails, to be signed on the retry: such a one is answered 503 instead of 401.
+ *
+ * @example
+ * createReceiver({ name: "sms", source: vonage({ secret: process.env.VONAGE_SIGNATURE_SECRET }) });
+ */
+export function vonage(options: VonageOptions): Source {
+  const where = "vonage";
+  assertOptions(
+    options,
+    ["secret", "insecureShortSecret", "apiKey", "applicationId", "maxAgeSeconds", "toleranceSeconds"],
+    where,
+  );
+  const rules = {
+    issuer: "Vonage",
+    maxAgeSeconds: numberOption(own(options, "maxAgeSeconds"), `${where}.maxAgeSeconds`, {
+      min: 1,
+      max: 86_400,
+      fallback: 300,
+    }),
+    toleranceSeconds: tokenTolerance(options, where),
+    bodyHashClaim: "payload_hash",
+  };
+  const expected = new Map<string, string>();
+  for (const [claim, option] of [
+    ["api_key", "apiKey"],
+    ["application_id", "applicationId"],
+  ] as const) {
+    const value = own(options, option);
+    if (value !== undefined) expected.set(claim, stringOption(value, `${where}.${option}`));
+  }
+  return {
+    name: "vonage",
+    bodies: ["json"],
+    headers: [],
+    events: readEvent,
+    auth: {
+      jwt: secretCredentials(options, where).map((credential) => ({ ...credential, ...rules })),
+      check: (claims) => claimFault(claims, expected),
+    },
+    deadlineMs: 5_000,
+    answer: retryUnsigned,
+    compose: ({ data }): ComposedDelivery => ({
+      headers: {},
+      contentType: "application/json",
+      body: JSON.stringify(data),
+    }),
+  };
+}
+
+function claimFault(claims: JwtClaims, expected: ReadonlyMap<string, string>): string | undefined {
+  for (const [claim, value] of expected) {
+    if (own(claims, claim) !== value) return `${claim} is not "${value}"`;
+  }
+  return undefined;
+}
+
+function readEvent({ body }: ParsedDelivery): readonly SourceEvent[] | SourceFault {
+  const messageId = textOf(body, "message_uuid");
+  const status = textOf(body, "status");
+  const type = textOf(body, "type");
+  if (messageId !== undefined && status === undefined && textOf(body, "message_type") !== undefined) {
+    return [{ type: "message.received", id: messageId, data: body }];
+  }
+  if (messageId !== undefined && status !== undefined) return [{ type: `message.${status}`, data: body }];
+  if (textOf(body, "request_id") !== undefined && (type === "event" || type === "summary")) {
+    return [{ type: `verify.${type}`, data: body }];
+  }
+  if (status !== undefined && memberOf(body, "conversation_uuid") !== undefined) {
+    return [{ type: `call.${status}`, data: body }];
+  }
+  if (type !== undefined) return [{ type, data: body }];
+  return { fault: "the body is neither a message, a status, an event of a call nor of a verification" };
+}
+
+/** Vonage takes 401 for a last word. */
+function retryUnsigned({ code }: SourceOutcome): SourceAnswer | undefined {
+  return code === "ERR_CREDENTIAL_MISSING" ? { status: 503, headers: { "retry-after": "5" } } : undefined;
+}
