@@ -110,7 +110,20 @@ describe("what an XML body must not say", () => {
   });
 
   it.each([
-    ...["&x;", "&nbsp;", "&LT;", "&lt", "&", "& ", "&;", "&amp", "&lt&gt;", "&__proto__;", "&constructor;"],
+    ...[
+      "&x;",
+      "&nbsp;",
+      "&LT;",
+      "&lt",
+      "&",
+      "& ",
+      "&;",
+      "&amp",
+      "&ltx",
+      "&lt&gt;",
+      "&__proto__;",
+      "&constructor;",
+    ],
     ...["&#0;", "&#8;", "&#x1F;", "&#xD800;", "&#xDFFF;", "&#xFFFE;", "&#x110000;", "&#99999999;"],
     ...["&#;", "&#x;", "&#X41;", "&#-1;", "&#4 1;", "&#65", "&#000000065;", "&#1e1;"],
   ])("E23 refuses the reference %s, in text and in attributes", (reference) => {
