@@ -1,5 +1,5 @@
 import type { SourceAnswer, SourceOutcome } from "../contracts/source.js";
-import type { ErrorCode } from "../errors.js";
+import { type ErrorCode, errorEntry } from "../errors.js";
 
 /** `http`: real statuses with problem+json. `webex`: the vendor's envelope and codes. */
 export type WebexConnectAnswers = "http" | "webex";
@@ -44,14 +44,14 @@ const descriptions = {
   "7029": "Mandatory Signature Missing",
 } as const;
 
-/** A code, and the status beside it: the vendor's where it documents one, else ours. */
+/** A code, and the status that the vendor documents beside it; without one it is ours. */
 interface Answered {
   readonly code: WebexConnectCode;
-  readonly status: number | "ours";
+  readonly status?: number;
 }
 
 const documented = (code: WebexConnectCode): Answered => ({ code, status: 200 });
-const undocumented = (code: WebexConnectCode): Answered => ({ code, status: "ours" });
+const undocumented = (code: WebexConnectCode): Answered => ({ code });
 
 /**
  * Every error and its code. Undefined: the usual answer, for what never comes as far as the vendor's API. A 7005 keeps our
@@ -106,8 +106,12 @@ export function webexConnectAnswer(
   if (code === "ERR_EVENT_INVALID" && events.length > 0) return envelope(200, results("7025"));
   const answered = refusals[code];
   if (answered === undefined) return undefined;
-  const status = answered.status === "ours" ? httpStatus : answered.status;
-  return envelope(status, result(narrowed(answered.code, outcome), requestId));
+  const { status } = answered;
+  const refused = result(narrowed(answered.code, outcome), requestId);
+  if (status !== undefined) return envelope(status, refused);
+  const { retryAfterSeconds } = errorEntry(code);
+  const headers = retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) };
+  return { ...envelope(httpStatus, refused), headers };
 }
 
 /**

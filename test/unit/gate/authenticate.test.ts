@@ -166,3 +166,91 @@ describe("authenticate", () => {
     expect(await ask(policyWith(later), ["key", "wrong"])).toBe("ERR_KEY_INVALID");
   });
 });
+
+describe("authenticate: a JWT in the key header", () => {
+  const policy = (
+    credentials: CredentialSource,
+    over: Parameters<typeof policyWith>[1] = {},
+  ): AuthPolicy => ({
+    ...policyWith(credentials, over),
+    places: { tokenInKeyHeader: true },
+  });
+
+  it("takes three parts between dots for a token", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policy(credentials), ["Key", await token()])).toMatchObject({ method: "jwt" });
+    expect(credentials.asked).not.toContain("key");
+  });
+
+  it("A35 never makes a token that does not pass good by trying it as a key", async () => {
+    const credentials = source("service-key", orders);
+    for (const wrong of [`${await token()}x`, "a.b.c", "..", `${key}..`]) {
+      expect(await ask(policy(credentials), ["key", wrong])).toBe("ERR_TOKEN_INVALID");
+    }
+    expect(credentials.asked).not.toContain("key");
+  });
+
+  it("A35 leaves the header unread where a token stands in Authorization", async () => {
+    const credentials = source("service-key", orders);
+    const good = await token();
+    expect(await ask(policy(credentials), ["authorization", "Bearer x", "key", good])).toBe(
+      "ERR_TOKEN_INVALID",
+    );
+    const twice = ["authorization", `Bearer ${good}`, "key", "a", "key", "b"];
+    expect(await ask(policy(credentials), twice)).toMatchObject({ method: "jwt" });
+  });
+
+  it("takes anything else for a key, where keys are accepted", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policy(credentials), ["key", key])).toMatchObject({ method: "service-key" });
+    expect(await ask(policy(credentials), ["key", "a.b.c.d"])).toBe("ERR_KEY_INVALID");
+    expect(await ask(policy(credentials), ["key", "a", "key", "b"])).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(await ask(policy(credentials), [])).toBe("ERR_CREDENTIAL_MISSING");
+    expect(await ask(policy(credentials, { keyKinds: [] }), ["key", key])).toBe("ERR_CREDENTIAL_MISSING");
+  });
+
+  it("sees no token there unless asked to, nor where no JWT is accepted", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policyWith(credentials), ["key", await token()])).toBe("ERR_KEY_INVALID");
+    const keysOnly = policy(credentials, { acceptsJwt: false });
+    expect(await ask(keysOnly, ["key", await token()])).toBe("ERR_KEY_INVALID");
+    expect(credentials.asked).not.toContain("token");
+  });
+});
+
+describe("authenticate: a bare key in Authorization", () => {
+  const policy = (credentials: CredentialSource): AuthPolicy => ({
+    ...policyWith(credentials),
+    places: { keyInAuthorization: true },
+  });
+
+  it("takes it for a key, and the key header as well", async () => {
+    const credentials = source("service-key", orders);
+    for (const header of ["Authorization", "key"]) {
+      expect(await ask(policy(credentials), [header, key])).toMatchObject({ method: "service-key" });
+      expect(await ask(policy(credentials), [header, "wrong"])).toBe("ERR_KEY_INVALID");
+    }
+    expect(await ask(policy(credentials), ["authorization", "k\u00e9y"])).toBe("ERR_HEADER_MALFORMED");
+    expect(await ask(policyWith(credentials), ["authorization", key])).toBe("ERR_CREDENTIAL_MISSING");
+  });
+
+  it("C04 refuses a key in both places, and a repeated one", async () => {
+    const credentials = source("service-key", orders);
+    const both = ["authorization", key, "key", key];
+    expect(await ask(policy(credentials), both)).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(await ask(policy(credentials), ["key", key, "key", key])).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(credentials.asked).toEqual([]);
+  });
+
+  it("A35 lets a JWT decide alone, and leaves other schemes alone", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policy(credentials), ["authorization", "Bearer x", "key", key])).toBe(
+      "ERR_TOKEN_INVALID",
+    );
+    expect(await ask(policy(credentials), ["authorization", "Bearer", "key", key])).toBe("ERR_TOKEN_INVALID");
+    expect(await ask(policy(credentials), ["authorization", `Basic ${key}`])).toBe("ERR_CREDENTIAL_MISSING");
+    expect(await ask(policy(credentials), ["authorization", `Basic ${key}`, "key", key])).toMatchObject({
+      method: "service-key",
+    });
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
-import { hasTokenInQuery, readBearer, readKey } from "../../../src/gate/authorization.js";
+import { hasTokenInQuery, readBareKey, readBearer, readKey } from "../../../src/gate/authorization.js";
 
 function outcome(value: unknown): unknown {
   return value instanceof Refusal ? value.code : value;
@@ -96,6 +96,31 @@ describe("readKey", () => {
     expect(key("", "a")).toBe("ERR_CREDENTIAL_REPEATED");
     expect(key("k1, k2")).toBe("ERR_CREDENTIAL_REPEATED");
     expect(key("k1,k2")).toBe("ERR_CREDENTIAL_REPEATED");
+  });
+});
+
+describe("readBareKey", () => {
+  const bare = (...lines: string[]) => {
+    const found = readBareKey(lines.flatMap((line) => ["Authorization", line]));
+    return found instanceof Refusal ? found.code : found;
+  };
+
+  it("takes Authorization as it is where no scheme stands in it", () => {
+    expect(bare("aBc/+=.")).toBe("aBc/+=.");
+  });
+
+  it("C03 B01 finds no key where the header is absent or empty, or has a scheme with something behind it", () => {
+    expect(bare()).toBeUndefined();
+    expect(bare("")).toBeUndefined();
+    expect(bare("Bearer abc")).toBeUndefined();
+    expect(bare("Basic abc")).toBeUndefined();
+  });
+
+  it("B02 C04 refuses two lines, joined values, and bytes that no key has", () => {
+    expect(bare("a", "a")).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(bare("k1,k2")).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(bare("a\tb")).toBe("ERR_HEADER_MALFORMED");
+    expect(bare("k\u00e9y")).toBe("ERR_HEADER_MALFORMED");
   });
 });
 
