@@ -1,37 +1,21 @@
 import type { IncomingMessage } from "node:http";
 import type { Delivery } from "./contracts/delivery.js";
-import type { Acceptance, NewDelivery } from "./contracts/engine.js";
-import type { Outcome } from "./contracts/outcome.js";
+import type { KnownDelivery, Outcome } from "./contracts/outcome.js";
+import type { SignatureMatch } from "./contracts/signature.js";
+import type { BodyKind } from "./contracts/source.js";
 import { Refusal } from "./errors.js";
-import { type DispatchResult, dispatch } from "./events/dispatch.js";
 import type { OpenedEnvelope } from "./events/envelope.js";
-import type { RegisteredHandler } from "./events/handler-options.js";
-import type { LateResult } from "./events/run.js";
 import { type Authenticated, authenticate } from "./gate/authenticate.js";
-import type { BodyKind } from "./gate/media-type.js";
-import { findSender, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
+import { findSender, refuseAddress, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
+import { handleDelivery, type PassedDelivery } from "./handling.js";
 import { readBody } from "./http/read-body.js";
-import { newDelivery } from "./inbox/new-delivery.js";
-import { judgeAcceptance, tellStored } from "./inbox/outcome.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import type { RefusedRequest } from "./observe.js";
-import {
-  type CheckedData,
-  checkData,
-  checkHead,
-  type DeliveryInbox,
-  type DeliveryPlan,
-  handlersOf,
-  openEvent,
-  parseDelivery,
-  refuseBody,
-  refuseOwner,
-  tokenUseOf,
-} from "./steps.js";
+import { callerOf, checkHead, type DeliveryPlan, refuseBody, refuseOwner, tokenUseOf } from "./steps.js";
 import { Traffic } from "./traffic.js";
 
-/** Told the outcome of a delivery, once. */
-export type Settle = (outcome: Outcome) => void;
+/** Told the outcome of a delivery, once, and what is known of the delivery by then. */
+export type Settle = (outcome: Outcome, known: KnownDelivery) => void;
 
 /** The way of deliveries through one receiver, and the count of those under way. */
 export interface DeliveryWay {
@@ -64,6 +48,8 @@ interface MarkedRequest extends IncomingMessage {
   rawBody?: Buffer;
 }
 
+const noEvents: readonly OpenedEnvelope[] = [];
+
 /**
  * One request on its way, from top to bottom. Callbacks instead of async functions: where everything is at hand, as for
  * a key and synchronous handlers, the whole way behind the body takes no promise.
@@ -77,6 +63,8 @@ class Passage implements ShadowListener {
   readonly #requestId: string;
   readonly #sender: SenderAddress;
   #place: "none" | "reading" | "running" = "none";
+  #kind: BodyKind | undefined;
+  #events: readonly OpenedEnvelope[] = noEvents;
 
   constructor(plan: DeliveryPlan, traffic: Traffic, req: IncomingMessage, requestId: string, settle: Settle) {
     this.#plan = plan;
@@ -91,10 +79,13 @@ class Passage implements ShadowListener {
   /** Everything that can be said before the body is read. */
   enter(): void {
     const req = this.#req;
-    if (req.method === "OPTIONS") return this.#end({ status: "options" });
     try {
+      const other = this.#answerOther();
+      if (other instanceof Refusal) return this.#refuse(other);
+      if (other !== undefined) return this.#end(other);
       const kind = checkHead(this.#plan, req, this.#sender, this);
       if (kind instanceof Refusal) return this.#refuse(kind);
+      this.#kind = kind;
       const closed = this.#traffic.refuse();
       if (closed !== undefined) return this.#refuse(closed);
       const { url = "", rawHeaders } = req;
@@ -105,6 +96,20 @@ class Passage implements ShadowListener {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** What is no delivery: a source's handshake, for addresses that may call; OPTIONS. */
+  #answerOther(): Outcome | Refusal | undefined {
+    const { method = "", headers } = this.#req;
+    if (method === "POST") return undefined;
+    const { source, allowIps } = this.#plan;
+    if (source?.handshake !== undefined) {
+      const refusal = refuseAddress(allowIps, this.#sender, this);
+      if (refusal !== undefined) return refusal;
+      const answer = source.handshake({ method, url: urlOf(this.#req), headers, body: undefined });
+      if (answer !== undefined) return { status: "handshake", answer };
+    }
+    return method === "OPTIONS" ? { status: "options" } : undefined;
   }
 
   /** The lists of tenant and service, then the body. */
@@ -128,7 +133,7 @@ class Passage implements ShadowListener {
     return failureBudget?.charge(refusal, this.#sender.ip, this.#receivedAtMs) ?? refusal;
   }
 
-  /** From bytes to an event whose data holds. */
+  /** From bytes to a delivery that passed the gate. */
   #open(kind: BodyKind, authenticated: Authenticated, rawBody: Buffer | Refusal): void {
     if (rawBody instanceof Refusal) return this.#refuse(rawBody);
     this.#place = "none";
@@ -136,72 +141,48 @@ class Passage implements ShadowListener {
     if (full !== undefined) return this.#refuse(full);
     this.#place = "running";
     this.#req.rawBody = rawBody;
-    const forged = refuseBody(authenticated, rawBody);
+    const { signature } = this.#plan;
+    const request = { method: "POST", url: urlOf(this.#req), ...this.#headers(), rawBody };
+    const forged = refuseBody(authenticated, request);
     if (forged !== undefined) return this.#refuse(forged);
-    const event = openEvent(this.#plan, kind, rawBody, this.#req.headers);
-    if (event instanceof Refusal) return this.#refuse(event);
-    const handlers = handlersOf(this.#plan, event.type);
-    const accepted = { kind, authenticated, rawBody, event, handlers };
-    if (handlers.length === 0) {
-      if (this.#plan.inbox !== undefined)
-        return this.#store(this.#plan.inbox, accepted, { value: undefined });
-      this.#accept(accepted);
-      return this.#end({ status: "ignored", id: event.id, stored: false });
-    }
-    const data = checkData(this.#plan, event.type, event.data);
-    if (isPromise(data)) {
-      data.then((settled) => this.#handle(accepted, settled)).catch((error: unknown) => this.#fail(error));
-    } else this.#handle(accepted, data);
+    const signed = signature?.(request, this.#receivedAtMs);
+    if (isPromise(signed)) {
+      signed
+        .then((settled) => this.#signed(kind, authenticated, rawBody, settled))
+        .catch((error: unknown) => this.#fail(error));
+    } else this.#signed(kind, authenticated, rawBody, signed);
   }
 
-  #accept({ authenticated: { caller }, event: { id, type } }: Accepted): void {
-    this.#plan.observer.accepted(this.#requestId, this.#sender.text, caller, id, type);
+  #headers(): Pick<IncomingMessage, "headers" | "rawHeaders"> {
+    const { headers, rawHeaders } = this.#req;
+    return { headers, rawHeaders };
   }
 
-  #handle(accepted: Accepted, data: CheckedData | Refusal): void {
-    if (this.#plan.inbox !== undefined) return this.#store(this.#plan.inbox, accepted, data);
-    if (data instanceof Refusal) return this.#refuse(data);
-    this.#accept(accepted);
-    const { authenticated, event, handlers } = accepted;
-    const result = dispatch({
-      id: event.id,
-      type: event.type,
-      handlers,
-      firstData: data.value,
-      nextData: () => this.#parseAgain(accepted),
-      context: {
-        caller: authenticated.caller,
-        delivery: this.#delivery(accepted.rawBody),
-        attempt: 1,
-        logger: this.#plan.observer.logger,
-      },
-      clock: this.#plan.clock,
-      defaultTimeoutMs: this.#plan.handlerTimeoutMs,
-      onLate: (late) => this.#late(late),
-    });
-    if (isPromise(result)) {
-      result.then((settled) => this.#conclude(event, settled)).catch((error: unknown) => this.#fail(error));
-    } else this.#conclude(event, result);
-  }
-
-  /** Into the inbox, instead of to the handlers. */
-  #store(inbox: DeliveryInbox, accepted: Accepted, data: CheckedData | Refusal): void {
-    if (data instanceof Refusal && inbox.settings.invalid === "refuse") return this.#refuse(data);
-    const { authenticated, kind, rawBody, event, handlers } = accepted;
-    const delivery = newDelivery(this.#plan.name, inbox.settings, {
+  #signed(
+    kind: BodyKind,
+    authenticated: Authenticated,
+    rawBody: Buffer,
+    signed: SignatureMatch | Refusal | undefined,
+  ): void {
+    if (signed instanceof Refusal) return this.#refuse(this.#charged(signed));
+    const caller = callerOf(authenticated, signed, this.#plan.name);
+    this.#req.caller = caller;
+    const passed: PassedDelivery = {
+      kind,
+      caller,
+      signedBy: signed?.keyId,
+      tokenUse: tokenUseOf(authenticated),
       delivery: this.#delivery(rawBody),
-      ...{ caller: authenticated.caller, tokenUse: tokenUseOf(authenticated), kind, event, handlers, data },
+    };
+    handleDelivery(this.#plan, passed, {
+      opened: (events) => {
+        this.#events = events;
+      },
+      settle: (outcome) => {
+        if (outcome instanceof Refusal) this.#refuse(outcome);
+        else this.#end(outcome);
+      },
     });
-    if (delivery instanceof Refusal) return this.#refuse(delivery);
-    inbox.accept(delivery, (acceptance) => this.#stored(accepted, delivery, acceptance));
-  }
-
-  #stored(accepted: Accepted, delivery: NewDelivery, acceptance: Acceptance | Refusal): void {
-    const outcome = judgeAcceptance(delivery, acceptance);
-    if (outcome instanceof Refusal) return this.#refuse(outcome);
-    if (!(acceptance instanceof Refusal) && acceptance.status === "stored") this.#accept(accepted);
-    tellStored(delivery, acceptance, this.#plan.observer);
-    this.#end(outcome);
   }
 
   #delivery(rawBody: Buffer): Delivery {
@@ -215,52 +196,6 @@ class Passage implements ShadowListener {
       receivedAt: new Date(this.#receivedAtMs),
       rawBody,
     };
-  }
-
-  /** Data of its own for a further handler; the same bytes passed once, so only a moody schema can fail here. */
-  async #parseAgain({ kind, rawBody, event }: Accepted): Promise<unknown> {
-    const parsed = parseDelivery(kind, rawBody, this.#req.headers);
-    if (parsed instanceof Refusal) throw parsed.toError();
-    const data = await checkData(this.#plan, event.type, this.#plan.envelope.data(parsed));
-    if (data instanceof Refusal) throw data.toError();
-    return data.value;
-  }
-
-  #late({ name, durationMs, ...late }: LateResult): void {
-    const message = `handler "${name}" settled behind its deadline (${late.outcome})`;
-    const error = late.outcome === "failed" ? { error: late.error } : {};
-    this.#plan.observer.note("warn", message, { requestId: this.#requestId, durationMs, ...error });
-  }
-
-  /** Tells of each handler and makes the outcome of all: one failure fails the delivery. */
-  #conclude({ id, type }: OpenedEnvelope, { overloaded, results }: DispatchResult): void {
-    if (overloaded !== undefined) {
-      const reason = `handler "${overloaded}" runs as often as its concurrency allows`;
-      return this.#refuse(new Refusal("ERR_OVERLOADED", reason));
-    }
-    const { observer } = this.#plan;
-    const event = { id, type };
-    let failure: Refusal | undefined;
-    for (const result of results) {
-      const run = {
-        requestId: this.#requestId,
-        event,
-        handler: result.name,
-        attempt: 1,
-        durationMs: result.durationMs,
-      };
-      if (result.outcome === "done") {
-        observer.handled(run);
-        continue;
-      }
-      const failed = result.outcome === "failed";
-      const code = failed ? "ERR_HANDLER_FAILED" : "ERR_HANDLER_TIMEOUT";
-      const reason = failed ? `handler "${result.name}" failed` : result.error.message;
-      const refusal = new Refusal(code, reason, result.error);
-      observer.failed(run, code, refusal.toError());
-      if (failure === undefined || failed) failure = refusal;
-    }
-    this.#end(failure === undefined ? { status: "handled", id } : { status: "failed", refusal: failure });
   }
 
   #fail(error: unknown): void {
@@ -284,17 +219,14 @@ class Passage implements ShadowListener {
     const place = this.#place;
     this.#place = "none";
     // Answered first: whoever waits for the last place to be given back may exit behind it.
-    this.#settle(outcome);
+    this.#settle(outcome, { bodyKind: this.#kind, events: this.#events });
     if (place === "running") this.#traffic.stopRunning();
     else if (place === "reading") this.#traffic.stopReading();
   }
 }
 
-/** What a delivery has shown by the time it is accepted. */
-interface Accepted {
-  readonly kind: BodyKind;
-  readonly authenticated: Authenticated;
-  readonly rawBody: Buffer;
-  readonly event: OpenedEnvelope;
-  readonly handlers: readonly RegisteredHandler[];
+/** Path and query as the sender sent them: Express takes the path that a router is mounted on off `url`. */
+function urlOf(req: IncomingMessage): string {
+  const original: unknown = Reflect.get(req, "originalUrl");
+  return typeof original === "string" ? original : (req.url ?? "");
 }

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { CredentialSource } from "./contracts/credential.js";
 import type { Caller } from "./contracts/delivery.js";
+import type { SignatureMatch } from "./contracts/signature.js";
+import type { BodyKind } from "./contracts/source.js";
 import { type ErrorCode, errorEntry, Refusal } from "./errors.js";
+import type { OpenedEnvelope } from "./events/envelope.js";
 import { type Authenticated, authenticate } from "./gate/authenticate.js";
-import type { BodyKind } from "./gate/media-type.js";
 import { findSender, type ShadowListener } from "./gate/sender-address.js";
 import { TokenMemory } from "./gate/token-memory.js";
 import { assertOptions, describe } from "./lib/options.js";
@@ -13,7 +15,7 @@ import {
   checkHead,
   type DeliveryPlan,
   handlersOf,
-  openEvent,
+  parseDelivery,
   refuseBody,
   refuseOwner,
 } from "./steps.js";
@@ -37,6 +39,7 @@ export interface ExplainedStep {
     | "method, address, headers, length"
     | "credential"
     | "allowlists of the caller"
+    | "signature"
     | "body"
     | "handlers"
     | "schema";
@@ -59,6 +62,7 @@ const stepNames: readonly ExplainedStep["step"][] = [
   "method, address, headers, length",
   "credential",
   "allowlists of the caller",
+  "signature",
   "body",
   "handlers",
   "schema",
@@ -69,7 +73,7 @@ const stepNames: readonly ExplainedStep["step"][] = [
  * remembered or handled; your own lookups and schemas are called, and a remote key set may be fetched.
  */
 export async function explain(plan: DeliveryPlan, request: ExplainRequest): Promise<Explanation> {
-  const walk = new Walk();
+  const walk = new Walk(plan.signature !== undefined);
   try {
     await follow(walk, plan, readRequest(request));
   } catch (error) {
@@ -82,11 +86,16 @@ export async function explain(plan: DeliveryPlan, request: ExplainRequest): Prom
 class Refused extends Error {}
 
 class Walk implements ShadowListener {
+  readonly #names: readonly ExplainedStep["step"][];
   readonly #steps: ExplainedStep[] = [];
   #refusal: Refusal | undefined;
   #status = 200;
   #whySkipped = "a step before it refused";
   #shadow: string[] = [];
+
+  constructor(signs: boolean) {
+    this.#names = stepNames.filter((name) => signs || name !== "signature");
+  }
 
   wouldRefuse(refusal: Refusal): void {
     this.#shadow.push(`would refuse (shadow mode): ${refusal.reason}`);
@@ -94,7 +103,7 @@ class Walk implements ShadowListener {
 
   /** Notes what a step found; ends the walk where that is a refusal. */
   take<T>(found: T | Refusal, detail: (value: T) => string): T {
-    const step = stepNames[this.#steps.length] as ExplainedStep["step"];
+    const step = this.#names[this.#steps.length] as ExplainedStep["step"];
     if (found instanceof Refusal) {
       this.#refusal = found;
       this.#steps.push({ step, result: "refused", detail: `${found.code}: ${found.reason}` });
@@ -116,6 +125,11 @@ class Walk implements ShadowListener {
     this.take(undefined, () => detail);
   }
 
+  /** Ends the walk at this step where something refuses; else the step goes on. */
+  probe<T>(found: T | Refusal): T {
+    return found instanceof Refusal ? this.take<T>(found, () => "") : found;
+  }
+
   /** The status where nothing refuses. */
   expect(status: number): void {
     this.#status = status;
@@ -128,14 +142,14 @@ class Walk implements ShadowListener {
 
   skip(detail: string): void {
     this.#steps.push({
-      step: stepNames[this.#steps.length] as ExplainedStep["step"],
+      step: this.#names[this.#steps.length] as ExplainedStep["step"],
       result: "skipped",
       detail,
     });
   }
 
   explanation(): Explanation {
-    while (this.#steps.length < stepNames.length) this.skip(this.#whySkipped);
+    while (this.#steps.length < this.#names.length) this.skip(this.#whySkipped);
     const code = this.#refusal?.code;
     const status = code === undefined ? this.#status : errorEntry(code).status;
     return { status, code, steps: this.#steps };
@@ -153,7 +167,7 @@ interface ReadRequest {
 
 async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Promise<void> {
   const { url, headers, rawHeaders, body } = request;
-  if (request.method === "OPTIONS") return walk.answered(204, "OPTIONS is answered with Allow: POST");
+  if (await answerOther(walk, plan, request)) return;
   if (plan.inbox !== undefined) walk.expect(202);
   const sender = findSender(plan.clientAddress, request.remoteAddress, rawHeaders);
   const kind = walk.take<BodyKind>(
@@ -166,30 +180,64 @@ async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Pro
     ({ caller: known }) => callerText(known),
   );
   walk.take(refuseOwner(caller, sender, walk), () => listsText(caller));
-  const tooLong = body.length > plan.body.maxBytes;
-  const refusal = tooLong
-    ? new Refusal(
-        "ERR_BODY_TOO_LARGE",
-        `${body.length} bytes are more than body.maxBytes, ${plan.body.maxBytes}`,
-      )
-    : refuseBody(caller, body);
-  const event = walk.take(
-    refusal ?? openEvent(plan, kind, body, headers),
-    ({ type, id }) => `${kind}, ${body.length} bytes; type "${printable(type)}", id "${printable(id)}"`,
+  const signed = await refuseContent(plan, caller, request);
+  // Where bodies are not signed there is no such step.
+  if (plan.signature === undefined) walk.probe(signed);
+  else walk.take(signed, (found) => `"${printable(found?.keyId ?? "")}" verifies it`);
+  const parsed = walk.probe(parseDelivery(plan, kind, body, headers));
+  const answer = plan.source?.handshake?.({ method: "POST", url, headers, body: parsed.body });
+  if (answer !== undefined) return walk.answered(answer.status, "the source answers it: it is no event");
+  const events = walk.take(
+    plan.envelope.open(parsed, body),
+    (found) =>
+      `${kind}, ${body.length} bytes; ${found.map(({ type, id }) => `type "${printable(type)}", id "${printable(id)}"`).join("; ") || "no event"}`,
   );
-  const handlers = handlersOf(plan, event.type);
-  walk.take(handlers, () =>
-    handlers.length === 0
-      ? "none for this type: it would be ignored"
-      : handlers.map(({ name }) => printable(name)).join(", "),
-  );
-  if (handlers.length === 0) return walk.skip("no handler would get the data");
-  const data = await checkData(plan, event.type, event.data);
-  if (data instanceof Refusal && plan.inbox?.settings.invalid === "park") {
+  await followEvents(walk, plan, events);
+}
+
+/** What is answered before anything of it is checked. */
+async function answerOther(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Promise<boolean> {
+  const { method, url, headers } = request;
+  if (method === "POST") return false;
+  const answer = plan.source?.handshake?.({ method, url, headers, body: undefined });
+  if (answer !== undefined) walk.answered(answer.status, `the source answers ${method}`);
+  else if (method === "OPTIONS") walk.answered(204, "OPTIONS is answered with Allow: POST");
+  return answer !== undefined || method === "OPTIONS";
+}
+
+/** Length, the token's own word on the body, and the signature. */
+async function refuseContent(
+  plan: DeliveryPlan,
+  caller: Authenticated,
+  { method, url, headers, rawHeaders, body }: ReadRequest,
+): Promise<SignatureMatch | Refusal | undefined> {
+  const { maxBytes } = plan.body;
+  if (body.length > maxBytes) {
+    return new Refusal("ERR_BODY_TOO_LARGE", `${body.length} bytes are more than body.maxBytes, ${maxBytes}`);
+  }
+  const request = { method, url, headers, rawHeaders, rawBody: body };
+  return refuseBody(caller, request) ?? plan.signature?.(request, plan.clock.now());
+}
+
+/** Of several events each is looked at, and told of in one step. */
+async function followEvents(
+  walk: Walk,
+  plan: DeliveryPlan,
+  events: readonly OpenedEnvelope[],
+): Promise<void> {
+  const wanted = events.map((event) => ({ event, handlers: handlersOf(plan, event.type) }));
+  const names = [...new Set(wanted.flatMap(({ handlers }) => handlers.map(({ name }) => printable(name))))];
+  walk.take(names, () => (names.length === 0 ? "none for this type: it would be ignored" : names.join(", ")));
+  if (names.length === 0) return walk.skip("no handler would get the data");
+  for (const { event, handlers } of wanted) {
+    if (handlers.length === 0) continue;
+    const data = await checkData(plan, event.type, event.data);
+    if (!(data instanceof Refusal)) continue;
+    if (plan.inbox?.settings.invalid !== "park") return void walk.take(data, () => "");
     walk.warn(data.reason);
     return void walk.take(undefined, () => "it would be kept as a dead letter");
   }
-  walk.take(data, () => "the data fits its type, or is not checked");
+  walk.take(undefined, () => "the data fits its type, or is not checked");
 }
 
 /** A memory of its own, so that a token which only was explained is not remembered. */

@@ -19,6 +19,8 @@ export type {
   ReportedTask,
   RetriedReport,
 } from "./contracts/report.js";
+export type * from "./contracts/signature.js";
+export type * from "./contracts/source.js";
 export type { SchemaIssue, StandardSchema } from "./contracts/standard-schema.js";
 export {
   type CredentialsFileOptions,
@@ -43,7 +45,7 @@ export {
 } from "./credentials/model.js";
 export type { ServiceKeyOptions } from "./credentials/single-service.js";
 export * from "./errors.js";
-export type { EnvelopeOptions, Locator, ParsedDelivery } from "./events/envelope.js";
+export type { EnvelopeOptions, Locator } from "./events/envelope.js";
 export {
   type EventMapOf,
   type EventSchemas,
@@ -64,10 +66,5 @@ export type { InboxOptions } from "./inbox/options.js";
 export type { RetentionOptions } from "./inbox/retention-options.js";
 export type { Clock } from "./lib/clock.js";
 export { DoNotRetry, LeaseLostError, RetryLater } from "./lib/task-errors.js";
-export {
-  type ContextOf,
-  createReceiver,
-  type NoInbox,
-  type Receiver,
-  type ReceiverOptions,
-} from "./receiver.js";
+export { createReceiver, type Receiver } from "./receiver.js";
+export type { ContextOf, NoInbox, ReceiverOptions } from "./receiver-options.js";

@@ -4,6 +4,7 @@ import type { Caller } from "./contracts/delivery.js";
 import type { TaskError } from "./contracts/engine.js";
 import type { Logger } from "./contracts/logger.js";
 import type {
+  AcceptedReport,
   FailedReport,
   HandlerRun,
   Hooks,
@@ -30,11 +31,8 @@ export interface RefusedRequest {
 export interface Observer {
   readonly logger: Logger;
   accepted(
-    requestId: string,
-    address: string | undefined,
-    caller: Caller,
-    eventId: string,
-    eventType: string,
+    delivery: Pick<AcceptedReport, "requestId" | "address" | "caller" | "signedBy">,
+    event: AcceptedReport["event"],
   ): void;
   refused(request: RefusedRequest, refusal: Refusal, enforced: boolean): void;
   handled(run: HandlerRun): void;
@@ -109,19 +107,16 @@ export function createObserver(options: {
 
   return {
     logger,
-    accepted(requestId, address, caller, id, type) {
+    accepted({ requestId, address, caller, signedBy }, { id, type }) {
       if (listens("accepted")) {
-        tell("accepted", { receiver: name, requestId, address, caller, event: { id, type } });
+        tell("accepted", { receiver: name, requestId, address, caller, signedBy, event: { id, type } });
       }
       if (logsDebug) {
-        const details = {
-          receiver: name,
-          requestId,
-          address,
-          ...loggedEvent({ id, type }),
-          ...loggedCaller(caller),
-        };
-        logger.debug(details, "accepted");
+        const who = { ...loggedCaller(caller), ...(signedBy === undefined ? {} : { signedBy }) };
+        logger.debug(
+          { receiver: name, requestId, address, ...loggedEvent({ id, type }), ...who },
+          "accepted",
+        );
       }
     },
     refused(request, refusal, enforced) {

@@ -1,9 +1,13 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { AddressList, MaybePromise } from "./contracts/credential.js";
+import type { Caller } from "./contracts/delivery.js";
 import type { Task } from "./contracts/engine.js";
+import type { SignatureMatch } from "./contracts/signature.js";
+import type { BodyKind, ParsedDelivery, Source } from "./contracts/source.js";
+import { defaultTenant } from "./credentials/single-service.js";
 import { Refusal } from "./errors.js";
 import type { Catalog, Validation } from "./events/catalog.js";
-import type { Envelope, OpenedEnvelope, ParsedDelivery } from "./events/envelope.js";
+import type { Envelope } from "./events/envelope.js";
 import type { RegisteredHandler } from "./events/handler-options.js";
 import type { HandlerRegistry } from "./events/handlers.js";
 import { issuePaths } from "./events/issue-paths.js";
@@ -11,10 +15,11 @@ import type { Authenticated, AuthPolicy } from "./gate/authenticate.js";
 import type { ClientAddressResolver } from "./gate/client-address.js";
 import type { FailureBudget } from "./gate/failure-budget.js";
 import { bodyHashMatches, tokenUse } from "./gate/jwt.js";
-import type { BodyKind, MediaTypes } from "./gate/media-type.js";
-import { parseBody } from "./gate/parse.js";
+import type { MediaTypes } from "./gate/media-type.js";
+import { parseBody, type ReadXml } from "./gate/parse.js";
 import { refuseAddress, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
-import { type ReadBodyOptions, refuseByLength } from "./http/read-body.js";
+import type { SignatureGate, UnsignedRequest } from "./gate/signature.js";
+import { isBodyless, type ReadBodyOptions, refuseByLength } from "./http/read-body.js";
 import type { InboxSettings } from "./inbox/options.js";
 import type { Store } from "./inbox/store.js";
 import type { Clock } from "./lib/clock.js";
@@ -36,6 +41,12 @@ export interface DeliveryPlan {
   /** Undefined: failed credentials are not counted. */
   readonly failureBudget: FailureBudget | undefined;
   readonly mediaTypes: MediaTypes;
+  /** Undefined: the receiver takes no XML. */
+  readonly readXml: ReadXml | undefined;
+  /** Undefined: type, id and data stand where the options say. */
+  readonly source: Source<unknown> | undefined;
+  /** Undefined: bodies are not signed. */
+  readonly signature: SignatureGate | undefined;
   readonly body: ReadBodyOptions;
   readonly envelope: Envelope;
   readonly catalog: Catalog;
@@ -74,7 +85,10 @@ export function checkHead(
     const lines = head.rawHeaders.length / 2;
     return new Refusal("ERR_HEADERS_TOO_LARGE", `${lines} header lines are more than 100`);
   }
-  return refuseByLength(head, plan.body.maxBytes) ?? plan.mediaTypes(head.rawHeaders);
+  const tooLong = refuseByLength(head, plan.body.maxBytes);
+  if (tooLong !== undefined) return tooLong;
+  const takesEmpty = plan.source?.bodies.includes("empty") === true;
+  return takesEmpty && isBodyless(head.headers) ? "empty" : plan.mediaTypes(head.rawHeaders);
 }
 
 /** The lists of the caller's tenant and service. */
@@ -87,8 +101,21 @@ export function refuseOwner(
   return owner === undefined ? undefined : refuseAddress(owner.allowIps, sender, shadow);
 }
 
+/** Who sent a delivery, its signature included: where no credential was asked for, it alone says who. */
+export function callerOf(
+  { caller }: Authenticated,
+  signed: SignatureMatch | undefined,
+  receiver: string,
+): Caller {
+  if (caller.method !== "none" || signed === undefined) return caller;
+  return { method: "signature", tenant: defaultTenant, service: receiver, credentialId: signed.keyId };
+}
+
 /** A token that names a body's hash is good for that body alone. */
-export function refuseBody(authenticated: Authenticated, rawBody: Buffer): Refusal | undefined {
+export function refuseBody(
+  authenticated: Authenticated,
+  { rawBody }: Pick<UnsignedRequest, "rawBody">,
+): Refusal | undefined {
   const { caller, tokenCredential } = authenticated;
   if (caller.method !== "jwt" || tokenCredential === undefined) return undefined;
   if (bodyHashMatches(tokenCredential, caller.claims, rawBody)) return undefined;
@@ -107,25 +134,15 @@ export function tokenUseOf({
   return tokenUse(tokenCredential, caller.claims);
 }
 
-/** The parsed body with the headers, as locators see it. */
+/** The parsed body with the headers, as locators and sources see it. */
 export function parseDelivery(
+  plan: Pick<DeliveryPlan, "readXml">,
   kind: BodyKind,
   rawBody: Buffer,
   headers: IncomingHttpHeaders,
 ): ParsedDelivery | Refusal {
-  const body = parseBody(rawBody, kind);
-  return body instanceof Refusal ? body : { body: body.value, headers };
-}
-
-/** Type, id and data out of the bytes; the data is not checked yet. */
-export function openEvent(
-  plan: DeliveryPlan,
-  kind: BodyKind,
-  rawBody: Buffer,
-  headers: IncomingHttpHeaders,
-): OpenedEnvelope | Refusal {
-  const parsed = parseDelivery(kind, rawBody, headers);
-  return parsed instanceof Refusal ? parsed : plan.envelope.open(parsed, rawBody);
+  const body = parseBody(rawBody, kind, plan.readXml);
+  return body instanceof Refusal ? body : { body: body.value, kind, headers };
 }
 
 /** Who wants this type; nobody where the catalog does not have it. */
@@ -150,12 +167,14 @@ export function checkData(
 
 /** The data of a stored event by the schema as it is now. A promise only where the schema answers later. */
 export function readStored(
-  plan: Pick<DeliveryPlan, "catalog" | "envelope">,
-  { event, delivery }: Pick<Task, "event" | "delivery">,
+  plan: Pick<DeliveryPlan, "catalog" | "envelope" | "readXml">,
+  { event, delivery, position }: Pick<Task, "event" | "delivery" | "position">,
 ): MaybePromise<CheckedData | Refusal> {
   const headers = delivery.headers as IncomingHttpHeaders;
-  const parsed = parseDelivery(delivery.bodyKind as BodyKind, delivery.rawBody, headers);
-  return parsed instanceof Refusal ? parsed : checkData(plan, event.type, plan.envelope.data(parsed));
+  const parsed = parseDelivery(plan, delivery.bodyKind as BodyKind, delivery.rawBody, headers);
+  return parsed instanceof Refusal
+    ? parsed
+    : checkData(plan, event.type, plan.envelope.data(parsed, position));
 }
 
 function checkedOrRefused(checked: Validation): CheckedData | Refusal {

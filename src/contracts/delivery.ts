@@ -28,6 +28,13 @@ export type Caller =
       readonly credentialId: string;
     }
   | { readonly method: "profile-key"; readonly tenant: string; readonly credentialId: string }
+  /** The body's signature alone decided; `credentialId` names the secret or key that verified it. */
+  | {
+      readonly method: "signature";
+      readonly tenant: string;
+      readonly service: string;
+      readonly credentialId: string;
+    }
   /** Only with `auth: { dangerouslyAcceptAnyone: true }`. */
   | { readonly method: "none" };
 

@@ -127,8 +127,12 @@ export interface NewTask {
 
 /** What became of a delivery that was to be stored. */
 export type Acceptance =
-  /** At least one of its events is new; `recordIds` has those, in order. */
-  | { readonly status: "stored"; readonly recordIds: readonly string[] }
+  /** At least one of its events is new; `recordIds` has those, in order, `positions` where they stand among its events. */
+  | {
+      readonly status: "stored";
+      readonly recordIds: readonly string[];
+      readonly positions: readonly number[];
+    }
   /** All of its events were there. `bodyDiffers`: under `sameEvent: "id"` with another body. */
   | { readonly status: "duplicate"; readonly bodyDiffers: boolean }
   /** An id was there with another body; nothing of the delivery was stored. */

@@ -14,6 +14,8 @@ interface Report {
 export interface AcceptedReport extends Report {
   readonly address: string | undefined;
   readonly caller: Caller;
+  /** The secret or key that verified the body's signature, where the receiver's source has one. */
+  readonly signedBy: string | undefined;
   readonly event: { readonly id: string; readonly type: string };
 }
 

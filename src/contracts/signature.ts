@@ -105,19 +105,36 @@ export interface HeaderScheme {
   readonly publicUrl?: string | undefined;
 }
 
+/** How a message signature is made (RFC 9421 section 3.3), by its name in the registry. */
+export type MessageAlgorithm =
+  | "hmac-sha256"
+  | "ed25519"
+  | "ecdsa-p256-sha256"
+  | "ecdsa-p384-sha384"
+  | "rsa-v1_5-sha256"
+  | "rsa-pss-sha512";
+
+/** A key of message signatures: its `id` is the `keyid` that names it, and it has one algorithm. */
+export interface MessageKey extends SigningKey {
+  readonly algorithm: MessageAlgorithm;
+}
+
 /** HTTP message signatures (RFC 9421) with `Content-Digest` (RFC 9530). */
 export interface MessageScheme {
   readonly kind: "http-message";
-  /** Keys by the `keyid` that signatures name them with. */
-  readonly keys: readonly (SigningKey & {
-    readonly algorithm: SignatureAlgorithm | "rsa-pss-sha512" | "ecdsa-p384-sha384";
-  })[];
-  /** Components that a signature must cover; `content-digest` is always among them where there is a body. */
+  readonly keys: readonly MessageKey[];
+  /**
+   * Components that a signature must cover: names such as `@method` and `content-type`, or whole identifiers such as
+   * `"@query-param";name="id"`. `content-digest` is always among them where there is a body.
+   */
   readonly required: readonly string[];
+  /** `true`: takes signatures that leave the body out. Anyone who sees one may then replace the body. */
+  readonly insecureUnsignedBody?: boolean | undefined;
   /** `tag` that a signature must have (RFC 9421 section 2.3); undefined: any. */
   readonly tag?: string | undefined;
   /** Seconds: how old `created` may be, and how far our clocks may differ, 1 to 3,600. */
   readonly toleranceSeconds: number;
+  /** Origin, or whole URL without query, under which the sender calls us; alone tells `@authority` and the like. */
   readonly publicUrl?: string | undefined;
 }
 

@@ -1,14 +1,7 @@
 import { createHash } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
+import type { ParsedDelivery } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
 import { assertOptions, describe, own, stringOption } from "../lib/options.js";
-
-/** What a locator function gets. */
-export interface ParsedDelivery {
-  /** The parsed body. */
-  readonly body: unknown;
-  readonly headers: Readonly<IncomingHttpHeaders>;
-}
 
 /** Where something stands: a member path of the body (`"meta.type"`), a header, or a function that finds it. */
 export type Locator = string | { readonly header: string } | ((delivery: ParsedDelivery) => unknown);
@@ -33,13 +26,13 @@ export interface OpenedEnvelope {
 /** Takes events out of deliveries. */
 export interface Envelope {
   /**
-   * Type, id and data, or ERR_EVENT_INVALID where there is no type, or the id cannot be one. An id is a string of
-   * 1 to 255 characters or a safe integer; without one it is the SHA-256 of name and bytes, so that a retry of the
-   * same body has the same id.
+   * Type, id and data of each event, or ERR_EVENT_INVALID where one has no type, or its id cannot be one. An id is a
+   * string of 1 to 255 characters or a safe integer; without one it is the SHA-256 of name and bytes, so that a retry
+   * of the same body has the same id.
    */
-  open(delivery: ParsedDelivery, rawBody: Buffer): OpenedEnvelope | Refusal;
-  /** The data alone, for a further parse of the same bytes. */
-  data(delivery: ParsedDelivery): unknown;
+  open(delivery: ParsedDelivery, rawBody: Buffer): readonly OpenedEnvelope[] | Refusal;
+  /** The data of one event alone, by its place in the delivery, for a further parse of the same bytes. */
+  data(delivery: ParsedDelivery, position: number): unknown;
 }
 
 type Find = (delivery: ParsedDelivery) => unknown;
@@ -67,12 +60,13 @@ export function createEnvelope(options: EnvelopeOptions, name: string, where: st
         );
       }
       const id = asId(findId(delivery)) ?? derivedId(name, rawBody);
-      return id instanceof Refusal ? id : { type, id, data: findData(delivery) };
+      return id instanceof Refusal ? id : [{ type, id, data: findData(delivery) }];
     },
   };
 }
 
-function asId(value: unknown): string | Refusal | undefined {
+/** An event's id out of what was found; undefined where nothing was, ERR_EVENT_INVALID where it cannot be one. */
+export function asId(value: unknown): string | Refusal | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "string" && value.length > 0 && value.length <= maxIdLength) return value;
   // A larger number has lost its last digits in JSON.parse: two events would share an id.
@@ -84,7 +78,8 @@ function asId(value: unknown): string | Refusal | undefined {
   );
 }
 
-function derivedId(name: string, rawBody: Buffer): string {
+/** The id of an event whose sender gives none. */
+export function derivedId(name: string, rawBody: Buffer): string {
   return `sha256-${createHash("sha256").update(name).update("\0").update(rawBody).digest("hex").slice(0, 32)}`;
 }
 

@@ -33,13 +33,16 @@ export function isUncheckedTypes(value: unknown): value is UncheckedTypes<object
   return typeof value === "object" && value !== null && Object.hasOwn(value, marker);
 }
 
-/** From the option `events` to a map of event type to data, as handlers see it: `{ "order.paid": { … } }`. */
-export type EventMapOf<Events> =
+/**
+ * From the option `events` to a map of event type to data, as handlers see it: `{ "order.paid": { … } }`; without it, the
+ * map of the source.
+ */
+export type EventMapOf<Events, SourceEvents = AnyEventMap> =
   Events extends UncheckedTypes<infer EventMap>
     ? EventMap
     : Events extends EventSchemas
       ? { readonly [Type in keyof Events]: SchemaOutput<Events[Type]> }
-      : AnyEventMap;
+      : SourceEvents;
 
 /** `"a.b.c"` to `"a.*" | "a.b.*"`. */
 type PatternsOf<Type extends string, Before extends string = ""> = Type extends `${infer Head}.${infer Rest}`

@@ -14,6 +14,7 @@ const failures: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "ERR_HEADER_MALFORMED",
   "ERR_TOKEN_INVALID",
   "ERR_KEY_INVALID",
+  "ERR_SIGNATURE_INVALID",
 ]);
 
 /**

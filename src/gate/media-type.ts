@@ -1,9 +1,7 @@
 import { parse } from "content-type";
+import type { BodyKind } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
 import { printable } from "../lib/printable.js";
-
-/** The kinds of body that can be read: JSON (`application/json`, `application/*+json`), URL-encoded forms. */
-export type BodyKind = "json" | "form";
 
 /** The check of one receiver: takes `rawHeaders`, gives the kind of the body or ERR_MEDIA_TYPE. */
 export type MediaTypes = (rawHeaders: readonly string[]) => BodyKind | Refusal;
@@ -15,10 +13,11 @@ export type MediaTypes = (rawHeaders: readonly string[]) => BodyKind | Refusal;
 export class ContentCodingRefusal extends Refusal {}
 
 /** What a header may be, as the operator reads it. */
-const accepts: Readonly<Record<BodyKind, string>> = {
-  json: "application/json or application/*+json",
-  form: "application/x-www-form-urlencoded",
-};
+const accepts: ReadonlyMap<BodyKind, string> = new Map([
+  ["json", "application/json or application/*+json"],
+  ["form", "application/x-www-form-urlencoded"],
+  ["xml", "application/xml, text/xml or application/*+xml"],
+]);
 
 /** No honest media type is longer, and it bounds what is remembered. In characters. */
 const maxHeaderLength = 256;
@@ -28,9 +27,13 @@ const rememberedHeaders = 16;
  * Prepares the check of Content-Type and Content-Encoding for the kinds of body that a receiver accepts
  * (RFC 9110 sections 8.3, 8.4, 15.5.16). It reads `rawHeaders`, because `headers` hides a second line. Required: one
  * line, visible ASCII without comma, `charset` absent or utf-8, no coding but `identity`. The type is never guessed
- * from the body.
+ * from the body. `further`: types beside the usual ones of each kind, in lower case.
  */
-export function createMediaTypes(accepted: readonly BodyKind[]): MediaTypes {
+export function createMediaTypes(
+  accepted: readonly BodyKind[],
+  further: Readonly<Record<string, BodyKind>> = {},
+): MediaTypes {
+  const kinds = new Map(Object.entries(further));
   // A sender repeats its header on each delivery: those that passed are recognised whole.
   const known = new Map<string, BodyKind>();
   return function mediaTypes(rawHeaders) {
@@ -38,7 +41,7 @@ export function createMediaTypes(accepted: readonly BodyKind[]): MediaTypes {
     if (typeof header !== "string") return header;
     const remembered = known.get(header);
     if (remembered !== undefined) return remembered;
-    const kind = readKind(header, accepted);
+    const kind = readKind(header, accepted, kinds);
     if (typeof kind === "string") {
       if (known.size >= rememberedHeaders) known.clear();
       known.set(header, kind);
@@ -68,7 +71,11 @@ function findType(rawHeaders: readonly string[]): string | Refusal {
   return type ?? refuse("Content-Type is missing; the sender has to name the type of its body");
 }
 
-function readKind(header: string, accepted: readonly BodyKind[]): BodyKind | Refusal {
+function readKind(
+  header: string,
+  accepted: readonly BodyKind[],
+  further: ReadonlyMap<string, BodyKind>,
+): BodyKind | Refusal {
   const quoted = printable(header);
   if (!isWellFormed(header)) return refuse(`Content-Type "${quoted}" is malformed (RFC 9110 section 8.3.1)`);
   const {
@@ -78,9 +85,12 @@ function readKind(header: string, accepted: readonly BodyKind[]): BodyKind | Ref
   if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
     return refuse(`charset "${printable(charset, 40)}" is not accepted; bodies have to be utf-8`);
   }
+  const named = further.get(type);
+  if (named !== undefined) return named;
   const kind = kindOf(type);
   if (kind !== undefined && accepted.includes(kind)) return kind;
-  const taken = accepted.map((each) => accepts[each]).join(", ");
+  const usual = accepted.map((each) => accepts.get(each)).filter((each) => each !== undefined);
+  const taken = [...usual, ...further.keys()].join(", ");
   const fix = kind === undefined ? "" : `; to take it, add "${kind}" to body.types`;
   return refuse(`Content-Type "${quoted}" is not accepted, only ${taken}${fix}`);
 }
@@ -88,8 +98,8 @@ function readKind(header: string, accepted: readonly BodyKind[]): BodyKind | Ref
 function kindOf(type: string): BodyKind | undefined {
   if (type === "application/json") return "json";
   if (type === "application/x-www-form-urlencoded") return "form";
-  const suffixed = type.startsWith("application/") && type.endsWith("+json");
-  return suffixed && type.length > "application/+json".length ? "json" : undefined;
+  if (type === "application/xml" || type === "text/xml") return "xml";
+  return /^application\/[^/]+\+(json|xml)$/.exec(type)?.[1] as "json" | "xml" | undefined;
 }
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import type { Outcome } from "../contracts/outcome.js";
+import type { KnownDelivery, Outcome } from "../contracts/outcome.js";
+import type { Source } from "../contracts/source.js";
 import { type ErrorCode, errorTable, type Refusal } from "../errors.js";
 import { ContentCodingRefusal } from "../gate/media-type.js";
 import {
@@ -11,6 +12,7 @@ import {
   problemAnswer,
   sendAnswer,
 } from "./respond.js";
+import { sourceAnswer, sourceOutcome, type Told } from "./source-answers.js";
 
 /** What a challenge says (RFC 9110 section 11.6.1). */
 export interface Challenge {
@@ -22,7 +24,7 @@ export interface Challenge {
 /** The answers of one receiver or guard. */
 export interface Answers {
   /** Sends the answer of an outcome. Never throws, also when the sender is gone. */
-  send(res: ServerResponse, outcome: Outcome, requestId: string): void;
+  send(res: ServerResponse, outcome: Outcome, requestId: string, known?: KnownDelivery): void;
 }
 
 /** The id of a request, in its answer, its reports and its log lines. */
@@ -34,8 +36,17 @@ const allow = { Allow: "POST" };
 const codingAnswer = problemAnswer("ERR_MEDIA_TYPE", { "Accept-Encoding": "identity" });
 const optionsAnswer = prepareAnswer({ status: 204, headers: allow });
 
-/** Prepares every answer that does not depend on the delivery. */
-export function createAnswers(challenge: Challenge): Answers {
+const nothingKnown: KnownDelivery = { bodyKind: undefined, events: [] };
+
+/**
+ * Prepares every answer that does not depend on the delivery. `ofSource` has the first word; where what it says cannot be
+ * sent, or it throws, `onFault` is told and the sender gets a 500.
+ */
+export function createAnswers(
+  challenge: Challenge,
+  ofSource?: Source["answer"],
+  onFault: (message: string) => void = () => {},
+): Answers {
   const problems = new Map<ErrorCode, PreparedAnswer>();
   for (const code of Object.keys(errorTable) as ErrorCode[]) {
     problems.set(code, problemAnswer(code, problemHeaders(code, challenge)));
@@ -43,14 +54,29 @@ export function createAnswers(challenge: Challenge): Answers {
   const internal = problemAnswer("ERR_INTERNAL");
   const answerOf = (refusal: Refusal): PreparedAnswer =>
     refusal instanceof ContentCodingRefusal ? codingAnswer : (problems.get(refusal.code) ?? internal);
+  const prepare = (outcome: Outcome, requestId: string, known: KnownDelivery): PreparedAnswer => {
+    try {
+      if (outcome.status === "handshake") return sourceAnswer(outcome.answer);
+      const usual = outcomeAnswer(outcome, answerOf);
+      if (ofSource === undefined || outcome.status === "options") return usual;
+      const said = ofSource(sourceOutcome(outcome, { requestId, httpStatus: usual.status, ...known }));
+      return said === undefined ? usual : sourceAnswer(said, usual.close);
+    } catch (error) {
+      onFault(`the source's answer cannot be sent: ${(error as Error | undefined)?.message}`);
+      return internal;
+    }
+  };
   return {
-    send(res, outcome, requestId) {
-      sendAnswer(res, outcomeAnswer(outcome, answerOf), { requestId });
+    send(res, outcome, requestId, known = nothingKnown) {
+      sendAnswer(res, prepare(outcome, requestId, known), { requestId });
     },
   };
 }
 
-function outcomeAnswer(outcome: Outcome, answerOf: (refusal: Refusal) => PreparedAnswer): PreparedAnswer {
+function outcomeAnswer(
+  outcome: Told | { readonly status: "options" },
+  answerOf: (refusal: Refusal) => PreparedAnswer,
+): PreparedAnswer {
   switch (outcome.status) {
     case "options":
       return optionsAnswer;
@@ -72,9 +98,10 @@ const acknowledgementHeaders = jsonAnswer(200, {}).headers.slice(0, -2);
 /** Put together by hand: it is the one answer that differs from delivery to delivery. */
 function acknowledgement(
   code: number,
-  { status, id }: { readonly status: string; readonly id: string },
+  { status, ids }: { readonly status: string; readonly ids: readonly string[] },
 ): PreparedAnswer {
-  const body = `{"status":"${status}","id":${JSON.stringify(id)}}`;
+  const named = ids.length === 1 ? `"id":${JSON.stringify(ids[0])}` : `"ids":${JSON.stringify(ids)}`;
+  const body = `{"status":"${status}",${named}}`;
   const headers = [...acknowledgementHeaders, "Content-Length", String(Buffer.byteLength(body))];
   return { status: code, headers, body, close: false };
 }

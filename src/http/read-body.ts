@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import getRawBody from "raw-body";
+import type { BodyKind } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
-import type { BodyKind } from "../gate/media-type.js";
 import type { Clock } from "../lib/clock.js";
 import { assertOptions, choiceOption, describe, numberOption, own } from "../lib/options.js";
 
@@ -12,7 +12,7 @@ export interface BodyOptions {
   readonly maxBytes?: number | undefined;
   /** Milliseconds that a body may take to arrive, 1 to 300,000. Default: 10,000. */
   readonly timeoutMs?: number | undefined;
-  /** Kinds of body taken. Default: `["json"]`. */
+  /** Kinds of body taken: "json", "form", "xml". Default: `["json"]`, or what the source's senders use. */
   readonly types?: readonly BodyKind[] | undefined;
   /** The member of the request that holds the bytes, as a Buffer, where the platform has read them before us. */
   readonly preRead?: "rawBody" | "body" | undefined;
@@ -26,11 +26,15 @@ export interface ParsedBodyOptions {
   readonly preRead: "rawBody" | "body" | undefined;
 }
 
-const kinds: readonly BodyKind[] = ["json", "form"];
+const kinds: readonly BodyKind[] = ["json", "form", "xml"];
 const places = ["rawBody", "body"] as const;
 
 /** Reads the option `body`. Throws a TypeError that names the option and the fix; no bound can be switched off. */
-export function parseBodyOptions(options: unknown, where: string): ParsedBodyOptions {
+export function parseBodyOptions(
+  options: unknown,
+  where: string,
+  usual: readonly BodyKind[] = ["json"],
+): ParsedBodyOptions {
   const given: unknown = options === undefined ? {} : options;
   assertOptions(given, ["maxBytes", "timeoutMs", "types", "preRead"], where);
   const preRead = own(given, "preRead");
@@ -47,17 +51,22 @@ export function parseBodyOptions(options: unknown, where: string): ParsedBodyOpt
       fallback: 10_000,
       integer: true,
     }),
-    types: parseTypes(own(given, "types"), `${where}.types`),
+    types: parseTypes(own(given, "types"), `${where}.types`, usual),
     preRead: preRead === undefined ? undefined : choiceOption(preRead, `${where}.preRead`, places, "rawBody"),
   };
 }
 
-function parseTypes(types: unknown, where: string): readonly BodyKind[] {
-  if (types === undefined) return ["json"];
+function parseTypes(types: unknown, where: string, usual: readonly BodyKind[]): readonly BodyKind[] {
+  if (types === undefined) return usual;
   if (!Array.isArray(types) || types.length === 0) {
-    throw new TypeError(`${where} must be a list of "json" and "form", not ${describe(types)}`);
+    throw new TypeError(`${where} must be a list of "json", "form" and "xml", not ${describe(types)}`);
   }
   return types.map((type: unknown, index) => choiceOption(type ?? null, `${where}[${index}]`, kinds, "json"));
+}
+
+/** Whether a request has no body at all (RFC 9112 section 6.3). */
+export function isBodyless(headers: IncomingMessage["headers"]): boolean {
+  return headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0;
 }
 
 /** The body's length in bytes as its header announces it (RFC 9110 section 8.6); undefined: chunked, or no body. */

@@ -1,12 +1,17 @@
 import type { IncomingMessage } from "node:http";
-import type { Outcome } from "../contracts/outcome.js";
+import type { KnownDelivery, Outcome } from "../contracts/outcome.js";
+import type { Source } from "../contracts/source.js";
 import { type Challenge, createAnswers, newRequestId } from "./answers.js";
 import type { Middleware } from "./guard.js";
 import { partialMethods } from "./mount.js";
 
 /** Where deliveries go. `deliver` must not throw, and tells `settle` the outcome once. */
 export interface Deliverer {
-  deliver(req: IncomingMessage, requestId: string, settle: (outcome: Outcome) => void): void;
+  deliver(
+    req: IncomingMessage,
+    requestId: string,
+    settle: (outcome: Outcome, known: KnownDelivery) => void,
+  ): void;
 }
 
 /**
@@ -17,8 +22,9 @@ export function createReceive(
   way: Deliverer,
   challenge: Challenge,
   onFault: (message: string) => void,
+  ofSource?: Source["answer"],
 ): Middleware {
-  const answers = createAnswers(challenge);
+  const answers = createAnswers(challenge, ofSource, onFault);
   let mountKnown = false;
   return function receive(req, res) {
     if (!mountKnown) {
@@ -27,7 +33,7 @@ export function createReceive(
       if (fault !== undefined) onFault(fault);
     }
     const requestId = newRequestId();
-    way.deliver(req, requestId, (outcome) => answers.send(res, outcome, requestId));
+    way.deliver(req, requestId, (outcome, known) => answers.send(res, outcome, requestId, known));
   };
 }
 

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { Caller, Delivery } from "../contracts/delivery.js";
-import type { NewDelivery, NewTask, TaskError, TokenUse } from "../contracts/engine.js";
+import type { NewDelivery, NewEvent, NewTask, TaskError, TokenUse } from "../contracts/engine.js";
 import { Refusal } from "../errors.js";
 import type { OpenedEnvelope } from "../events/envelope.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
@@ -14,36 +14,56 @@ export interface CheckedDelivery {
   readonly caller: Caller;
   readonly tokenUse: Omit<TokenUse, "delivery"> | undefined;
   readonly kind: string;
+  readonly events: readonly CheckedEvent[];
+}
+
+/** One of its events. */
+export interface CheckedEvent {
   readonly event: OpenedEnvelope;
   readonly handlers: readonly RegisteredHandler[];
   /** What the schema made of the data, or how the data breaks it. Not looked at where there are no handlers. */
   readonly data: { readonly value: unknown } | Refusal;
 }
 
+/** Who receives, and how its events are told apart. */
+export interface Origin {
+  readonly receiver: string;
+  /** Name of the receiver's source; empty without one. */
+  readonly source: string;
+  readonly sameEvent: NewEvent["sameEvent"];
+}
+
 /** What is to be stored of a delivery; ERR_INTERNAL where an `orderBy` threw or gave something else than a key. */
 export function newDelivery(
-  receiver: string,
+  { receiver, source, sameEvent }: Origin,
   settings: Pick<InboxSettings, "headers" | "deduplicationMs" | "maxBacklog">,
   checked: CheckedDelivery,
 ): NewDelivery | Refusal {
-  const tasks = tasksOf(checked);
-  if (tasks instanceof Refusal) return tasks;
-  const { caller, delivery, event } = checked;
+  const { caller, delivery } = checked;
   const { rawBody } = delivery;
   const digest = digestOf(rawBody);
+  const events: NewEvent[] = [];
+  for (const one of checked.events) {
+    const tasks = tasksOf(one);
+    if (tasks instanceof Refusal) return tasks;
+    const { id, type } = one.event;
+    // One of several may come again beside others, so that its own words count there instead of the whole body.
+    const own = checked.events.length === 1 ? digest : digestOf(JSON.stringify([type, one.event.data]));
+    events.push({ id, type, digest: own, sameEvent, tasks });
+  }
   const tenant = caller.method === "none" ? "" : caller.tenant;
   const service = "service" in caller ? caller.service : "";
   return {
     receiver,
-    source: "",
+    source,
     tenant,
     service,
-    events: [{ id: event.id, type: event.type, digest, sameEvent: "id-and-body", tasks }],
+    events,
     rememberMs: settings.deduplicationMs,
     maxBacklog: settings.maxBacklog,
     tokenUse: checked.tokenUse && {
       ...checked.tokenUse,
-      delivery: digestOf(JSON.stringify([receiver, tenant, service, event.id, digest])),
+      delivery: digestOf(JSON.stringify([receiver, tenant, service, ...events.map(({ id }) => id), digest])),
     },
     requestId: delivery.requestId,
     method: delivery.method,
@@ -72,7 +92,7 @@ function keptHeaders(headers: Delivery["headers"], names: readonly string[]): Ne
 
 const none: readonly NewTask[] = [];
 
-function tasksOf({ event, handlers, data }: CheckedDelivery): readonly NewTask[] | Refusal {
+function tasksOf({ event, handlers, data }: CheckedEvent): readonly NewTask[] | Refusal {
   if (handlers.length === 0) return none;
   const dead = data instanceof Refusal ? invalidDataError(data) : undefined;
   const tasks: NewTask[] = [];

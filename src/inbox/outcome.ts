@@ -1,4 +1,4 @@
-import type { Acceptance, NewDelivery } from "../contracts/engine.js";
+import type { Acceptance, NewDelivery, NewEvent } from "../contracts/engine.js";
 import type { Outcome } from "../contracts/outcome.js";
 import { Refusal } from "../errors.js";
 import { printable } from "../lib/printable.js";
@@ -10,13 +10,15 @@ import type { InboxObserver } from "./observer.js";
  */
 export function judgeAcceptance(delivery: NewDelivery, acceptance: Acceptance | Refusal): Outcome | Refusal {
   if (acceptance instanceof Refusal) return acceptance;
-  const [event] = delivery.events;
-  const id = event?.id ?? "";
+  const { events } = delivery;
+  const ids = events.map(({ id }) => id);
   switch (acceptance.status) {
     case "stored":
-      return event?.tasks.length === 0 ? { status: "ignored", id, stored: true } : { status: "accepted", id };
+      return events.every(({ tasks }) => tasks.length === 0)
+        ? { status: "ignored", ids, stored: true }
+        : { status: "accepted", ids };
     case "duplicate":
-      return { status: "duplicate", id };
+      return { status: "duplicate", ids };
     case "conflict":
       return new Refusal(
         "ERR_EVENT_CONFLICT",
@@ -41,16 +43,26 @@ export function tellStored(
   observer: Pick<InboxObserver, "dead" | "note">,
 ): void {
   if (acceptance instanceof Refusal) return;
-  const [event] = delivery.events;
-  if (event === undefined) return;
+  const { events, requestId } = delivery;
   if (acceptance.status === "duplicate" && acceptance.bodyDiffers) {
-    const message = `the event "${printable(event.id)}" came again with another body; the first one stays`;
-    observer.note("warn", message, { requestId: delivery.requestId });
+    const which = events.length === 1 ? "the event" : "events, among them";
+    const message = `${which} "${printable(events[0]?.id ?? "")}" came again with another body; the first one stays`;
+    observer.note("warn", message, { requestId });
   }
-  const recordId = acceptance.status === "stored" ? acceptance.recordIds[0] : undefined;
-  if (recordId === undefined) return;
-  const { id, type } = event;
-  for (const { handler, dead } of event.tasks) {
+  if (acceptance.status !== "stored") return;
+  for (const [at, recordId] of acceptance.recordIds.entries()) {
+    // An engine of somebody's own may tell of more records than there are events.
+    const event = events[acceptance.positions[at] ?? at];
+    if (event !== undefined) tellDead(recordId, event, observer);
+  }
+}
+
+function tellDead(
+  recordId: string,
+  { id, type, tasks }: NewEvent,
+  observer: Pick<InboxObserver, "dead">,
+): void {
+  for (const { handler, dead } of tasks) {
     if (dead !== undefined) observer.dead({ recordId, event: { id, type }, handler, attempt: 0 }, dead);
   }
 }

@@ -1,6 +1,7 @@
 import { createServer as createTlsServer } from "node:https";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import {
+  type AuthOptions,
   type CredentialSource,
   createReceiver,
   credentialsFrom,
@@ -23,7 +24,7 @@ const claims = { iss: "orders", iat: now, exp: now + 60, note: scene.secret("cla
 const sign = async (...args: Parameters<typeof signer.sign>) => scene.keep(await signer.sign(...args));
 const key = scene.secret("key");
 
-function receiverWith(auth: Parameters<typeof createReceiver>[0]["auth"], handled: () => void = () => {}) {
+function receiverWith(auth: AuthOptions, handled: () => void = () => {}) {
   const receiver = createReceiver({
     name: "orders",
     auth,

@@ -89,7 +89,8 @@ export function idleEngine(changes: Partial<InboxEngine> = {}): InboxEngine {
     capabilities: { durable: false, shared: false, atomicEffects: false, ordered: true, search: true },
     open: async () => {},
     close: async () => {},
-    accept: async (deliveries) => deliveries.map(() => ({ status: "stored", recordIds: ["rec_1"] })),
+    accept: async (deliveries) =>
+      deliveries.map(() => ({ status: "stored", recordIds: ["rec_1"], positions: [0] })),
     consume: () => ({ stop: async () => {} }),
     list: async () => ({ items: [], next: undefined }),
     get: async () => undefined,

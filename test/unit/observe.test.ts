@@ -78,7 +78,7 @@ describe("createObserver", () => {
 
   it("I01 I02 logs neither claims nor schema issues, and escapes what comes from outside", () => {
     const { observer, lines } = setUp();
-    observer.accepted("r1", request.address, caller, event.id, event.type);
+    observer.accepted({ requestId: "r1", address: request.address, caller, signedBy: "k" }, event);
     observer.refused(request, new Refusal("ERR_EVENT_INVALID", "x", [{ message: "canary-body" }]), true);
     observer.handled({ requestId: "r1", event, handler: "h", attempt: 1, durationMs: 2 });
     const text = JSON.stringify(lines);
@@ -88,6 +88,7 @@ describe("createObserver", () => {
       method: "jwt",
       tenant: "t",
       credentialId: "c",
+      signedBy: "k",
     });
     expect(lines.map(({ level }) => level)).toEqual(["debug", "warn", "debug"]);
   });
@@ -116,7 +117,10 @@ describe("createObserver", () => {
     const { observer, lines } = setUp({
       hooks: { accepted: broken, refused: (async () => broken()) as () => void },
     });
-    observer.accepted("r1", request.address, { method: "none" }, event.id, event.type);
+    observer.accepted(
+      { requestId: "r1", address: request.address, caller: { method: "none" }, signedBy: undefined },
+      event,
+    );
     observer.refused(request, new Refusal("ERR_METHOD", "GET"), true);
     await new Promise(setImmediate);
     expect(lines.map(({ message }) => message)).toEqual(

@@ -97,7 +97,7 @@ export class MemoryStore {
     if (tokenUse !== undefined) this.remembered.use(tokenUse);
     const recordIds = this.#add(delivery, fresh.events);
     this.ring(receiver);
-    return { status: "stored", recordIds };
+    return { status: "stored", recordIds, positions: fresh.events.map(({ position }) => position) };
   }
 
   /** The events that are not there yet; or what is to be said of a delivery that brings none. */

@@ -57,7 +57,7 @@ export class Acceptor {
     this.#useToken(delivery);
     const recordIds = this.#store(delivery, body, { scope, events: fresh.events }, times);
     tally.addBacklog(number, open);
-    return { status: "stored", recordIds };
+    return { status: "stored", recordIds, positions: fresh.events.map(({ position }) => position) };
   }
 
   /** The events that are not there yet, with their positions; or what is to be said of a delivery that brings none. */

@@ -154,6 +154,8 @@ describe("memoryEngine", () => {
     now = 10 * 3_600_000;
     await engine.purge({ state: "done", limit: 10 });
     const again = { ...delivery, tokenUse: { tokenId: "token", expiresAtMs: now + 10, delivery: "two" } };
-    expect(await engine.accept([again])).toEqual([{ status: "stored", recordIds: ["rec_2"] }]);
+    expect(await engine.accept([again])).toEqual([
+      { status: "stored", recordIds: ["rec_2"], positions: [0] },
+    ]);
   });
 });

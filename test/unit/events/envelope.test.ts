@@ -9,10 +9,10 @@ function open(
   rawBody = JSON.stringify(body),
 ): unknown {
   const opened = createEnvelope(options, "orders", "createReceiver").open(
-    { body, headers },
+    { body, kind: "json", headers },
     Buffer.from(rawBody),
   );
-  return opened instanceof Refusal ? opened.code : opened;
+  return opened instanceof Refusal ? opened.code : opened[0];
 }
 
 describe("createEnvelope", () => {
@@ -67,7 +67,7 @@ describe("createEnvelope", () => {
 
   it("gives the data of a further parse", () => {
     const envelope = createEnvelope({ data: "d" }, "orders", "createReceiver");
-    expect(envelope.data({ body: { d: 1 }, headers: {} })).toBe(1);
+    expect(envelope.data({ body: { d: 1 }, kind: "json", headers: {} }, 0)).toBe(1);
   });
 
   it.each([

@@ -36,7 +36,10 @@ function scene() {
           calls.push({
             ids,
             answer: (acceptances) => {
-              resolve(acceptances ?? ids.map((id) => ({ status: "stored", recordIds: [`rec_${id}`] })));
+              resolve(
+                acceptances ??
+                  ids.map((id) => ({ status: "stored", recordIds: [`rec_${id}`], positions: [0] })),
+              );
               return turn();
             },
             reject: (error) => {

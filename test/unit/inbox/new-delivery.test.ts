@@ -1,20 +1,25 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import type { Acceptance } from "../../../src/contracts/engine.js";
+import type { Acceptance, NewEvent } from "../../../src/contracts/engine.js";
 import { Refusal } from "../../../src/errors.js";
 import { type RegisteredHandler, readHandler } from "../../../src/events/handler-options.js";
-import { type CheckedDelivery, newDelivery } from "../../../src/inbox/new-delivery.js";
+import { type CheckedDelivery, type CheckedEvent, newDelivery } from "../../../src/inbox/new-delivery.js";
 import { judgeAcceptance, tellStored } from "../../../src/inbox/outcome.js";
 import { listen } from "../../support/inbox-parts.js";
 
 const settings = { headers: ["content-type", "x-topic"], deduplicationMs: 5, maxBacklog: 7 };
+const origin = { receiver: "orders", source: "", sameEvent: "id-and-body" } as const;
 const rawBody = Buffer.from('{"id":"e1"}');
 
 function handler(name: string, options: object = {}): RegisteredHandler {
   return readHandler("on", name, () => {}, { options, tasks: { ordered: true } });
 }
 
-function checked(changes: Partial<CheckedDelivery> = {}): CheckedDelivery {
+function checked({
+  handlers,
+  data,
+  ...changes
+}: Partial<CheckedDelivery & CheckedEvent> = {}): CheckedDelivery {
   return {
     delivery: {
       requestId: "r1",
@@ -32,16 +37,20 @@ function checked(changes: Partial<CheckedDelivery> = {}): CheckedDelivery {
     caller: { method: "service-key", tenant: "acme", service: "shop", credentialId: "k1" },
     tokenUse: undefined,
     kind: "json",
-    event: { id: "e1", type: "order.paid", data: "raw" },
-    handlers: [handler("ship")],
-    data: { value: "checked" },
+    events: [
+      {
+        event: { id: "e1", type: "order.paid", data: "raw" },
+        handlers: handlers ?? [handler("ship")],
+        data: data ?? { value: "checked" },
+      },
+    ],
     ...changes,
   };
 }
 
 describe("what is stored of a delivery", () => {
   it("has the caller's owner, the kept headers and the body's digest", () => {
-    expect(newDelivery("orders", settings, checked())).toEqual({
+    expect(newDelivery(origin, settings, checked())).toEqual({
       receiver: "orders",
       source: "",
       tenant: "acme",
@@ -71,10 +80,10 @@ describe("what is stored of a delivery", () => {
   });
 
   it("has empty names where the caller has none", () => {
-    const anyone = newDelivery("orders", settings, checked({ caller: { method: "none" } }));
+    const anyone = newDelivery(origin, settings, checked({ caller: { method: "none" } }));
     expect(anyone).toMatchObject({ tenant: "", service: "" });
     const profile = { method: "profile-key", tenant: "acme", credentialId: "p" } as const;
-    expect(newDelivery("orders", settings, checked({ caller: profile }))).toMatchObject({
+    expect(newDelivery(origin, settings, checked({ caller: profile }))).toMatchObject({
       tenant: "acme",
       service: "",
     });
@@ -83,7 +92,7 @@ describe("what is stored of a delivery", () => {
   it("has a task for each handler, with the key that orderBy gives for the checked data", () => {
     const orderBy = ({ data }: { readonly data: unknown }) => `key-${data}`;
     const handlers = [handler("a", { orderBy }), handler("b"), handler("c", { orderBy: () => undefined })];
-    expect(newDelivery("orders", settings, checked({ handlers }))).toMatchObject({
+    expect(newDelivery(origin, settings, checked({ handlers }))).toMatchObject({
       events: [{ tasks: [{ handler: "a", orderKey: "key-checked" }, { handler: "b" }, { handler: "c" }] }],
     });
   });
@@ -105,7 +114,7 @@ describe("what is stored of a delivery", () => {
       message: "broken",
       issues: ["a: no"],
     };
-    expect(newDelivery("orders", settings, checked({ handlers, data: refusal }))).toMatchObject({
+    expect(newDelivery(origin, settings, checked({ handlers, data: refusal }))).toMatchObject({
       events: [
         {
           tasks: [
@@ -134,19 +143,23 @@ describe("what is stored of a delivery", () => {
     ],
     ["gives null", () => null, "not null"],
   ])("is refused where orderBy %s", (_, orderBy, reason) => {
-    const refused = newDelivery("orders", settings, checked({ handlers: [handler("a", { orderBy })] }));
+    const refused = newDelivery(origin, settings, checked({ handlers: [handler("a", { orderBy })] }));
     expect(refused).toMatchObject({ code: "ERR_INTERNAL", reason: expect.stringContaining(reason) });
   });
 });
 
 describe("what the sender is told", () => {
-  const stored = newDelivery("orders", settings, checked());
+  const stored = newDelivery(origin, settings, checked());
   if (stored instanceof Refusal) throw stored.toError();
   const ignored = { ...stored, events: stored.events.map((event) => ({ ...event, tasks: [] })) };
 
   it.each<[string, Acceptance, object]>([
-    ["stored", { status: "stored", recordIds: ["rec_1"] }, { status: "accepted", id: "e1" }],
-    ["duplicate", { status: "duplicate", bodyDiffers: false }, { status: "duplicate", id: "e1" }],
+    [
+      "stored",
+      { status: "stored", recordIds: ["rec_1"], positions: [0] },
+      { status: "accepted", ids: ["e1"] },
+    ],
+    ["duplicate", { status: "duplicate", bodyDiffers: false }, { status: "duplicate", ids: ["e1"] }],
     ["conflict", { status: "conflict", id: "e1" }, { code: "ERR_EVENT_CONFLICT" }],
     ["replayed", { status: "replayed" }, { code: "ERR_TOKEN_INVALID" }],
     ["full", { status: "full", backlog: 7 }, { code: "ERR_OVERLOADED" }],
@@ -156,9 +169,9 @@ describe("what the sender is told", () => {
   });
 
   it("is ignored where there is no handler, and the refusal where the store has none", () => {
-    expect(judgeAcceptance(ignored, { status: "stored", recordIds: ["rec_1"] })).toEqual({
+    expect(judgeAcceptance(ignored, { status: "stored", recordIds: ["rec_1"], positions: [0] })).toEqual({
       status: "ignored",
-      id: "e1",
+      ids: ["e1"],
       stored: true,
     });
     const refusal = new Refusal("ERR_STORE_UNAVAILABLE", "full");
@@ -170,5 +183,45 @@ describe("what the sender is told", () => {
     tellStored(stored, { status: "duplicate", bodyDiffers: true }, observer);
     tellStored(stored, { status: "duplicate", bodyDiffers: false }, observer);
     expect(lines).toEqual([expect.stringMatching(/^warn the event "e1" came again with another body/)]);
+  });
+
+  it("tells of dead letters under the record of their own event, where others were there before", () => {
+    const { observer, reports } = listen();
+    const dead = { name: "EventInvalidError", message: "broken" };
+    const event = (id: string) => ({
+      ...(stored.events[0] as NewEvent),
+      id,
+      tasks: [{ handler: "ship", dead }],
+    });
+    const batch = { ...stored, events: [event("e1"), event("e2"), event("e3")] };
+    tellStored(batch, { status: "stored", recordIds: ["rec_8", "rec_9"], positions: [0, 2] }, observer);
+    expect(reports).toMatchObject([
+      ["dead", { recordId: "rec_8", event: { id: "e1" } }, dead],
+      ["dead", { recordId: "rec_9", event: { id: "e3" } }, dead],
+    ]);
+  });
+});
+
+describe("several events of one delivery", () => {
+  const events = ["a", "b"].map((id) => ({
+    event: { id, type: "t", data: { id } },
+    handlers: [],
+    data: { value: undefined },
+  }));
+
+  it("are told apart by what each of them says, and belong to their source", () => {
+    const hub = { receiver: "orders", source: "hub", sameEvent: "id" } as const;
+    const stored = newDelivery(hub, settings, { ...checked(), events });
+    const digestOf = (data: object) =>
+      createHash("sha256")
+        .update(JSON.stringify(["t", data]))
+        .digest("base64url");
+    expect(stored).toMatchObject({
+      source: "hub",
+      events: [
+        { id: "a", digest: digestOf({ id: "a" }), sameEvent: "id" },
+        { id: "b", digest: digestOf({ id: "b" }), sameEvent: "id" },
+      ],
+    });
   });
 });

@@ -1,0 +1,162 @@
+import { resolveAuth } from "./auth.js";
+import type { Source } from "./contracts/source.js";
+import { createCatalog } from "./events/catalog.js";
+import { createEnvelope, type Envelope, type EnvelopeOptions } from "./events/envelope.js";
+import type { EventMapOf, EventsOption } from "./events/event-map.js";
+import { handlerTimeoutBounds } from "./events/handler-options.js";
+import { createHandlers, type HandlerRegistry } from "./events/handlers.js";
+import { createSourceEnvelope } from "./events/source-envelope.js";
+import { resolveAllowIps } from "./gate/allowlist.js";
+import { clientAddressResolver } from "./gate/client-address.js";
+import { FailureBudget } from "./gate/failure-budget.js";
+import { createMediaTypes } from "./gate/media-type.js";
+import { createSignatureGate } from "./gate/signature.js";
+import type { Challenge } from "./http/answers.js";
+import { parseBodyOptions } from "./http/read-body.js";
+import { type InboxSettings, parseInboxOptions } from "./inbox/options.js";
+import { Store } from "./inbox/store.js";
+import { parseClock } from "./lib/clock.js";
+import { assertOptions, numberOption, own, stringOption } from "./lib/options.js";
+import { createObserver } from "./observe.js";
+import type { ContextOf, ReceiverOptions } from "./receiver-options.js";
+import { parseSource } from "./source-option.js";
+import { type DeliveryPlan, readStored } from "./steps.js";
+
+const known: readonly (keyof ReceiverOptions)[] = [
+  "name",
+  "events",
+  "auth",
+  "source",
+  "allowIps",
+  "clientAddress",
+  "body",
+  "type",
+  "id",
+  "data",
+  "handlerTimeoutMs",
+  "maxInProgress",
+  "maxFailuresPerMinute",
+  "inbox",
+  "logger",
+  "hooks",
+  "clock",
+  "realm",
+];
+
+const where = "createReceiver";
+
+/** What `createReceiver` is made of. */
+export interface Prepared<EventMap, Tx> {
+  readonly plan: DeliveryPlan;
+  readonly store: Store<Tx> | undefined;
+  readonly handlers: HandlerRegistry<EventMap, ContextOf<Tx>>;
+  readonly challenge: Challenge;
+  readonly ownsCredentials: boolean;
+}
+
+/** Reads and checks every option, once. */
+export function prepare<Events extends EventsOption | undefined, Tx, SourceEvents>(
+  options: ReceiverOptions<Events, Tx, SourceEvents>,
+): Prepared<EventMapOf<Events, SourceEvents>, Tx> {
+  assertOptions(options, known, where);
+  const name = stringOption(own(options, "name"), `${where}.name`);
+  const clock = parseClock(own(options, "clock"), `${where}.clock`);
+  const [logger, hooks] = [own(options, "logger"), own(options, "hooks")];
+  const observer = createObserver({ name, clock, where, logger, hooks });
+  const remembersUses = own(options, "inbox") !== undefined;
+  const source = parseSource<SourceEvents>(own(options, "source"), `${where}.source`);
+  const signature = source?.signature && createSignatureGate(source.signature, `${where}.source.signature`);
+  const auth = resolveAuth(own(options, "auth"), `${where}.auth`, {
+    ...{ name, clock, remembersUses },
+    source: source && {
+      name: source.name,
+      auth: source.auth,
+      signs: signature !== undefined,
+      places: source.credentialPlaces,
+    },
+  });
+  const inboxOptions = parseInboxOptions<Tx>(own(options, "inbox"), `${where}.inbox`, auth.policy.keyHeader);
+  const settings = inboxOptions && withHeaders(inboxOptions, source?.headers ?? []);
+  const body = parseBodyOptions(own(options, "body"), `${where}.body`, source?.bodies);
+  const catalog = createCatalog(own(options, "events") ?? source?.schemas, `${where}.events`);
+  const handlers = createHandlers<EventMapOf<Events, SourceEvents>, ContextOf<Tx>>(
+    catalog,
+    settings?.engine.capabilities,
+  );
+  const envelope = envelopeOf(options, name, source);
+  const readXml = undefined;
+  const limits = parseLimits(options);
+  const store =
+    settings &&
+    new Store<Tx>({
+      ...{ receiver: name, settings, clock, observer, defaultTimeoutMs: limits.handlerTimeoutMs },
+      readData: (task) => readStored({ catalog, envelope, readXml }, task),
+    });
+  const [allowIps, realm] = [own(options, "allowIps"), own(options, "realm")];
+  return {
+    plan: {
+      name,
+      clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
+      allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
+      auth: auth.policy,
+      body: { ...body, clock },
+      mediaTypes: createMediaTypes(body.types, source?.mediaTypes),
+      ...{
+        readXml,
+        source,
+        signature,
+        envelope,
+        catalog,
+        handlers,
+        ...limits,
+        inbox: store,
+        clock,
+        observer,
+      },
+    },
+    store,
+    handlers,
+    challenge: {
+      realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
+      acceptsJwt: auth.policy.tokens !== undefined,
+    },
+    ownsCredentials: auth.ownsCredentials,
+  };
+}
+
+/** A source says where everything stands, so that nothing else may. */
+function envelopeOf(
+  options: EnvelopeOptions,
+  name: string,
+  source: Pick<Source<unknown>, "name" | "events"> | undefined,
+): Envelope {
+  if (source === undefined) return createEnvelope(options, name, where);
+  const given = (["type", "id", "data"] as const).find((locator) => own(options, locator) !== undefined);
+  if (given === undefined) return createSourceEnvelope(source, name);
+  throw new TypeError(
+    `${where}.${given} cannot stand beside \`source\`: ${source.name} says where type, id and data are; leave it out, or take customSource`,
+  );
+}
+
+/** The inbox keeps what the source reads events from. */
+function withHeaders<Tx>(settings: InboxSettings<Tx>, names: readonly string[]): InboxSettings<Tx> {
+  return { ...settings, headers: [...new Set([...settings.headers, ...names])] };
+}
+
+function parseLimits(
+  options: Pick<ReceiverOptions, "handlerTimeoutMs" | "maxInProgress" | "maxFailuresPerMinute">,
+): Pick<DeliveryPlan, "handlerTimeoutMs" | "maxInProgress" | "failureBudget"> {
+  const failures = own(options, "maxFailuresPerMinute");
+  const bounds = { min: 1, max: 1_000_000, fallback: 1_000, integer: true };
+  return {
+    handlerTimeoutMs: numberOption(own(options, "handlerTimeoutMs"), `${where}.handlerTimeoutMs`, {
+      ...handlerTimeoutBounds,
+      fallback: 10_000,
+    }),
+    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, bounds),
+    failureBudget:
+      failures === undefined
+        ? undefined
+        : new FailureBudget(numberOption(failures, `${where}.maxFailuresPerMinute`, bounds)),
+  };
+}
