@@ -14,9 +14,7 @@ export function decodeSignature(
   if (bytes.length === 0 || (byteLength !== 0 && bytes.length !== byteLength)) return undefined;
   // Node decodes leniently; only what it would write itself is taken.
   const written = bytes.toString(encoding);
-  if (written === text) return bytes;
-  if (encoding !== "hex" || hexCase === "lower") return undefined;
-  const upper = written.toUpperCase();
-  if (hexCase === "upper") return upper === text ? bytes : undefined;
-  return upper === text.toUpperCase() ? bytes : undefined;
+  if (encoding !== "hex" || hexCase === "lower") return written === text ? bytes : undefined;
+  const asked = hexCase === "upper" ? text : text.toUpperCase();
+  return written.toUpperCase() === asked ? bytes : undefined;
 }
