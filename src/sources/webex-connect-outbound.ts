@@ -1,0 +1,136 @@
+import type { Buffer } from "node:buffer";
+import type { SignatureScheme, SigningKey } from "../contracts/signature.js";
+import type { ComposedDelivery, ComposeEvent, Source } from "../contracts/source.js";
+import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
+import { assertOptions, flagOption, own } from "../lib/options.js";
+import { webexConnectAnswer } from "./webex-connect-outbound-answer.js";
+import { readNotifications } from "./webex-connect-outbound-events.js";
+import type { WebexConnectOutboundEventMap } from "./webex-connect-outbound-types.js";
+
+export type {
+  WebexConnectAttachment,
+  WebexConnectMessage,
+  WebexConnectMessageEvents,
+  WebexConnectObject,
+  WebexConnectOutboundEventMap,
+  WebexConnectReceipt,
+  WebexConnectReceiptStatuses,
+} from "./webex-connect-outbound-types.js";
+
+/** Options of `webexConnectOutbound`. */
+export interface WebexConnectOutboundOptions {
+  /**
+   * The hub secret; several while it is rotated. Left out where no hub signature is enabled: the receiver then needs
+   * `auth`, with the header and the value of the webhook's authorization of type API Key as its service key.
+   */
+  readonly secret?: SigningSecrets | undefined;
+  /** `true` takes a secret of fewer than 24 bytes, which can be guessed the sooner. Default: refused. */
+  readonly insecureShortSecret?: boolean | undefined;
+  /**
+   * `true` also takes a signature over the body without the white space at its ends. The vendor's sample asks to trim the
+   * payload and shows one without any, so bytes and trimmed body are most likely the same. Default: the bytes alone.
+   */
+  readonly trimmedBody?: boolean | undefined;
+}
+
+/**
+ * Webex Connect's outbound webhooks: delivery receipts, and incoming messages and events. `X-Hub-Signature`, HMAC-SHA-256 or
+ * HMAC-SHA-512 in hex over the body, behind `sha256=` or `sha512=`, or bare: then told apart by their length. SHA-1 is refused.
+ *
+ * | what | type | id |
+ * |---|---|---|
+ * | receipt | `receipt.CHANNEL.STATUS`, such as `receipt.sms.delivered` | `transid`, status, a hash of who and when |
+ * | incoming | `message.CHANNEL.EVENT`, such as `message.whatsapp.received` | `tid`, event, a hash of text and time |
+ * | anything else | `other` | from the body's bytes, as without `transid` or `tid` |
+ *
+ * All of it is signed. Names are in lower case, words joined by `_`: `undelivered` for `Un-Delivered`, `in_app` for `rt` and
+ * `Rtm`, `messenger` for `fb`, `apple` for `applebusinesschat`, `received` for `MO`, `postback` for `OnPostback`. Channels, statuses
+ * and events that are not documented come in under the same rule: there are no schemas that would keep them out. Instead the
+ * data is brought into the form that its type says: names in one spelling, text as strings (empty where the sender left
+ * it out), JSON text decoded, other members kept. `context.delivery.rawBody` has what was sent. A list of notifications
+ * becomes several events.
+ *
+ * HEAD gets 200: without it the URL cannot be saved. Webex Connect wants 200 within 10 seconds, and sends three times more,
+ * 60 seconds apart: after 401, 403, 429, 500 and 503, so that a wrong secret or address list can be mended; not after
+ * 400, 405 and 415, and what is invalid or too large gets 400.
+ *
+ * @example
+ * createReceiver({ name: "receipts", source: webexConnectOutbound({ secret: process.env.HUB_SECRET }) });
+ */
+export function webexConnectOutbound(
+  options: WebexConnectOutboundOptions = {},
+): Source<WebexConnectOutboundEventMap> {
+  const where = "webexConnectOutbound";
+  assertOptions(options, ["secret", "insecureShortSecret", "trimmedBody"], where);
+  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
+  const trimmedBody = flagOption(own(options, "trimmedBody"), `${where}.trimmedBody`);
+  // Left out is a choice; a variable that is not set must not be one.
+  const unsigned = !Object.hasOwn(options, "secret");
+  const keys = unsigned ? [] : parseSecrets(options.secret, `${where}.secret`, { insecureShortSecret });
+  return {
+    name: "webex-connect-outbound",
+    bodies: ["json"],
+    headers: ["x-wx-gtrid"],
+    events: ({ body }) => readNotifications(body),
+    ...(unsigned ? {} : { signature: hubSignature(keys, trimmedBody) }),
+    // A retry is promised to be the same notification, not the same bytes.
+    sameEvent: "id",
+    deadlineMs: 10_000,
+    handshake: ({ method }) => (method === "HEAD" ? { status: 200 } : undefined),
+    answer: webexConnectAnswer,
+    compose,
+  };
+}
+
+function hubSignature(keys: readonly SigningKey[], trimmedBody: boolean): SignatureScheme {
+  return {
+    kind: "header",
+    headers: [{ signature: "x-hub-signature" }],
+    variants: [
+      { label: "sha256=", algorithm: "hmac-sha256", keys },
+      { label: "sha512=", algorithm: "hmac-sha512", keys },
+      { label: "", algorithm: "hmac-sha256", keys },
+      { label: "", algorithm: "hmac-sha512", keys },
+    ],
+    encoding: "hex",
+    signed: trimmedBody ? ({ rawBody }) => ({ anyOf: [[rawBody], [trimmed(rawBody)]] }) : "{body}",
+  };
+}
+
+/** Without the white space of JSON (RFC 8259 section 2) at its ends. */
+function trimmed(bytes: Buffer): Buffer {
+  const isSpace = (byte: number | undefined): boolean =>
+    byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
+  let start = 0;
+  let end = bytes.length;
+  while (start < end && isSpace(bytes[start])) start += 1;
+  while (end > start && isSpace(bytes[end - 1])) end -= 1;
+  return bytes.subarray(start, end);
+}
+
+/** Data may be a whole notification, or what handlers see. */
+function compose({ type, id, data, nowMs }: ComposeEvent): ComposedDelivery {
+  return {
+    headers: {},
+    contentType: "application/json",
+    body: JSON.stringify(notification(type.split("."), { id, data, now: new Date(nowMs).toISOString() })),
+  };
+}
+
+function notification(
+  [kind, channel, name]: readonly string[],
+  { id, data, now }: { readonly id: string; readonly data: unknown; readonly now: string },
+): unknown {
+  const isNamed = channel !== undefined && name !== undefined;
+  if (!isNamed || typeof data !== "object" || data === null || Array.isArray(data)) return data;
+  if (kind === "message") return { tid: id, ts: now, ...data, channel, event: name };
+  if (kind !== "receipt" || Object.hasOwn(data, "deliveryInfoNotification")) return data;
+  const deliveryInfo = {
+    transid: id,
+    timeStamp: now,
+    ...data,
+    deliveryChannel: channel,
+    deliveryStatus: name,
+  };
+  return { deliveryInfoNotification: { deliveryInfo } };
+}
