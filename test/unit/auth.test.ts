@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { resolveAuth } from "../../src/auth.js";
+import type { SourceAuth } from "../../src/contracts/source.js";
 import { defineCredentials } from "../../src/credentials/model.js";
 import { systemClock } from "../../src/lib/clock.js";
 
@@ -74,4 +75,71 @@ describe("resolveAuth", () => {
       );
     },
   );
+});
+
+describe("resolveAuth with a source", () => {
+  const withSource = (
+    auth: unknown,
+    { signs = false, own, more = {} }: { signs?: boolean; own?: SourceAuth; more?: object } = {},
+  ) =>
+    resolveAuth(auth, "createReceiver.auth", {
+      ...{ name: "orders", clock: systemClock, ...more },
+      source: { name: "hub", auth: own, signs },
+    });
+  const jwt = { issuer: "hub", secret };
+
+  it("asks for no credential where the source signs and `auth` is left out", () => {
+    const { policy, ownsCredentials } = withSource(undefined, { signs: true });
+    expect(policy).toMatchObject({ credentials: undefined, tokens: undefined, keyKinds: [] });
+    expect(ownsCredentials).toBe(false);
+  });
+
+  it("asks for both where the source signs and `auth` is given", () => {
+    const { policy } = withSource({ serviceKey: key }, { signs: true });
+    expect(policy).toMatchObject({ keyKinds: ["service-key"], credentials: expect.anything() });
+  });
+
+  it.each([undefined, null, {}])("C02 refuses auth %j of a source that proves nothing", (auth) => {
+    expect(() => withSource(auth)).toThrow("or a `source` that signs");
+  });
+
+  it("C02 refuses null, also of a source that signs", () => {
+    expect(() => withSource(null, { signs: true })).toThrow("createReceiver.auth is missing");
+  });
+
+  it("takes the source's own tokens, of one service named after the receiver, and no key", () => {
+    const carrier = { header: "x-token" };
+    const { policy, ownsCredentials } = withSource(undefined, { own: { jwt, carrier }, signs: true });
+    expect(policy).toMatchObject({ tokens: expect.anything(), keyKinds: [], tokenCarrier: carrier });
+    expect(policy.credentials?.findTokenCredentials({ issuer: "hub", keyId: undefined })).toMatchObject([
+      { id: "jwt-1", owner: { tenant: "default", service: "orders" } },
+    ]);
+    expect(ownsCredentials).toBe(true);
+  });
+
+  it("hands claims and URL to the source's check; without one there is no fault", () => {
+    const check: SourceAuth["check"] = (claims, url) => `${claims.iss} ${url}`;
+    const { policy } = withSource(undefined, { own: { jwt, check } });
+    expect(policy.checkToken?.({ iss: "hub" }, "/a?b")).toBe("hub /a?b");
+    expect(withSource(undefined, { own: { jwt } }).policy.checkToken?.({ iss: "hub" }, "/")).toBeUndefined();
+  });
+
+  it.each([null, { serviceKey: key }, { dangerouslyAcceptAnyone: true }])(
+    "refuses auth %j beside a source that brings its own",
+    (auth) => {
+      expect(() => withSource(auth, { own: { jwt } })).toThrow(
+        'createReceiver.auth and the source "hub" are both given, and the source brings its own credentials: leave `auth` out',
+      );
+    },
+  );
+
+  it.each<[SourceAuth, string]>([
+    [{}, 'the source "hub": auth must have either `jwt` or `token`'],
+    [{ jwt, token: () => undefined }, 'the source "hub": auth must have either `jwt` or `token`'],
+    [{ jwt: { issuer: "hub", secret: "short" } }, 'the source "hub".jwt.secret has 5 bytes'],
+    [{ jwt: [] }, 'the source "hub".jwt is an empty array'],
+    [{ jwt: { ...jwt, replay: "refuse" } }, "needs a receiver with an `inbox`"],
+  ])("names the source where its own %j cannot be meant", (own, message) => {
+    expect(() => withSource(undefined, { own })).toThrow(message);
+  });
 });

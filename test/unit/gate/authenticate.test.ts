@@ -254,3 +254,61 @@ describe("authenticate: a bare key in Authorization", () => {
     });
   });
 });
+
+describe("authenticate: a source's tokens", () => {
+  const policy = (more: Partial<AuthPolicy>): AuthPolicy => ({
+    ...policyWith(source("service-key", orders), { keyKinds: [] }),
+    ...more,
+  });
+
+  it("takes tokens from the carrier alone", async () => {
+    const elsewhere = policy({ tokenCarrier: { header: "x-token" } });
+    expect(await ask(elsewhere, ["X-Token", await token()])).toMatchObject({ method: "jwt" });
+    expect(await ask(elsewhere, ["Authorization", `Bearer ${await token()}`])).toBe("ERR_CREDENTIAL_MISSING");
+    expect(await ask(elsewhere, ["x-token", ""])).toBe("ERR_TOKEN_INVALID");
+    expect(await ask(elsewhere, ["x-token", "a", "x-token", "b"])).toBe("ERR_CREDENTIAL_REPEATED");
+  });
+
+  it("B06 refuses the carrier's parameter in the query, and access_token as ever", async () => {
+    const carrier = policy({
+      tokenCarrier: { header: "authorization", scheme: "JWT", refusedParameter: "jwt" },
+    });
+    const headers = ["authorization", `JWT ${await token()}`];
+    expect(await ask(carrier, headers, "/?a=b")).toMatchObject({ method: "jwt" });
+    for (const url of ["/?jwt=a", "/?access_token=a"]) {
+      expect(await ask(carrier, headers, url)).toBe("ERR_CREDENTIAL_IN_QUERY");
+    }
+    expect(await ask(policy({}), ["authorization", `Bearer ${await token()}`], "/?jwt=a")).toMatchObject({
+      method: "jwt",
+    });
+  });
+
+  it("A28 asks the source's check of every delivery, remembered token or not, and never of a bad one", async () => {
+    const checked: unknown[] = [];
+    const checking = policy({
+      checkToken: (claims, url) => {
+        checked.push([claims.iss, url]);
+        return url === "/good" ? undefined : "the claims are of another URL";
+      },
+    });
+    const headers = ["authorization", `Bearer ${await token()}`];
+    expect(await ask(checking, headers, "/good")).toMatchObject({ method: "jwt" });
+    expect(await ask(checking, headers, "/bad")).toBe("ERR_TOKEN_INVALID");
+    expect(await ask(checking, headers, "/good")).toMatchObject({ method: "jwt" });
+    expect(await ask(checking, ["authorization", "Bearer a.b.c"], "/good")).toBe("ERR_TOKEN_INVALID");
+    expect(checked).toEqual([
+      ["orders", "/good"],
+      ["orders", "/bad"],
+      ["orders", "/good"],
+    ]);
+  });
+
+  it("A34 lets nobody in where the check throws", async () => {
+    const throwing = policy({
+      checkToken: () => {
+        throw new Error("a bug");
+      },
+    });
+    await expect(ask(throwing, ["authorization", `Bearer ${await token()}`])).rejects.toThrow("a bug");
+  });
+});

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
-import { hasTokenInQuery, readBareKey, readBearer, readKey } from "../../../src/gate/authorization.js";
+import {
+  hasTokenInQuery,
+  readBareKey,
+  readBearer,
+  readKey,
+  readToken,
+} from "../../../src/gate/authorization.js";
 
 function outcome(value: unknown): unknown {
   return value instanceof Refusal ? value.code : value;
@@ -143,4 +149,42 @@ describe("hasTokenInQuery", () => {
     "/?%=1",
     "/?%zz=1",
   ])("B06 does not see it in %s", (url) => expect(hasTokenInQuery(url)).toBe(false));
+
+  it("B06 looks for another parameter where it is told to", () => {
+    for (const url of ["/?jwt=a", "/?a&jwt", "/?%6Awt=a"]) expect(hasTokenInQuery(url, "jwt")).toBe(true);
+    for (const url of ["/?access_token=a", "/?JWT=a", "/?ajwt=a"])
+      expect(hasTokenInQuery(url, "jwt")).toBe(false);
+  });
+});
+
+describe("readToken", () => {
+  const inHeader = (scheme: string | undefined, ...lines: string[]) =>
+    outcome(
+      readToken(
+        lines.flatMap((line) => ["X-Token", line]),
+        { header: "x-token", scheme },
+      ),
+    );
+
+  it("takes the whole header where there is no scheme, also an empty one", () => {
+    expect(inHeader(undefined, "a.b.c")).toEqual({ token: "a.b.c" });
+    expect(inHeader(undefined, "Bearer a")).toEqual({ token: "Bearer a" });
+    expect(inHeader(undefined, "")).toEqual({ token: "" });
+    expect(inHeader(undefined)).toBeUndefined();
+  });
+
+  it("B01 B04 B05 takes what stands behind the scheme, in any case of letters", () => {
+    expect(inHeader("JWT", "JWT a.b.c")).toEqual({ token: "a.b.c" });
+    expect(inHeader("JWT", "jwt a.b.c")).toEqual({ token: "a.b.c" });
+    expect(inHeader("JWT", "JWT")).toEqual({ token: "" });
+    expect(inHeader("JWT", "JWT=a")).toBe("ERR_TOKEN_INVALID");
+    for (const other of ["Bearer a.b.c", "JWTS a", "JW", ""]) expect(inHeader("JWT", other)).toBeUndefined();
+  });
+
+  it("B02 B08 refuses two lines, and bytes that no token has", () => {
+    expect(inHeader(undefined, "a", "a")).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(inHeader("JWT", "JWT a", "Bearer b")).toBe("ERR_CREDENTIAL_REPEATED");
+    for (const line of ["a\tb", "t\u00f6ken", "a\u0000"])
+      expect(inHeader(undefined, line)).toBe("ERR_HEADER_MALFORMED");
+  });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it, jest } from "@jest/globals";
 import type { CredentialSource, KeySet, TokenCredential } from "../../../src/contracts/credential.js";
 import { parseJwtOptions } from "../../../src/credentials/jwt-options.js";
 import { CredentialsUnavailableError, Refusal } from "../../../src/errors.js";
-import { bodyHashMatches, type VerifiedToken, verifyToken } from "../../../src/gate/jwt.js";
+import { bodyHashMatches, tokenUse, type VerifiedToken, verifyToken } from "../../../src/gate/jwt.js";
 import { systemClock } from "../../../src/lib/clock.js";
 import { ed25519, jwkOf, p256, p384, p521, rsa } from "./keys.js";
 import { signHs, signWith } from "./token-builder.js";
@@ -366,3 +366,43 @@ function der(signature: Buffer): Buffer {
   const numbers = Buffer.concat([integer(signature.subarray(0, 32)), integer(signature.subarray(32))]);
   return Buffer.concat([Buffer.from([0x30, numbers.length]), numbers]);
 }
+
+describe("verifyToken with a default issuer", () => {
+  const unnamed = { exp: now + 60, jti: "t1" };
+  const ask = (given: object, defaultIssuer?: string) => {
+    const source = { ...sourceOf([credential({ secret })]), defaultIssuer };
+    return verifyToken(signHs({ alg: "HS256" }, given, secret, "sha256"), source, nowMs);
+  };
+
+  it("takes a token without iss, and gives it the issuer", async () => {
+    const verified = (await ask(unnamed, "orders")) as VerifiedToken;
+    expect(verified.claims).toEqual({ iss: "orders", ...unnamed });
+    expect(Object.isFrozen(verified.claims)).toBe(true);
+    const named = (await ask({ ...unnamed, iss: "orders" }, "orders")) as VerifiedToken;
+    expect(tokenUse(named.credential, named.claims)).toEqual(tokenUse(verified.credential, verified.claims));
+  });
+
+  it.each([null, "", 0, [], ["orders"], "Orders", "orders/"])(
+    "A27 refuses the iss %j all the same",
+    async (iss) => {
+      expect(await ask({ ...unnamed, iss }, "orders")).toMatchObject({ code: "ERR_TOKEN_INVALID" });
+    },
+  );
+
+  it("A27 refuses a token without iss where there is no default, or another one", async () => {
+    expect(await ask(unnamed)).toMatchObject({ reason: "iss is missing or not a string" });
+    expect(await ask(unnamed, "others")).toMatchObject({
+      reason: 'no JWT credential has the issuer "others"',
+    });
+  });
+
+  it("A27 refuses it where the source answers with a credential of another issuer", async () => {
+    const careless = {
+      ...sourceOf([]),
+      defaultIssuer: "others",
+      findTokenCredentials: () => [credential({ secret })],
+    };
+    const answer = await verifyToken(signHs({ alg: "HS256" }, unnamed, secret, "sha256"), careless, nowMs);
+    expect(answer).toMatchObject({ code: "ERR_TOKEN_INVALID" });
+  });
+});

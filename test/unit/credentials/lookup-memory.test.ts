@@ -1,0 +1,130 @@
+import { describe, expect, it } from "@jest/globals";
+import type { TokenLookupMemory } from "../../../src/contracts/source.js";
+import { rememberingLookup } from "../../../src/credentials/lookup-memory.js";
+import { CredentialsUnavailableError } from "../../../src/errors.js";
+import { createFakeClock } from "../../../src/testing/fake-clock.js";
+
+const memory: TokenLookupMemory = { foundSeconds: 600, missingSeconds: 60, unknownPerMinute: 3 };
+
+/** A memory over `lookup`, with what it was asked for. */
+function memoryOver(lookup: (keyId: string) => unknown) {
+  const clock = createFakeClock();
+  const asked: string[] = [];
+  const find = rememberingLookup(
+    ({ keyId }) => {
+      asked.push(keyId as string);
+      return lookup(keyId as string);
+    },
+    memory,
+    clock,
+  );
+  return { clock, asked, find: (keyId: string | undefined) => find({ issuer: "i", keyId }) };
+}
+
+describe("rememberingLookup", () => {
+  it("remembers what was found, as the same object, and for so long", async () => {
+    const { clock, asked, find } = memoryOver(async (keyId) => ({ keyId }));
+    const first = await find("a");
+    clock.advance(599_999);
+    expect(find("a")).toBe(first);
+    expect(asked).toEqual(["a"]);
+    clock.advance(1);
+    expect(await find("a")).toEqual({ keyId: "a" });
+    expect(asked).toEqual(["a", "a"]);
+  });
+
+  it("answers at once where the lookup does", () => {
+    const { find } = memoryOver((keyId) => (keyId === "a" ? { keyId } : undefined));
+    expect(find("a")).toEqual({ keyId: "a" });
+    expect(find("b")).toBeUndefined();
+  });
+
+  it("A31 remembers for a shorter time that there is nothing", async () => {
+    const { clock, asked, find } = memoryOver(async () => undefined);
+    expect(await find("a")).toBeUndefined();
+    clock.advance(59_999);
+    expect(find("a")).toBeUndefined();
+    clock.advance(1);
+    expect(await find("a")).toBeUndefined();
+    expect(asked).toEqual(["a", "a"]);
+  });
+
+  it("A31 asks once for those who wait for the same kid", async () => {
+    const { asked, find } = memoryOver(async (keyId) => ({ keyId }));
+    const all = await Promise.all([find("a"), find("a"), find("a")]);
+    expect(new Set(all).size).toBe(1);
+    expect(asked).toEqual(["a"]);
+  });
+
+  it("A31 rations unknown kids by the minute, and known ones not", async () => {
+    const { clock, asked, find } = memoryOver(async (keyId) => (keyId === "good" ? {} : undefined));
+    await find("good");
+    for (const keyId of ["x1", "x2"]) expect(await find(keyId)).toBeUndefined();
+    expect(() => find("x3")).toThrow(CredentialsUnavailableError);
+    expect(() => find("x4")).toThrow("more than 3 unknown keys a minute");
+    clock.advance(59_999);
+    expect(() => find("x5")).toThrow(CredentialsUnavailableError);
+    clock.advance(1);
+    expect(await find("x5")).toBeUndefined();
+    clock.advance(540_000);
+    for (const keyId of ["y1", "y2", "y3"]) await find(keyId);
+    expect(() => find("y4")).toThrow(CredentialsUnavailableError);
+    expect(await find("good")).toEqual({});
+    expect(asked.filter((keyId) => keyId === "good")).toHaveLength(2);
+  });
+
+  it("counts a kid that is not found any more among the unknown", async () => {
+    let found: object | undefined = {};
+    const { clock, find } = memoryOver(async () => found);
+    await find("a");
+    found = undefined;
+    clock.advance(600_000);
+    await find("a");
+    clock.advance(60_000);
+    for (const keyId of ["b", "c", "d"]) await find(keyId);
+    expect(() => find("a")).toThrow(CredentialsUnavailableError);
+  });
+
+  it("goes on with a clock that was set back", async () => {
+    const { clock, find } = memoryOver(async () => undefined);
+    for (const keyId of ["a", "b", "c"]) await find(keyId);
+    expect(() => find("d")).toThrow(CredentialsUnavailableError);
+    clock.advance(-3_600_000);
+    expect(await find("d")).toBeUndefined();
+  });
+
+  it("C13 remembers no failure", async () => {
+    let down = true;
+    const { asked, find } = memoryOver(async () => {
+      if (down) throw new Error("down");
+      return {};
+    });
+    await expect(find("a")).rejects.toThrow("down");
+    down = false;
+    expect(await find("a")).toEqual({});
+    expect(asked).toEqual(["a", "a"]);
+  });
+
+  it("C13 asks again where a lookup never answers, and takes no notice of its late end", async () => {
+    const answers: ((found: unknown) => void)[] = [];
+    const { clock, asked, find } = memoryOver(() => new Promise((resolve) => void answers.push(resolve)));
+    const lost = find("a");
+    clock.advance(29_999);
+    expect(find("a")).toBe(lost);
+    clock.advance(1);
+    const second = find("a");
+    expect(second).not.toBe(lost);
+    answers[0]?.({ late: true });
+    await lost;
+    expect(asked).toEqual(["a", "a"]);
+    answers[1]?.({ late: false });
+    expect(await second).toEqual({ late: false });
+    expect(find("a")).toEqual({ late: false });
+  });
+
+  it("A09 asks for nothing where a token names no kid", () => {
+    const { asked, find } = memoryOver(() => ({}));
+    expect(find(undefined)).toBeUndefined();
+    expect(asked).toEqual([]);
+  });
+});
