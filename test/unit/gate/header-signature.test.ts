@@ -171,6 +171,22 @@ describe("several ways to sign", () => {
   });
 });
 
+describe("several forms of what is signed", () => {
+  const forms: HeaderScheme = {
+    ...plain,
+    signed: ({ rawBody }) => ({ anyOf: [[rawBody], ["with ", rawBody]] }),
+  };
+
+  it("takes a signature over any of them, and over nothing else", () => {
+    const by = (...pieces: readonly string[]): string =>
+      check(forms, plainly(`sha256=${hmac(secret, ...pieces).toString("hex")}`));
+    expect(by(body)).toBe("secret-1");
+    expect(by("with ", body)).toBe("secret-1");
+    expect(by("without ", body)).toBe("mismatch");
+    expect(check({ ...plain, signed: () => ({ anyOf: [] }) }, plainly())).toBe("mismatch");
+  });
+});
+
 describe("signatures by public keys", () => {
   const ed25519 = generateKeyPairSync("ed25519");
   const p256 = generateKeyPairSync("ec", { namedCurve: "P-256" });
