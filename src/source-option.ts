@@ -33,8 +33,12 @@ export function parseSource<EventMap>(value: unknown, where: string): Source<Eve
 
 /** Stored with each event, hence nothing that lets anybody in. */
 function assertHeaders(headers: unknown, where: string): void {
+  const isSecret = (name: string): boolean =>
+    secretHeaders.some(
+      (secret) => secret === name || (name.endsWith("*") && secret.startsWith(name.slice(0, -1))),
+    );
   const fits = (name: unknown): boolean =>
-    typeof name === "string" && name === name.toLowerCase() && !secretHeaders.includes(name);
+    typeof name === "string" && name === name.toLowerCase() && !isSecret(name);
   if (!Array.isArray(headers) || !headers.every(fits)) {
     throw new TypeError(
       `${where} must be a list of lower-case header names, none of which holds a credential`,

@@ -83,9 +83,13 @@ function digestOf(bytes: Buffer | string): string {
 
 function keptHeaders(headers: Delivery["headers"], names: readonly string[]): NewDelivery["headers"] {
   const kept: Record<string, string | readonly string[]> = {};
-  for (const name of names) {
+  const keep = (name: string): void => {
     const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
     if (value !== undefined) kept[name] = value;
+  };
+  for (const name of names) {
+    if (!name.endsWith("*")) keep(name);
+    else for (const each of Object.keys(headers)) if (each.startsWith(name.slice(0, -1))) keep(each);
   }
   return kept;
 }

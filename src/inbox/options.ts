@@ -120,7 +120,7 @@ function parseHeaders(value: unknown, where: string, keyHeader: string): readonl
     if (secretHeaders.includes(name) || name === keyHeader.toLowerCase()) {
       throw new TypeError(`${where} names "${name}", which holds a credential: credentials are never stored`);
     }
-    if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) {
+    if (!/^[!#$%&'+\-.^_`|~0-9a-z]+$/.test(name)) {
       throw new TypeError(`${where} holds what is no header name; write it as in "x-topic"`);
     }
   }
