@@ -30,7 +30,7 @@ function queryOf(url: string): string {
 }
 
 /** Of the absolute form (RFC 9112 section 3.2.2), what stands behind the authority. */
-function pathOf(url: string): string {
+export function pathOf(url: string): string {
   const authority = /^https?:\/\/[^/?#]*/i.exec(url);
   const rest = authority === null ? url : url.slice(authority[0].length);
   return rest.startsWith("/") ? rest : `/${rest}`;

@@ -9,6 +9,7 @@ import { Refusal } from "../errors.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { own } from "../lib/options.js";
 import { createHeaderCheck } from "./header-signature.js";
+import { createMessageCheck } from "./message-signature.js";
 import { parsePublicUrl } from "./public-url.js";
 
 /** Checks the signature of one request; `nowMs` in milliseconds since the epoch. */
@@ -56,7 +57,7 @@ function checkOf(scheme: SignatureScheme, where: string): CheckSignature {
     case "custom":
       return (request, nowMs) => scheme.verify(request, nowMs);
     case "http-message":
-      throw new TypeError(`${where}: not yet`);
+      return createMessageCheck(scheme, where);
     default:
       throw new TypeError(`${where}.kind must be "header", "http-message" or "custom"`);
   }

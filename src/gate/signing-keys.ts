@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { createSecretKey } from "node:crypto";
-import type { SignatureAlgorithm, SigningKey } from "../contracts/signature.js";
+import type { MessageAlgorithm, SignatureAlgorithm, SigningKey } from "../contracts/signature.js";
 import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
 import { assertOptions, describe, own, stringOption } from "../lib/options.js";
 import { type PublicJwk, readPublicJwk } from "./public-jwk.js";
@@ -88,7 +88,7 @@ function secretOf(material: unknown, where: string, rules: SecretRules): Buffer 
 export function parsePublicKeys(
   value: unknown,
   where: string,
-  algorithm: SignatureAlgorithm,
+  algorithm: SignatureAlgorithm | MessageAlgorithm,
 ): readonly SigningKey[] {
   const keys = listOf(value, where, "publicKey").map(({ given, place }, at) => {
     const { named, material } = unwrap(given, "publicKey", place);
@@ -120,12 +120,14 @@ function withDistinctIds(keys: readonly SigningKey[], where: string): readonly S
   return keys;
 }
 
-const shapes: ReadonlyMap<SignatureAlgorithm, { readonly kty: string; readonly curve: string | undefined }> =
-  new Map([
-    ["ed25519", { kty: "OKP", curve: "Ed25519" }],
-    ["ecdsa-p256-sha256", { kty: "EC", curve: "P-256" }],
-    ["rsa-sha256", { kty: "RSA", curve: undefined }],
-  ]);
+const shapes: ReadonlyMap<string, { readonly kty: string; readonly curve: string | undefined }> = new Map([
+  ["ed25519", { kty: "OKP", curve: "Ed25519" }],
+  ["ecdsa-p256-sha256", { kty: "EC", curve: "P-256" }],
+  ["ecdsa-p384-sha384", { kty: "EC", curve: "P-384" }],
+  ["rsa-sha256", { kty: "RSA", curve: undefined }],
+  ["rsa-v1_5-sha256", { kty: "RSA", curve: undefined }],
+  ["rsa-pss-sha512", { kty: "RSA", curve: undefined }],
+]);
 
 interface Placed {
   readonly given: unknown;
