@@ -1,10 +1,11 @@
-// Runs the example with one tenant and one service, made up at the start: `npm run example:webex-connect`.
+// Runs the example with one tenant and one service, made up at the start: `npm run example:webex-connect`. Point a client
+// of Webex Connect at it: its base URL and the key are all that changes.
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { defineCredentials } from "hookgate";
+import { webexConnectServiceJwt } from "hookgate/webex-connect";
 import { SignJWT } from "jose";
 import { createApp, inboundWebhook, routes } from "./app.js";
-import { serviceJwt } from "./credentials.js";
 
 const serviceKey = randomBytes(32).toString("base64url");
 const profileKey = randomBytes(32).toString("base64url");
@@ -20,7 +21,7 @@ const credentials = defineCredentials({
       services: {
         demo: {
           serviceKeys: [{ id: "service-key-1", key: serviceKey }],
-          jwt: [serviceJwt({ serviceId, secretBase64: serviceSecret.toString("base64") })],
+          jwt: [webexConnectServiceJwt({ serviceId, secret: serviceSecret.toString("base64") })],
         },
       },
     },
@@ -33,13 +34,17 @@ const token = await new SignJWT({})
   .setIssuedAt()
   .sign(serviceSecret);
 
+const say = (what: string) => (data: unknown, service: string) =>
+  console.log(`  ${what} for ${service}:`, JSON.stringify(data));
 const app = createApp({
   credentials,
-  onEvent: (data, service) => console.log(`  inbound webhook for ${service}:`, JSON.stringify(data)),
+  onEvent: say("inbound webhook"),
+  onCustomEvent: say("custom event"),
+  onMessage: say("message"),
 });
 const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
   const { port } = server.address() as AddressInfo;
-  for (const { api, path, accept } of [...routes, inboundWebhook]) {
+  for (const { api, path, accept, sample } of [...routes, inboundWebhook]) {
     console.log(`\n# ${api}: ${accept.join(" or ")}`);
     for (const kind of accept) {
       const header =
@@ -47,7 +52,7 @@ const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
           ? `authorization: Bearer ${token}`
           : `key: ${kind === "service-key" ? serviceKey : profileKey}`;
       console.log(
-        `curl -i http://127.0.0.1:${port}${path} -H 'content-type: application/json' -H '${header}' -d '{}'`,
+        `curl -i http://127.0.0.1:${port}${path} -H 'content-type: application/json' -H '${header}' -d '${JSON.stringify(sample)}'`,
       );
     }
   }

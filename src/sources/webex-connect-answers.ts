@@ -110,8 +110,10 @@ export function webexConnectAnswer(
   const refused = result(narrowed(answered.code, outcome), requestId);
   if (status !== undefined) return envelope(status, refused);
   const { retryAfterSeconds } = errorEntry(code);
-  const headers = retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) };
-  return { ...envelope(httpStatus, refused), headers };
+  const answer = envelope(httpStatus, refused);
+  return retryAfterSeconds === undefined
+    ? answer
+    : { ...answer, headers: { "Retry-After": String(retryAfterSeconds) } };
 }
 
 /**

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { defineCredentials } from "hookgate";
 import { createFakeClock, createTestSigner, sendDelivery, type TestDelivery } from "hookgate/testing";
+import { webexConnectServiceJwt } from "hookgate/webex-connect";
 import { createApp, inboundWebhook, routes } from "../../examples/webex-connect/app.js";
-import { serviceJwt } from "../../examples/webex-connect/credentials.js";
 
 const secrets = [new Uint8Array(32).map((_, i) => i), new Uint8Array(32).map((_, i) => 255 - i)] as const;
 const [oldSigner, newSigner] = await Promise.all(secrets.map((secret) => createTestSigner("HS256", secret)));
@@ -32,8 +32,8 @@ async function setUp() {
               { id: "off", key: named("service-off"), state: "inactive" },
             ],
             jwt: [
-              serviceJwt({ serviceId: "SID1", secretBase64: base64(secrets[0]), expiresAt: end }),
-              serviceJwt({ serviceId: "SID1", secretBase64: base64(secrets[1]) }),
+              webexConnectServiceJwt({ serviceId: "SID1", secret: base64(secrets[0]), expiresAt: end }),
+              webexConnectServiceJwt({ serviceId: "SID1", secret: base64(secrets[1]) }),
             ],
           },
         },
@@ -43,6 +43,7 @@ async function setUp() {
   const events: unknown[] = [];
   const app = createApp({
     credentials,
+    answers: "http",
     clock,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     onEvent: (data, service) => events.push([data, service]),
@@ -51,7 +52,7 @@ async function setUp() {
   const send = async (path: string, delivery: TestDelivery, remoteAddress = "203.0.113.7") => {
     const { status } = await sendDelivery(
       app,
-      { path, body: { any: "thing" }, ...delivery },
+      { path, body: samples.get(path), ...delivery },
       { remoteAddress },
     );
     return status;
@@ -59,6 +60,7 @@ async function setUp() {
   return { clock, events, token, send, seconds };
 }
 
+const samples = new Map([...routes, inboundWebhook].map(({ path, sample }) => [path, sample]));
 const table = [...routes, inboundWebhook].map((route) => [route.api, route] as const);
 
 describe.each(table)("Webex Connect: %s", (_api, { path, accept }) => {
