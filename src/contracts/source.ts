@@ -115,6 +115,11 @@ export interface SourceAuth {
    * Asked for each POST before its body is read. `url`: path and query as they came.
    */
   check?(claims: JwtClaims, url: string): string | undefined;
+  /**
+   * Claims of this sender's tokens beyond those that the credential's options name, for `hookgate send` and the testing
+   * kit. `url`: path and query.
+   */
+  claims?(url: string): Readonly<Record<string, unknown>>;
 }
 
 /** Where a source's senders put credentials of the option `auth` beside the usual places. */
@@ -151,7 +156,10 @@ export interface Source<EventMap = AnyEventMap> {
   readonly bodies: readonly BodyKind[];
   /** Further content types, in lower case without parameters, and how their bodies are read. */
   readonly mediaTypes?: Readonly<Record<string, BodyKind>> | undefined;
-  /** Lower-case names of the headers that `events` reads; the inbox keeps them. Never a credential's or signature's. */
+  /**
+   * Lower-case names of the headers that `events` reads; the inbox keeps them. `ce-*` stands for all that begin so.
+   * Never a credential's or signature's.
+   */
   readonly headers: readonly string[];
   /** The events of a delivery, in their order; pure. None is no fault: an empty batch is answered as ignored. */
   events(delivery: ParsedDelivery): readonly SourceEvent[] | SourceFault;
@@ -174,6 +182,8 @@ export interface Source<EventMap = AnyEventMap> {
   answer?(outcome: SourceOutcome): SourceAnswer | undefined;
   /** An event as this sender would send it; the signature is added from `signature`. */
   compose?(event: ComposeEvent): ComposedDelivery;
+  /** Path and query that this sender calls with a body, where it adds to them. Default: `url`. */
+  composeUrl?(url: string, body: { readonly contentType: string; readonly rawBody: Buffer }): string;
   /** Never there at run time: carries `EventMap` for the compiler. */
   readonly types?: EventMap | undefined;
 }

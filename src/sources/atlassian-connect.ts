@@ -88,6 +88,7 @@ export function atlassianConnect(options: AtlassianConnectOptions): Source {
         requiredClaims: ["iat", "qsh"],
       }),
       check: (claims, url) => qshFault(claims, url, basePath),
+      claims: (url) => ({ qsh: qshOf(url, basePath) }),
     },
     deadlineMs: 20_000,
     compose: ({ type, id, data }): ComposedDelivery => ({
@@ -138,15 +139,18 @@ function createLookup(
 }
 
 function qshFault(claims: JwtClaims, url: string, basePath: string): string | undefined {
-  const canonical = canonicalRequest("POST", url, basePath);
-  if (canonical === undefined)
-    return "the URL's query is not percent-encoded UTF-8, so its qsh cannot be known";
-  const qsh = createHash("sha256").update(canonical).digest("hex");
+  const qsh = qshOf(url, basePath);
+  if (qsh === undefined) return "the URL's query is not percent-encoded UTF-8, so its qsh cannot be known";
   if (own(claims, "qsh") === qsh) return undefined;
   return (
     "qsh is not the hash of this request: the token is for another method, path or query, or baseUrl is not that " +
     "of the app's descriptor"
   );
+}
+
+function qshOf(url: string, basePath: string): string | undefined {
+  const canonical = canonicalRequest("POST", url, basePath);
+  return canonical === undefined ? undefined : createHash("sha256").update(canonical).digest("hex");
 }
 
 /**

@@ -121,6 +121,7 @@ export function googlePubSub(options: GooglePubSubOptions): Source {
         ...keysOf(own(options, "jwks"), `${where}.jwks`),
       },
       check: (claims) => emailFault(claims, accounts),
+      claims: () => ({ email: accounts[0], email_verified: true }),
     },
     // Each further attempt has another deliveryAttempt in its body.
     sameEvent: "id",

@@ -90,6 +90,7 @@ export function twilio(options: TwilioOptions): Source<TwilioEventMap> {
     deadlineMs: 15_000,
     answer,
     compose,
+    composeUrl,
   };
 }
 
@@ -110,8 +111,7 @@ function variantsOf(options: TwilioOptions, where: string): readonly SignatureVa
 }
 
 function signedOf({ publicUrl = "", headers, rawBody }: SignedRequest): SignedAlternatives | SignatureFault {
-  const type = headers["content-type"] ?? "";
-  const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(type);
+  const isForm = isFormType(headers["content-type"] ?? "");
   const hash = bodyHashOf(publicUrl);
   // Of a form too, where the URL has it: else a recorded JSON delivery would pass with an empty form.
   if (hash === undefined ? !isForm : hash !== createHash("sha256").update(rawBody).digest("hex")) {
@@ -122,6 +122,10 @@ function signedOf({ publicUrl = "", headers, rawBody }: SignedRequest): SignedAl
   const fields = isForm ? fieldsOf(rawBody) : [];
   if ("fault" in fields) return fields;
   return { anyOf: urlsOf(publicUrl).map((url) => [url, ...fields]) };
+}
+
+function isFormType(contentType: string): boolean {
+  return /^application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType);
 }
 
 function bodyHashOf(url: string): string | undefined {
@@ -211,7 +215,16 @@ const sids: ReadonlyMap<string, readonly [sid: string, status: string]> = new Ma
   ["conference", ["ConferenceSid", "StatusCallbackEvent"]],
 ]);
 
-/** What Event Streams send is signed by a URL with `bodySHA256`, which whoever sends has to add. */
+/** A body that is no form is signed by a URL that says its hash. */
+function composeUrl(
+  url: string,
+  { contentType, rawBody }: { readonly contentType: string; readonly rawBody: Buffer },
+): string {
+  if (isFormType(contentType) || bodyHashOf(url) !== undefined) return url;
+  const hash = createHash("sha256").update(rawBody).digest("hex");
+  return `${url}${url.includes("?") ? "&" : "?"}bodySHA256=${hash}`;
+}
+
 function compose({ type, id, data, nowMs }: ComposeEvent): ComposedDelivery {
   const given = typeof data === "object" && data !== null ? data : {};
   if (type.startsWith("com.twilio.")) {
