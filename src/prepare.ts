@@ -15,7 +15,7 @@ import type { Challenge } from "./http/answers.js";
 import { parseBodyOptions } from "./http/read-body.js";
 import { type InboxSettings, parseInboxOptions } from "./inbox/options.js";
 import { Store } from "./inbox/store.js";
-import { parseClock } from "./lib/clock.js";
+import { type Clock, parseClock } from "./lib/clock.js";
 import { assertOptions, numberOption, own, stringOption } from "./lib/options.js";
 import { createObserver } from "./observe.js";
 import type { ContextOf, ReceiverOptions } from "./receiver-options.js";
@@ -63,56 +63,33 @@ export function prepare<Events extends EventsOption | undefined, Tx, SourceEvent
   const clock = parseClock(own(options, "clock"), `${where}.clock`);
   const [logger, hooks] = [own(options, "logger"), own(options, "hooks")];
   const observer = createObserver({ name, clock, where, logger, hooks });
-  const remembersUses = own(options, "inbox") !== undefined;
   const source = parseSource<SourceEvents>(own(options, "source"), `${where}.source`);
-  const signature = source?.signature && createSignatureGate(source.signature, `${where}.source.signature`);
   const auth = resolveAuth(own(options, "auth"), `${where}.auth`, {
-    ...{ name, clock, remembersUses },
+    ...{ name, clock, remembersUses: own(options, "inbox") !== undefined },
     source: source && {
-      name: source.name,
-      auth: source.auth,
-      signs: signature !== undefined,
-      places: source.credentialPlaces,
+      ...{ name: source.name, auth: source.auth, places: source.credentialPlaces },
+      signs: source.signature !== undefined,
     },
   });
-  const inboxOptions = parseInboxOptions<Tx>(own(options, "inbox"), `${where}.inbox`, auth.policy.keyHeader);
-  const settings = inboxOptions && withHeaders(inboxOptions, source?.headers ?? []);
-  const body = parseBodyOptions(own(options, "body"), `${where}.body`, source?.bodies);
-  const catalog = createCatalog(own(options, "events") ?? source?.schemas, `${where}.events`);
+  const settings = inboxOf<Tx>(own(options, "inbox"), auth.policy.keyHeader, source);
+  const content = prepareContent(options, name, clock, source);
+  const limits = parseLimits(options);
   const handlers = createHandlers<EventMapOf<Events, SourceEvents>, ContextOf<Tx>>(
-    catalog,
+    content.catalog,
     settings?.engine.capabilities,
   );
-  const envelope = envelopeOf(options, name, source);
-  const readXml = undefined;
-  const limits = parseLimits(options);
   const store =
     settings &&
     new Store<Tx>({
       ...{ receiver: name, settings, clock, observer, defaultTimeoutMs: limits.handlerTimeoutMs },
-      readData: (task) => readStored({ catalog, envelope, readXml }, task),
+      readData: (task) => readStored(content, task),
     });
   const [allowIps, realm] = [own(options, "allowIps"), own(options, "realm")];
   return {
     plan: {
-      name,
+      ...{ name, auth: auth.policy, ...content, handlers, ...limits, inbox: store, clock, observer },
       clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
       allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
-      auth: auth.policy,
-      body: { ...body, clock },
-      mediaTypes: createMediaTypes(body.types, source?.mediaTypes),
-      ...{
-        readXml,
-        source,
-        signature,
-        envelope,
-        catalog,
-        handlers,
-        ...limits,
-        inbox: store,
-        clock,
-        observer,
-      },
     },
     store,
     handlers,
@@ -121,6 +98,24 @@ export function prepare<Events extends EventsOption | undefined, Tx, SourceEvent
       acceptsJwt: auth.policy.tokens !== undefined,
     },
     ownsCredentials: auth.ownsCredentials,
+  };
+}
+
+/** What bodies may be, what signs them, and what they say. */
+function prepareContent<Events extends EventsOption | undefined, Tx, SourceEvents>(
+  options: ReceiverOptions<Events, Tx, SourceEvents>,
+  name: string,
+  clock: Clock,
+  source: Source<SourceEvents> | undefined,
+): Pick<DeliveryPlan, "source" | "signature" | "body" | "mediaTypes" | "envelope" | "catalog"> {
+  const body = parseBodyOptions(own(options, "body"), `${where}.body`, source?.bodies);
+  return {
+    source,
+    signature: source?.signature && createSignatureGate(source.signature, `${where}.source.signature`),
+    body: { ...body, clock },
+    mediaTypes: createMediaTypes(body.types, source?.mediaTypes),
+    envelope: envelopeOf(options, name, source),
+    catalog: createCatalog(own(options, "events") ?? source?.schemas, `${where}.events`),
   };
 }
 
@@ -139,8 +134,14 @@ function envelopeOf(
 }
 
 /** The inbox keeps what the source reads events from. */
-function withHeaders<Tx>(settings: InboxSettings<Tx>, names: readonly string[]): InboxSettings<Tx> {
-  return { ...settings, headers: [...new Set([...settings.headers, ...names])] };
+function inboxOf<Tx>(
+  options: unknown,
+  keyHeader: string,
+  source: Pick<Source<unknown>, "headers"> | undefined,
+): InboxSettings<Tx> | undefined {
+  const settings = parseInboxOptions<Tx>(options, `${where}.inbox`, keyHeader);
+  if (settings === undefined || source === undefined) return settings;
+  return { ...settings, headers: [...new Set([...settings.headers, ...source.headers])] };
 }
 
 function parseLimits(

@@ -16,7 +16,7 @@ import type { ClientAddressResolver } from "./gate/client-address.js";
 import type { FailureBudget } from "./gate/failure-budget.js";
 import { bodyHashMatches, tokenUse } from "./gate/jwt.js";
 import type { MediaTypes } from "./gate/media-type.js";
-import { parseBody, type ReadXml } from "./gate/parse.js";
+import { parseBody } from "./gate/parse.js";
 import { refuseAddress, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
 import type { SignatureGate, UnsignedRequest } from "./gate/signature.js";
 import { isBodyless, type ReadBodyOptions, refuseByLength } from "./http/read-body.js";
@@ -41,8 +41,6 @@ export interface DeliveryPlan {
   /** Undefined: failed credentials are not counted. */
   readonly failureBudget: FailureBudget | undefined;
   readonly mediaTypes: MediaTypes;
-  /** Undefined: the receiver takes no XML. */
-  readonly readXml: ReadXml | undefined;
   /** Undefined: type, id and data stand where the options say. */
   readonly source: Source<unknown> | undefined;
   /** Undefined: bodies are not signed. */
@@ -136,12 +134,11 @@ export function tokenUseOf({
 
 /** The parsed body with the headers, as locators and sources see it. */
 export function parseDelivery(
-  plan: Pick<DeliveryPlan, "readXml">,
   kind: BodyKind,
   rawBody: Buffer,
   headers: IncomingHttpHeaders,
 ): ParsedDelivery | Refusal {
-  const body = parseBody(rawBody, kind, plan.readXml);
+  const body = parseBody(rawBody, kind);
   return body instanceof Refusal ? body : { body: body.value, kind, headers };
 }
 
@@ -167,11 +164,11 @@ export function checkData(
 
 /** The data of a stored event by the schema as it is now. A promise only where the schema answers later. */
 export function readStored(
-  plan: Pick<DeliveryPlan, "catalog" | "envelope" | "readXml">,
+  plan: Pick<DeliveryPlan, "catalog" | "envelope">,
   { event, delivery, position }: Pick<Task, "event" | "delivery" | "position">,
 ): MaybePromise<CheckedData | Refusal> {
   const headers = delivery.headers as IncomingHttpHeaders;
-  const parsed = parseDelivery(plan, delivery.bodyKind as BodyKind, delivery.rawBody, headers);
+  const parsed = parseDelivery(delivery.bodyKind as BodyKind, delivery.rawBody, headers);
   return parsed instanceof Refusal
     ? parsed
     : checkData(plan, event.type, plan.envelope.data(parsed, position));

@@ -2,20 +2,14 @@ import type { BodyKind } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
 import { parseForm } from "./form.js";
 import { parseStrictJsonBytes } from "./strict-json.js";
-
-/** What an XML body says, or ERR_BODY_MALFORMED. */
-export type ReadXml = (rawBody: Buffer) => { readonly value: unknown } | Refusal;
+import { readXml } from "./xml.js";
 
 /**
  * What a body says, read as the kind that its content type named; or a Refusal with ERR_BODY_MALFORMED (also for an
- * empty body) or, for a token in a form, ERR_CREDENTIAL_REPEATED. See `parseStrictJson` and `parseForm`.
- * Of `bytes` the value is a copy, of `empty` undefined. XML needs `readXml`.
+ * empty body) or, for a token in a form, ERR_CREDENTIAL_REPEATED. See `parseStrictJson`, `parseForm`
+ * and `readXml`. Of `bytes` the value is a copy, of `empty` undefined.
  */
-export function parseBody(
-  rawBody: Buffer,
-  kind: BodyKind,
-  readXml?: ReadXml,
-): { readonly value: unknown } | Refusal {
+export function parseBody(rawBody: Buffer, kind: BodyKind): { readonly value: unknown } | Refusal {
   if (kind === "empty") return { value: undefined };
   if (kind === "bytes") return { value: Buffer.from(rawBody) };
   if (isBlank(rawBody)) {
@@ -23,7 +17,7 @@ export function parseBody(
     return new Refusal("ERR_BODY_MALFORMED", `the body ${what}`);
   }
   if (kind === "form") return parseForm(rawBody);
-  if (kind === "xml") return readXml?.(rawBody) ?? new Refusal("ERR_INTERNAL", "nothing here reads XML");
+  if (kind === "xml") return readXml(rawBody);
   const json = parseStrictJsonBytes(rawBody);
   return json.ok ? json : new Refusal("ERR_BODY_MALFORMED", `the body ${json.reason}`);
 }

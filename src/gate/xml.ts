@@ -1,5 +1,5 @@
+import type { Buffer } from "node:buffer";
 import { Refusal } from "../errors.js";
-import type { ReadXml } from "./parse.js";
 import { decodeUtf8, defaultMaxDepth } from "./strict-json.js";
 import {
   behindSpace,
@@ -45,7 +45,7 @@ const fromEntries = Object.fromEntries;
  * other than the five predefined, processing instructions, encodings other than UTF-8, nesting beyond 64, more than
  * 20,000 elements and attributes. Linear in the length of the body.
  */
-export const readXml: ReadXml = (rawBody) => {
+export function readXml(rawBody: Buffer): { readonly value: unknown } | Refusal {
   const text = decodeUtf8(rawBody);
   if (text === undefined) return malformed("is not valid UTF-8");
   const illegal = findIllegal(text);
@@ -55,7 +55,7 @@ export const readXml: ReadXml = (rawBody) => {
   return fault === undefined
     ? { value: fromEntries([reading.root as NonNullable<Reading["root"]>]) }
     : malformed(`${fault} at character ${reading.at}`);
-};
+}
 
 function malformed(what: string): Refusal {
   return new Refusal("ERR_BODY_MALFORMED", `the body ${what}`);

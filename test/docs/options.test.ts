@@ -107,12 +107,12 @@ describe("docs/reference/options.md lists the options that the code knows", () =
 
 /** The files that make what stands under a heading. */
 const makers: ReadonlyMap<string, readonly string[]> = new Map([
-  ["createReceiver", ["receiver.ts", "events/envelope.ts"]],
+  ["createReceiver", ["prepare.ts", "events/envelope.ts"]],
   ["One service", ["credentials/key-header.ts"]],
   ["credentials", ["auth.ts", "credentials/key-header.ts"]],
   ["Anyone", []],
-  ["Keys", ["credentials/key-options.ts", "credentials/lifetime.ts"]],
-  ["JWT", ["credentials/jwt-options.ts", "credentials/lifetime.ts", "gate/token-format.ts"]],
+  ["Keys", ["credentials/key-options.ts", "lib/lifetime.ts"]],
+  ["JWT", ["credentials/jwt-options.ts", "lib/lifetime.ts", "gate/token-format.ts"]],
   ["jwksUri", ["credentials/remote-jwks.ts"]],
   ["allowIps", ["gate/allowlist.ts"]],
   ["clientAddress", ["gate/client-address.ts"]],

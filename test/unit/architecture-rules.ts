@@ -24,7 +24,6 @@ const floors: ReadonlyMap<string, number> = new Map(
       "prepare.ts",
       "receiver-options.ts",
       "source-option.ts",
-      "xml-parser.ts",
     ],
     ["index.ts", "cli", "testing"],
   ].flatMap((rooms, floor) => rooms.map((room): [string, number] => [room, floor])),
@@ -42,7 +41,6 @@ const packages: ReadonlyMap<string, readonly string[]> = new Map([
   ["@photostructure", ["engines/sqlite/driver.ts"]],
   ["@octokit", ["sources/github-types.ts"]],
   ["stripe", ["sources/stripe-types.ts"]],
-  ["fast-xml-parser", ["xml-parser.ts"]],
 ]);
 
 /** What decisions may use of Node: it computes, it opens nothing. */
