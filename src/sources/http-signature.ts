@@ -1,0 +1,291 @@
+import type { MessageAlgorithm, MessageKey, MessageScheme } from "../contracts/signature.js";
+import type {
+  ComposedDelivery,
+  ComposeEvent,
+  ParsedDelivery,
+  Source,
+  SourceEvent,
+  SourceFault,
+} from "../contracts/source.js";
+import { messageAlgorithms } from "../gate/message-algorithms.js";
+import { createMessageCheck } from "../gate/message-signature.js";
+import type { PublicJwk } from "../gate/public-jwk.js";
+import { parsePublicUrl } from "../gate/public-url.js";
+import type { SecretMaterial } from "../gate/secret-bytes.js";
+import { parsePublicKeys, parseSecrets } from "../gate/signing-keys.js";
+import { type LifetimeOptions, lifetimeOptionNames } from "../lib/lifetime.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  flagOption,
+  numberOption,
+  own,
+  stringOption,
+} from "../lib/options.js";
+import { headerOf, memberOf } from "./reading.js";
+
+/** A key of `httpMessageSignatures`. Several while they are rotated, each with its own `id`. */
+export interface HttpMessageKey extends LifetimeOptions {
+  /** The `keyid` by which signatures name the key. */
+  readonly id: string;
+  /** By its name in RFC 9421's registry. A signature's `alg` must be the same, where there is one. */
+  readonly algorithm: MessageAlgorithm;
+  /** For `hmac-sha256`: at least 32 bytes. */
+  readonly secret?: SecretMaterial | undefined;
+  /** For the other algorithms: PEM text or a JWK. */
+  readonly publicKey?: string | PublicJwk | undefined;
+}
+
+/** Where something stands: a member path of the body such as `meta.type`, or a header, which must then be signed. */
+export type EventPlace = string | { readonly header: string };
+
+/** Options of `httpMessageSignatures`. */
+export interface HttpMessageSignaturesOptions {
+  readonly keys: readonly HttpMessageKey[];
+  /**
+   * Origin under which the sender calls you, or whole URL without query where a proxy rewrites paths. It alone tells
+   * `@authority`, `@scheme` and `@target-uri`: nothing of them is taken from the request's Host.
+   */
+  readonly publicUrl?: string | undefined;
+  /**
+   * Components that a signature must cover: derived ones, headers, or whole identifiers such as
+   * `"@query-param";name="id"`. `content-digest` is always among them where there is a body, and so are headers that
+   * `type` and `id` name. `@target-uri` covers `@authority`, `@scheme`, `@path` and `@query` as well, `@request-target`
+   * the latter two. Default: `@method`, `@authority` and `@path`, which needs `publicUrl`.
+   */
+  readonly required?: readonly string[] | undefined;
+  /** `tag` that a signature must have. Default: any, or none. */
+  readonly tag?: string | undefined;
+  /** Seconds that `created` may lie before or behind our clock, 1 to 3,600. Default: 300. */
+  readonly toleranceSeconds?: number | undefined;
+  /** Where the event's type stands. Default: the member `type`. */
+  readonly type?: EventPlace | undefined;
+  /** Where the event's id stands. Default: the member `id`; without one, the id is made from the body. */
+  readonly id?: EventPlace | undefined;
+  /** Member path of what becomes `event.data`. Default: the whole body. */
+  readonly data?: string | undefined;
+  /** How long the sender waits for the answer, in milliseconds, 100 to 600,000. Default: 10,000. */
+  readonly deadlineMs?: number | undefined;
+  /** Name of the source, which the inbox tells events apart by. Default: `http-signature`. */
+  readonly name?: string | undefined;
+  /** `true` takes an HMAC secret of fewer than 32 bytes, which can be guessed the sooner. Default: refused. */
+  readonly insecureShortSecret?: boolean | undefined;
+  /** `true` takes signatures that leave the body out: who sees one may replace the body. Default: refused. */
+  readonly insecureUnsignedBody?: boolean | undefined;
+}
+
+const known = [
+  "keys",
+  "publicUrl",
+  "required",
+  "tag",
+  "toleranceSeconds",
+  "type",
+  "id",
+  "data",
+  "deadlineMs",
+  "name",
+  "insecureShortSecret",
+  "insecureUnsignedBody",
+];
+
+const defaultRequired: readonly string[] = ["@method", "@authority", "@path"];
+const mostKeys = 10;
+const mostRequired = 32;
+
+/**
+ * Senders that sign as RFC 9421 (HTTP Message Signatures) says: headers `Signature-Input` and `Signature`, over the
+ * components that the signature names, and the body by `Content-Digest` (RFC 9530) with sha-256 or sha-512. Of several
+ * signatures one is enough that names a configured key, is made by that key's algorithm, covers what is required, and
+ * was created at most `toleranceSeconds` (default 300) from our clock; `expires` is honoured. Type and id are the body's
+ * `type` and `id`, and signed with it; `data` is the body, or what `data` names. JSON. How long senders wait and what they
+ * send again is theirs to say.
+ *
+ * @example
+ * createReceiver({
+ *   name: "partners",
+ *   source: httpMessageSignatures({
+ *     keys: [{ id: "partner-2030", algorithm: "ed25519", publicKey: process.env.PARTNER_PUBLIC_KEY }],
+ *     publicUrl: "https://hooks.example.com",
+ *   }),
+ * });
+ */
+export function httpMessageSignatures(options: HttpMessageSignaturesOptions): Source {
+  const where = "httpMessageSignatures";
+  assertOptions(options, known, where);
+  const type = placeOption(own(options, "type") ?? "type", `${where}.type`);
+  const id = placeOption(own(options, "id") ?? "id", `${where}.id`);
+  const data = own(options, "data");
+  const dataPath = data === undefined ? undefined : pathOption(data, `${where}.data`);
+  const headers = [type, id].flatMap((place) => (typeof place === "string" ? [] : [place.header]));
+  return {
+    name: stringOption(own(options, "name") ?? "http-signature", `${where}.name`),
+    bodies: ["json"],
+    headers,
+    events: (delivery) => readEvent(delivery, type, id, dataPath),
+    signature: readScheme(options, headers, where),
+    deadlineMs: numberOption(own(options, "deadlineMs"), `${where}.deadlineMs`, {
+      min: 100,
+      max: 600_000,
+      fallback: 10_000,
+      integer: true,
+    }),
+    compose: (event) => compose(event, type, id, dataPath),
+  };
+}
+
+function readScheme(
+  options: Record<string, unknown>,
+  headers: readonly string[],
+  where: string,
+): MessageScheme {
+  const publicUrl = own(options, "publicUrl") as string | undefined;
+  parsePublicUrl(publicUrl, `${where}.publicUrl`);
+  const scheme: MessageScheme = {
+    kind: "http-message",
+    keys: readKeys(options, where),
+    required: [...readRequired(own(options, "required"), publicUrl, where), ...headers],
+    insecureUnsignedBody: flagOption(own(options, "insecureUnsignedBody"), `${where}.insecureUnsignedBody`),
+    tag: own(options, "tag") as string | undefined,
+    toleranceSeconds: (own(options, "toleranceSeconds") ?? 300) as number,
+    publicUrl,
+  };
+  // Its own checks, made here where the options have their names.
+  createMessageCheck(scheme, where);
+  return scheme;
+}
+
+function readRequired(value: unknown, publicUrl: unknown, where: string): readonly string[] {
+  if (value === undefined) {
+    if (publicUrl !== undefined) return defaultRequired;
+    throw new TypeError(
+      `${where}.publicUrl is missing: signatures must cover @authority, so that one for another receiver does not ` +
+        'pass here, and only you know under which URL you are called. For senders that do not sign it: required: ["@method", "@path"]',
+    );
+  }
+  if (!Array.isArray(value) || value.length > mostRequired) {
+    throw new TypeError(
+      `${where}.required must be a list of at most ${mostRequired} components such as "@method", not ${describe(value)}`,
+    );
+  }
+  return value;
+}
+
+function readKeys(options: Record<string, unknown>, where: string): readonly MessageKey[] {
+  const keys = own(options, "keys");
+  if (!Array.isArray(keys) || keys.length === 0 || keys.length > mostKeys) {
+    throw new TypeError(
+      `${where}.keys must be a list of 1 to ${mostKeys} keys, { id, algorithm, secret or publicKey }, not ${describe(keys)}`,
+    );
+  }
+  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
+  return keys.map((key: unknown, at) => readKey(key, insecureShortSecret, `${where}.keys[${at}]`));
+}
+
+function readKey(key: unknown, insecureShortSecret: boolean, where: string): MessageKey {
+  assertOptions(key, ["id", "algorithm", "secret", "publicKey", ...lifetimeOptionNames], where);
+  const id = stringOption(own(key, "id"), `${where}.id`);
+  if (!/^[\x20-\x7e]+$/.test(id)) throw new TypeError(`${where}.id must be printable ASCII, as a keyid is`);
+  const given = own(key, "algorithm");
+  const algorithm = choiceOption<MessageAlgorithm | "">(
+    given ?? "",
+    `${where}.algorithm`,
+    messageAlgorithms,
+    "",
+  );
+  const isHmac = algorithm === "hmac-sha256";
+  const [wanted, other] = isHmac ? (["secret", "publicKey"] as const) : (["publicKey", "secret"] as const);
+  if (own(key, other) !== undefined) {
+    throw new TypeError(`${where}.${other} is of no use to ${algorithm}; give ${wanted} alone`);
+  }
+  const material = own(key, wanted);
+  if (material === undefined) {
+    throw new TypeError(`${where}.${wanted} is undefined: is an environment variable missing?`);
+  }
+  const { algorithm: _algorithm, [other]: _other, ...named } = key;
+  const [read] = isHmac
+    ? parseSecrets(named, where, { minBytes: 32, insecureShortSecret })
+    : parsePublicKeys(named, where, algorithm as MessageAlgorithm);
+  assertBound(material, algorithm, where);
+  return { ...(read as MessageKey), algorithm: algorithm as MessageAlgorithm };
+}
+
+/** What a JWK says in `alg` of its use (RFC 7518 section 3.1). */
+const joseNames: ReadonlyMap<string, string> = new Map([
+  ["ed25519", "EdDSA or Ed25519"],
+  ["ecdsa-p256-sha256", "ES256"],
+  ["ecdsa-p384-sha384", "ES384"],
+  ["rsa-v1_5-sha256", "RS256"],
+  ["rsa-pss-sha512", "PS512"],
+]);
+
+/** A JWK that is bound to one algorithm is not used with another (ATTACKS A11). */
+function assertBound(material: unknown, algorithm: string, where: string): void {
+  const alg = memberOf(material, "alg");
+  const names = joseNames.get(algorithm);
+  if (typeof alg !== "string" || names === undefined || names.split(" or ").includes(alg)) return;
+  throw new TypeError(
+    `${where}.publicKey says in its "alg" that it is not for ${algorithm}, which is ${names}`,
+  );
+}
+
+function placeOption(value: unknown, where: string): EventPlace {
+  if (typeof value === "string") return pathOption(value, where);
+  assertOptions(value, ["header"], where);
+  const header = stringOption(own(value, "header"), `${where}.header`).toLowerCase();
+  if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header))
+    throw new TypeError(`${where}.header is no name of a header`);
+  return { header };
+}
+
+function pathOption(value: unknown, where: string): string {
+  const path = stringOption(value, where);
+  if (path.split(".").every((segment) => segment.trim() !== "")) return path;
+  throw new TypeError(`${where} must be a member's name, or names joined by dots`);
+}
+
+function readEvent(
+  delivery: ParsedDelivery,
+  type: EventPlace,
+  id: EventPlace,
+  dataPath: string | undefined,
+): readonly SourceEvent[] | SourceFault {
+  const found = find(delivery, type);
+  if (typeof found !== "string" || found === "") {
+    const place = typeof type === "string" ? `member ${type} of the body` : `header ${type.header}`;
+    return { fault: `the ${place} holds no text, where the event's type stands` };
+  }
+  const data = dataPath === undefined ? delivery.body : memberOf(delivery.body, dataPath);
+  return [{ type: found, id: find(delivery, id) as string | number | undefined, data }];
+}
+
+function find(delivery: ParsedDelivery, place: EventPlace): unknown {
+  return typeof place === "string" ? memberOf(delivery.body, place) : headerOf(delivery, place.header);
+}
+
+function compose(
+  event: ComposeEvent,
+  type: EventPlace,
+  id: EventPlace,
+  dataPath: string | undefined,
+): ComposedDelivery {
+  const headers: Record<string, string> = {};
+  let body: unknown = dataPath === undefined ? event.data : withMember({}, dataPath, event.data);
+  for (const [place, value] of [
+    [type, event.type],
+    [id, event.id],
+  ] as const) {
+    if (typeof place === "string") body = withMember(body, place, value);
+    else headers[place.header] = value;
+  }
+  return { headers, contentType: "application/json", body: JSON.stringify(body) };
+}
+
+/** A copy with a member along a path. */
+function withMember(value: unknown, path: string, member: unknown): Record<string, unknown> {
+  const [name = "", ...rest] = path.split(".");
+  const inner = memberOf(value, name);
+  const copy = typeof value === "object" && value !== null ? value : {};
+  return { ...copy, [name]: rest.length === 0 ? member : withMember(inner, rest.join("."), member) };
+}
