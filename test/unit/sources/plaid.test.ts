@@ -12,7 +12,7 @@ const body = '{"webhook_type":"TRANSACTIONS","webhook_code":"SYNC_UPDATES_AVAILA
 /** As Plaid's API answers. */
 const jwk = (over: object = {}) =>
   ({
-    ...(signer.verification.publicKey as object),
+    ...(signer.verification.publicKey as PlaidKey),
     alg: "ES256",
     use: "sig",
     kid,
