@@ -45,6 +45,8 @@ describe.each(mounts)("G: dispatch on %s", (_name, mount) => {
     receiver.on("order.*", ({ type }) => handled.push(type));
     receiver.onAny(({ type }) => handled.push(type), { name: "all" });
     const port = await listen(receiver);
+    // What other tests logged, stacks among it, is not this one's.
+    scene.takeLog();
     for (const type of [
       "__proto__",
       "constructor",
