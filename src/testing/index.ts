@@ -1,5 +1,8 @@
 export type { MemoryEngineOptions, MemoryTransaction } from "../engines/memory/index.js";
 export { memoryEngine } from "../engines/memory/index.js";
+export type { EventToSend, SignedDelivery, SignedDeliveryOptions } from "../sending/sign-source.js";
+export { signBody, signedDelivery } from "../sending/sign-source.js";
+export type { SigningOptions } from "../sending/signing.js";
 export type { TestAnswer, TestDelivery, TestTarget } from "./delivery.js";
 export { sendDelivery } from "./delivery.js";
 export type {

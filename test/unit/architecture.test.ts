@@ -83,7 +83,7 @@ describe("the rules of the house", () => {
     [
       "gate/ip.ts",
       'import { decodeJwt } from "jose/jwt/decode";',
-      "imports jose/jwt/decode, which belongs to gate/jwt.ts, cli/token-sign.ts, testing/signer.ts",
+      "imports jose/jwt/decode, which belongs to gate/jwt.ts, cli/token-sign.ts, sending/sign-token.ts, testing/signer.ts",
     ],
     ["http/respond.ts", 'import express from "express";', "imports express, which belongs to no file"],
     ["gate/ip.ts", 'import { isIP } from "node:net";', "imports node:net: decisions do no I/O"],
