@@ -2,7 +2,13 @@ import { createHash } from "node:crypto";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { createReceiver } from "hookgate";
 import { atlassianConnect } from "hookgate/atlassian-connect";
-import { createFakeClock, createTestSigner, memoryEngine, sendDelivery } from "hookgate/testing";
+import {
+  createFakeClock,
+  createTestSigner,
+  memoryEngine,
+  sendDelivery,
+  type TestDelivery,
+} from "hookgate/testing";
 import { createScene, mounts } from "../support/scene.js";
 
 const scene = createScene();
@@ -53,7 +59,7 @@ describe.each(mounts)("atlassianConnect on %s", (_name, mount) => {
   it("A28 refuses a token of another request, of the browser, and of nobody", async () => {
     const { app, handled } = serve();
     const good = await signed();
-    const refused = [
+    const refused: TestDelivery[] = [
       { ...good, path: "/hooks?project=CD&user_id=1" },
       { ...good, path: "/hooks" },
       await signed({ qsh: "context-qsh" }),

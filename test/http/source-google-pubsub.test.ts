@@ -109,6 +109,19 @@ describe.each(mounts)("googlePubSub on %s", (_name, mount) => {
   });
 });
 
+it("types the data as whole messages, or not at all where it is the JSON alone", async () => {
+  const receiver = createReceiver({ name: "push", source: googlePubSub(options), clock });
+  const ids: (string | undefined)[] = [];
+  receiver.on("order.paid", ({ data }) => void ids.push(data.messageId));
+  const app = receiver.middleware();
+  const delivery = { body: push({}), token: await token() };
+  const answer = await sendDelivery((req, res) => app(req, res, () => res.end()), delivery);
+  expect([answer.status, ids]).toEqual([200, ["7"]]);
+  const plain = createReceiver({ name: "push", source: googlePubSub({ ...options, data: "json" }), clock });
+  // @ts-expect-error: nothing is known of it
+  plain.on("order.paid", ({ data }) => void ids.push(data.messageId));
+});
+
 it("leaves no token in log and answers", () => {
   expect(scene.leaks()).toEqual([]);
 });
