@@ -1,0 +1,205 @@
+import type { AnyEventMap } from "../contracts/event.js";
+import type { SignatureScheme } from "../contracts/signature.js";
+import type { BodyKind, Source, SourceAuth } from "../contracts/source.js";
+import type { StandardSchema } from "../contracts/standard-schema.js";
+import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
+import { type CustomEventsOptions, resolveEvents } from "./custom-events.js";
+import {
+  type CustomSignatureCheck,
+  type CustomSignatureOptions,
+  headerName,
+  resolveSignature,
+} from "./custom-signature.js";
+
+export type { CustomEventsOptions, CustomLocator } from "./custom-events.js";
+export type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature.js";
+
+/** Options of `customSource`. */
+export interface CustomSourceOptions<EventMap = AnyEventMap> extends CustomEventsOptions {
+  /** Stable: part of what the inbox tells events apart by. Letters, digits, `.`, `_` and `-`, 64 at most. */
+  readonly name: string;
+  /** Kinds of body that the sender uses, by their usual content types. Default: `["json"]`. */
+  readonly bodies?: readonly BodyKind[] | undefined;
+  /** Further content types, in lower case without parameters, and how their bodies are read. */
+  readonly mediaTypes?: Readonly<Record<string, BodyKind>> | undefined;
+  /** Headers that handlers or functions read later; those that `type` and `id` name are kept anyway. Never a credential's. */
+  readonly headers?: readonly string[] | undefined;
+  /** How deliveries are signed, or a check of your own. */
+  readonly signature?: CustomSignatureOptions | CustomSignatureCheck | undefined;
+  /** Tokens that the sender brings; takes the place of the receiver's option `auth`. */
+  readonly auth?: SourceAuth | undefined;
+  /** Schemas of the data by event type, where the receiver's option `events` is left out. */
+  readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
+  /** `id` where the sender changes the body on a retry. Default: `id-and-body`. */
+  readonly sameEvent?: "id" | "id-and-body" | undefined;
+  /** How long the sender waits for the answer, in milliseconds, 100 to 600,000. Default: 10,000; look it up. */
+  readonly deadlineMs?: number | undefined;
+  /** Answers what is no delivery, such as a challenge: see `Source.handshake`. */
+  readonly handshake?: Source["handshake"];
+  /** The answer that the sender understands; undefined: the usual one. */
+  readonly answer?: Source["answer"];
+  /** An event as the sender would send it, for tests and `hookgate send`. Default: from `type`, `id`, `data` and `each`. */
+  readonly compose?: Source["compose"];
+  /** Never there at run time: carries `EventMap` for the compiler. */
+  readonly types?: EventMap | undefined;
+}
+
+const known = [
+  "name",
+  "bodies",
+  "mediaTypes",
+  "headers",
+  "type",
+  "id",
+  "data",
+  "each",
+  "events",
+  "signature",
+  "auth",
+  "schemas",
+  "sameEvent",
+  "deadlineMs",
+  "handshake",
+  "answer",
+  "compose",
+  "types",
+] as const;
+
+const kinds: readonly BodyKind[] = ["json", "form", "xml", "bytes", "empty"];
+
+/** Headers that are credentials, whoever sends them; an inbox would write them down. */
+const credentials: ReadonlySet<string> = new Set([
+  "authorization",
+  "cookie",
+  "key",
+  "proxy-authorization",
+  "x-api-key",
+]);
+
+/**
+ * A source for a sender that has none here: where its events stand and how it signs, declared. Everything that cannot be
+ * meant is a TypeError that names the option and the fix. The guide `docs/guides/custom-source.md` shows a dozen providers.
+ *
+ * @example
+ * createReceiver({
+ *   name: "billing",
+ *   source: customSource({
+ *     name: "paddle",
+ *     type: "event_type",
+ *     id: "event_id",
+ *     signature: {
+ *       header: "Paddle-Signature",
+ *       parts: { separator: ";" },
+ *       timestamp: { part: "ts" },
+ *       prefix: "h1",
+ *       signed: "{timestamp}:{body}",
+ *       secret: process.env.PADDLE_SECRET,
+ *     },
+ *     deadlineMs: 5_000,
+ *   }),
+ * });
+ */
+export function customSource<EventMap = AnyEventMap>(
+  options: CustomSourceOptions<EventMap>,
+): Source<EventMap> {
+  const where = "customSource";
+  assertOptions(options, known, where);
+  const given: Record<string, unknown> = options;
+  const { events, headers, compose } = resolveEvents(given, where);
+  const signature = own(given, "signature");
+  const scheme = signature === undefined ? undefined : resolveSignature(signature, `${where}.signature`);
+  const bounds = { min: 100, max: 600_000, fallback: 10_000, integer: true };
+  return {
+    name: nameOption(own(given, "name"), `${where}.name`),
+    bodies: bodiesOption(own(given, "bodies"), `${where}.bodies`),
+    mediaTypes: mediaTypesOption(own(given, "mediaTypes"), `${where}.mediaTypes`),
+    headers: headersOption(headers, own(given, "headers"), scheme, where),
+    events,
+    schemas: objectOption<Source["schemas"]>(own(given, "schemas"), `${where}.schemas`),
+    auth: objectOption<SourceAuth>(own(given, "auth"), `${where}.auth`),
+    signature: scheme,
+    sameEvent: choiceOption<"id" | "id-and-body">(
+      own(given, "sameEvent"),
+      `${where}.sameEvent`,
+      ["id", "id-and-body"],
+      "id-and-body",
+    ),
+    deadlineMs: numberOption(own(given, "deadlineMs"), `${where}.deadlineMs`, bounds),
+    ...functionOption("handshake", given, where),
+    ...functionOption("answer", given, where),
+    ...(compose === undefined ? {} : { compose }),
+    ...functionOption("compose", given, where),
+  };
+}
+
+function nameOption(value: unknown, where: string): string {
+  const name = stringOption(value, where);
+  if (/^[\w.-]{1,64}$/.test(name)) return name;
+  throw new TypeError(`${where} must have 1 to 64 letters, digits, ".", "_" and "-" alone`);
+}
+
+function bodiesOption(value: unknown, where: string): readonly BodyKind[] {
+  if (value === undefined) return ["json"];
+  if (Array.isArray(value) && value.length > 0)
+    return value.map((kind, at) => kindOf(kind, `${where}[${at}]`));
+  throw new TypeError(`${where} must be a list of kinds such as ["json", "form"], not ${describe(value)}`);
+}
+
+function kindOf(value: unknown, where: string): BodyKind {
+  // An empty string is no kind: one must be given.
+  return choiceOption<BodyKind | "">(value ?? "", where, kinds, "") as BodyKind;
+}
+
+function mediaTypesOption(value: unknown, where: string): Source["mediaTypes"] {
+  const given = objectOption<Record<string, unknown>>(value, where);
+  if (given === undefined) return undefined;
+  return Object.fromEntries(
+    Object.entries(given).map(([type, kind]) => {
+      if (!/^[!#$&\-^_.+0-9a-z]+\/[!#$&\-^_.+0-9a-z]+$/.test(type)) {
+        throw new TypeError(`${where} names "${type}": give media types in lower case without parameters`);
+      }
+      return [type, kindOf(kind, `${where}["${type}"]`)];
+    }),
+  );
+}
+
+function headersOption(
+  located: readonly string[],
+  value: unknown,
+  scheme: SignatureScheme | undefined,
+  where: string,
+): readonly string[] {
+  if (value !== undefined && !Array.isArray(value)) {
+    throw new TypeError(`${where}.headers must be a list of names, not ${describe(value)}`);
+  }
+  const further = (value ?? []).map((name: unknown, at: number) =>
+    headerName(name, `${where}.headers[${at}]`),
+  );
+  const signatures = scheme?.kind === "header" ? scheme.headers.map(({ signature }) => signature) : [];
+  const names = new Set<string>([...located, ...further]);
+  for (const name of names) {
+    if (!credentials.has(name) && !signatures.includes(name)) continue;
+    throw new TypeError(
+      `${where} reads the header ${name}, which is a credential or signature: an inbox would keep it`,
+    );
+  }
+  return [...names];
+}
+
+function objectOption<Type>(value: unknown, where: string): Type | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Type;
+  throw new TypeError(`${where} must be an object, not ${describe(value)}`);
+}
+
+/** The option under its name where it was given, so that a source without it has no such member. */
+function functionOption<Name extends "handshake" | "answer" | "compose">(
+  name: Name,
+  given: Record<string, unknown>,
+  where: string,
+): Pick<Source, Name> | Record<never, never> {
+  const value = own(given, name);
+  if (value === undefined) return {};
+  if (typeof value === "function") return { [name]: value } as Pick<Source, Name>;
+  throw new TypeError(`${where}.${name} must be a function, not ${describe(value)}`);
+}
