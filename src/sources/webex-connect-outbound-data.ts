@@ -34,13 +34,21 @@ function shapesOf(
 const receiptShape = shapesOf(receiptCommon, receiptMembers);
 const messageShape = shapesOf(messageCommon, messageMembers);
 
-/** The data of a receipt; of a member that stands in several of the objects the first one that says something counts. */
-export function receiptData(channel: string, objects: readonly object[]): WebexConnectObject {
+/** What a notification says. */
+export interface ReadMembers {
+  /** Each member of its channel's table, in the form of its kind. */
+  readonly known: WebexConnectObject;
+  /** The others, as they came. */
+  readonly unknown: WebexConnectObject;
+}
+
+/** Reads a receipt; of a member that stands in several of the objects the first one that says something counts. */
+export function readReceiptMembers(channel: string, objects: readonly object[]): ReadMembers {
   return readMembers(receiptShape(channel), objects);
 }
 
-/** The data of an incoming message or event. */
-export function messageData(channel: string, object: object): WebexConnectObject {
+/** Reads an incoming message or event. */
+export function readMessageMembers(channel: string, object: object): ReadMembers {
   const message = channel === "mms" ? looseMember(object, "message") : undefined;
   // An MMS has its files, as JSON text, where other channels have their text.
   const files = typeof message === "string" && startsAsJson.test(message) ? [{ attachments: message }] : [];
@@ -57,7 +65,7 @@ function plainName(name: string): string {
   return name.toLowerCase().replaceAll("_", "");
 }
 
-function readMembers(shape: Shape, objects: readonly object[]): WebexConnectObject {
+function readMembers(shape: Shape, objects: readonly object[]): ReadMembers {
   const given = new Map<string, unknown>();
   const unknown: [string, unknown][] = [];
   for (const [key, value] of objects.flatMap(exactFirst(shape))) {
@@ -72,12 +80,9 @@ function readMembers(shape: Shape, objects: readonly object[]): WebexConnectObje
     if (!fits(value, kind)) undecoded.push([name, textFrom(value)]);
     return [name, structureFrom(value, kind, name)];
   });
+  if (undecoded.length > 0) known.push(["undecoded", Object.fromEntries(undecoded)]);
   // fromEntries defines own members whatever their names: `__proto__` stays data (ATTACKS E17).
-  return Object.fromEntries([
-    ...unknown,
-    ...known,
-    ...(undecoded.length === 0 ? [] : [["undecoded", Object.fromEntries(undecoded)] as const]),
-  ]);
+  return { known: Object.fromEntries(known), unknown: Object.fromEntries(unknown) };
 }
 
 function memberFor(shape: Shape, key: string): ReturnType<Shape["get"]> {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { SourceEvent, SourceFault } from "../contracts/source.js";
-import { looseMember, messageData, receiptData } from "./webex-connect-outbound-data.js";
+import { looseMember, readMessageMembers, readReceiptMembers } from "./webex-connect-outbound-data.js";
 import type { WebexConnectObject } from "./webex-connect-outbound-types.js";
 
 /** The events of a body: one notification, or a list of them. */
@@ -27,36 +27,37 @@ function readReceipt(body: WebexConnectObject, notification: WebexConnectObject)
   const info = isObject(found) ? found : {};
   const channel = channelName(looseMember(info, "deliverychannel"));
   const status = statusName(looseMember(info, "deliverystatus"));
-  const members = receiptData(channel, [
+  const { known, unknown } = readReceiptMembers(channel, [
     info,
     without(notification, "deliveryinfo"),
     without(body, "deliveryinfonotification"),
   ]);
-  const { transId, destination, timestamp, code, description } = members;
   return {
     type: `receipt.${channel}.${status}`,
-    // One transaction has several receipts, and several of one kind: recipients of an email, clicks (email page).
-    id: idOf(transId, status, [channel, destination, timestamp, code, description]),
-    data: { ...members, channel, status },
+    // One transaction has several receipts, and several of one kind: recipients of an email, clicks.
+    id: idOf(known.transId, status, [channel, known]),
+    data: { ...unknown, ...known, channel, status },
   };
 }
 
 function readMessage(body: WebexConnectObject, wireChannel: string): SourceEvent {
   const channel = channelName(wireChannel);
   const event = eventName(looseMember(body, "event"));
-  const members = messageData(channel, without(without(body, "channel"), "event"));
-  const { tid, ts, type, message } = members;
+  const { known, unknown } = readMessageMembers(channel, without(without(body, "channel"), "event"));
   return {
     type: `message.${channel}.${event}`,
     // The documented `tid` of an SMS looks like a number that was made of the sender's: it is not relied on alone.
-    id: idOf(tid, event, [channel, ts, type, message]),
-    data: { ...members, channel, event },
+    id: idOf(known.tid, event, [channel, known]),
+    data: { ...unknown, ...known, channel, event },
   };
 }
 
 const longestReference = 150;
 
-/** Undefined without a reference: the id is then made of the body's bytes. What may name a person goes in as a hash. */
+/**
+ * Undefined without a reference: the id is then made of the body's bytes. Members that are not known do not count, and what
+ * may name a person goes in as a hash.
+ */
 function idOf(reference: unknown, what: string, parts: readonly unknown[]): string | undefined {
   if (typeof reference !== "string" || reference === "" || reference.length > longestReference)
     return undefined;

@@ -3,6 +3,7 @@ import type { SignatureScheme, SigningKey } from "../contracts/signature.js";
 import type { ComposedDelivery, ComposeEvent, Source } from "../contracts/source.js";
 import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
 import { assertOptions, flagOption, own } from "../lib/options.js";
+import { memberOf } from "./reading.js";
 import { webexConnectAnswer } from "./webex-connect-outbound-answer.js";
 import { readNotifications } from "./webex-connect-outbound-events.js";
 import type { WebexConnectOutboundEventMap } from "./webex-connect-outbound-types.js";
@@ -39,8 +40,8 @@ export interface WebexConnectOutboundOptions {
  *
  * | what | type | id |
  * |---|---|---|
- * | receipt | `receipt.CHANNEL.STATUS`, such as `receipt.sms.delivered` | `transid`, status, a hash of who and when |
- * | incoming | `message.CHANNEL.EVENT`, such as `message.whatsapp.received` | `tid`, event, a hash of text and time |
+ * | receipt | `receipt.CHANNEL.STATUS`, such as `receipt.sms.delivered` | `transid`, status, a hash of the data |
+ * | incoming | `message.CHANNEL.EVENT`, such as `message.whatsapp.received` | `tid`, event, a hash of the data |
  * | anything else | `other` | from the body's bytes, as without `transid` or `tid` |
  *
  * All of it is signed. Names are in lower case, words joined by `_`: `undelivered` for `Un-Delivered`, `in_app` for `rt` and
@@ -123,7 +124,7 @@ function notification(
 ): unknown {
   const isNamed = channel !== undefined && name !== undefined;
   if (!isNamed || typeof data !== "object" || data === null || Array.isArray(data)) return data;
-  if (kind === "message") return { tid: id, ts: now, ...data, channel, event: name };
+  if (kind === "message") return { tid: id, ts: now, ...data, ...wireFiles(data), channel, event: name };
   if (kind !== "receipt" || Object.hasOwn(data, "deliveryInfoNotification")) return data;
   const deliveryInfo = {
     transid: id,
@@ -133,4 +134,11 @@ function notification(
     deliveryStatus: name,
   };
   return { deliveryInfoNotification: { deliveryInfo } };
+}
+
+/** Attachments as handlers see them, back as the channel wrote them. */
+function wireFiles(data: object): object {
+  const attachments = memberOf(data, "attachments");
+  if (!Array.isArray(attachments)) return {};
+  return { attachments: attachments.map((each: unknown) => memberOf(each, "details") ?? each) };
 }
