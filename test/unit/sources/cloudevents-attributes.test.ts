@@ -42,6 +42,8 @@ describe("attributes of a CloudEvent", () => {
     "http://a:port/",
     "/a[1]",
     "/<x>",
+    "/a?<x>",
+    "/a#^",
     "a#b#c",
     '/"',
     "/a\\b",

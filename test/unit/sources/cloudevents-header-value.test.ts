@@ -18,6 +18,7 @@ describe("a ce- header's value", () => {
     ['"escaped quote\\"end"', 'escaped quote"end'],
     ['"escaped backslash\\\\end"', "escaped backslash\\end"],
     ["outside\\quotes", "outside\\quotes"],
+    ['outside\\"quotes"', "outside\\quotes"],
     ['"quoted%20then%20decoded"', "quoted then decoded"],
     ["a(b)c", "a(b)c"],
   ])("%j says %j", (value, text) => expect(decodeHeaderValue(value)).toBe(text));
