@@ -16,7 +16,7 @@ export interface NamedSecret extends LifetimeOptions {
 }
 
 /** One signing secret, or several while they are rotated: each of them may sign. */
-export type SigningSecrets = SecretMaterial | readonly (SecretMaterial | NamedSecret)[];
+export type SigningSecrets = SecretMaterial | NamedSecret | readonly (SecretMaterial | NamedSecret)[];
 
 /** A public key with a name of its own and a lifetime. */
 export interface NamedPublicKey extends LifetimeOptions {
@@ -27,7 +27,11 @@ export interface NamedPublicKey extends LifetimeOptions {
 }
 
 /** One public key, or several while they are rotated. */
-export type SigningPublicKeys = string | PublicJwk | readonly (string | PublicJwk | NamedPublicKey)[];
+export type SigningPublicKeys =
+  | string
+  | PublicJwk
+  | NamedPublicKey
+  | readonly (string | PublicJwk | NamedPublicKey)[];
 
 /** What is asked of secrets. */
 export interface SecretRules {

@@ -23,9 +23,9 @@ function contentOf(
   const compiled = compileSigned(scheme(signed, { publicUrl: "https://x.test" }), hasTimestamp, "where");
   const request = { ...requestOf(sent, "BODY", { url: "/u", method: "PUT" }), publicUrl: "https://x.test/u" };
   const content = compiled(request, { timestamp: parts.timestamp, id: parts.id });
-  return "fault" in content
-    ? `${content.fault}: ${content.reason}`
-    : Buffer.concat(content.map((piece) => Buffer.from(piece))).toString();
+  if ("fault" in content) return `${content.fault}: ${content.reason}`;
+  const [pieces = []] = "anyOf" in content ? content.anyOf : [content];
+  return Buffer.concat(pieces.map((piece) => Buffer.from(piece))).toString();
 }
 
 describe("the signed content of a scheme", () => {
@@ -52,6 +52,7 @@ describe("the signed content of a scheme", () => {
 
   it("is what a function gives, or its fault", () => {
     expect(contentOf(({ rawBody, url }) => [url, rawBody])).toBe("/uBODY");
+    expect(contentOf(({ rawBody }) => ({ anyOf: [[rawBody], ["x"]] }))).toBe("BODY");
     expect(contentOf(() => ({ fault: "missing", reason: "nothing there" }))).toBe("missing: nothing there");
   });
 
