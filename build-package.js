@@ -1,11 +1,12 @@
 /**
- * Builds `dist`: declarations with their comments, code without them, and of the declarations only those that a compiler
- * can come to from an entry of `exports`.
+ * Builds `dist`: declarations with their comments, code without them, both indented by tabs, and of the declarations only
+ * those that a compiler can come to from an entry of `exports`.
  */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import ts from "typescript";
 
 const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -23,6 +24,32 @@ function follow(file, found) {
   }
 }
 
+/** Where lines begin within a template literal: their spaces are text. */
+function linesOfText(source) {
+  const lines = new Set();
+  const visit = (node) => {
+    if (ts.isTemplateLiteralToken(node)) {
+      const first = source.getLineAndCharacterOfPosition(node.getStart(source)).line;
+      const last = source.getLineAndCharacterOfPosition(node.getEnd()).line;
+      for (let line = first + 1; line <= last; line++) lines.add(line);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return lines;
+}
+
+/** The compiler indents by four spaces: a tenth of the package. */
+function indentByTabs(path) {
+  const text = readFileSync(path, "utf8");
+  const kept = linesOfText(ts.createSourceFile(path, text, ts.ScriptTarget.Latest));
+  const lines = text.split("\n").map((line, at) => {
+    const tabs = /^(?: {4})+/.exec(line)?.[0] ?? "";
+    return kept.has(at) ? line : "\t".repeat(tabs.length / 4) + line.slice(tabs.length);
+  });
+  writeFileSync(path, lines.join("\n"));
+}
+
 rmSync("dist", { recursive: true, force: true });
 compile("--emitDeclarationOnly");
 compile("--declaration", "false", "--removeComments");
@@ -31,4 +58,5 @@ for (const { types } of Object.values(exports)) if (types !== undefined) follow(
 for (const file of readdirSync("dist", { recursive: true })) {
   const path = join("dist", file);
   if (path.endsWith(".d.ts") && !reachable.has(path)) rmSync(path);
+  else if (/\.(js|d\.ts)$/.test(path)) indentByTabs(path);
 }

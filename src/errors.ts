@@ -67,8 +67,18 @@ export class HookgateError extends Error {
   }
 }
 
+/** An error of one code. */
+export interface CodedError<Code extends ErrorCode> extends HookgateError {
+  readonly code: Code;
+}
+
+type CodedErrorClass<Code extends ErrorCode> = new (
+  message: string,
+  options?: { cause?: unknown },
+) => CodedError<Code>;
+
 /** Makes the subclass of one code, so that `switch (error.code)` narrows the union. */
-function errorClass<Code extends ErrorCode>(code: Code) {
+function errorClass<Code extends ErrorCode>(code: Code): CodedErrorClass<Code> {
   return class extends HookgateError {
     declare readonly code: Code;
     constructor(message: string, options?: { cause?: unknown }) {
