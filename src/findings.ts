@@ -22,7 +22,8 @@ function unhandledTypes(plan: DeliveryPlan): string[] {
 
 function openDoors(plan: DeliveryPlan): string[] {
   const found: string[] = [];
-  if (plan.auth.credentials === undefined && plan.allowIps.length === 0) {
+  const provesNothing = plan.auth.credentials === undefined && plan.signature === undefined;
+  if (provesNothing && plan.allowIps.length === 0) {
     found.push("anyone may call: `dangerouslyAcceptAnyone` without `allowIps`");
   }
   if (plan.allowIps.some(({ mode }) => mode === "shadow")) {

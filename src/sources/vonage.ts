@@ -1,6 +1,7 @@
 import type { JwtClaims } from "../contracts/delivery.js";
 import type {
   ComposedDelivery,
+  ComposeEvent,
   ParsedDelivery,
   Source,
   SourceAnswer,
@@ -78,11 +79,7 @@ export function vonage(options: VonageOptions): Source {
     },
     deadlineMs: 5_000,
     answer: retryUnsigned,
-    compose: ({ data }): ComposedDelivery => ({
-      headers: {},
-      contentType: "application/json",
-      body: JSON.stringify(data),
-    }),
+    compose,
   };
 }
 
@@ -109,6 +106,23 @@ function readEvent({ body }: ParsedDelivery): readonly SourceEvent[] | SourceFau
   }
   if (type !== undefined) return [{ type, data: body }];
   return { fault: "the body is neither a message, a status, an event of a call nor of a verification" };
+}
+
+/** The members that the type is read from, and those of the data. */
+function compose({ type, id, data }: ComposeEvent): ComposedDelivery {
+  const dot = type.indexOf(".");
+  const last = type.slice(dot + 1);
+  const families: ReadonlyMap<string, object> = new Map<string, object>([
+    ["message", { message_uuid: id, ...(last === "received" ? { message_type: "text" } : { status: last }) }],
+    ["call", { uuid: id, conversation_uuid: `CON-${id}`, status: last }],
+    ["verify", { request_id: id, type: last }],
+  ]);
+  const named = (dot === -1 ? undefined : families.get(type.slice(0, dot))) ?? { type };
+  return {
+    headers: {},
+    contentType: "application/json",
+    body: JSON.stringify({ ...named, ...Object(data) }),
+  };
 }
 
 /** Vonage takes 401 for a last word. */

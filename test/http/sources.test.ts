@@ -290,4 +290,11 @@ describe("the option source", () => {
     expect(make({ source, auth: { serviceKey: secret } })).not.toThrow();
     expect(make({ source, auth: { dangerouslyAcceptAnyone: true } })).not.toThrow();
   });
+
+  it("finds an open door only where neither credential nor signature is asked for", () => {
+    const quiet = { source: hub(), logger: scene.logger };
+    expect(make(quiet)().findings()).toEqual([]);
+    const open = { ...quiet, source: hub({ signature: undefined }), auth: { dangerouslyAcceptAnyone: true } };
+    expect(make(open)().findings()).toEqual([expect.stringContaining("anyone may call")]);
+  });
 });

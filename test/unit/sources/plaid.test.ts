@@ -7,6 +7,7 @@ import { eventsOf, nowSeconds, tokenGate } from "../../support/token-source.js";
 
 const kid = "bfbd5111-8e33-4643-8ced-b2e642a72f3c";
 const signer = await createTestSigner("ES256");
+const p384 = (await createTestSigner("ES384")).verification.publicKey;
 const body = '{"webhook_type":"TRANSACTIONS","webhook_code":"SYNC_UPDATES_AVAILABLE","item_id":"i"}';
 
 /** As Plaid's API answers. */
@@ -148,6 +149,7 @@ describe("plaid", () => {
       () => jwk({ expired_at: -1 }),
       () => jwk({ d: "private" }),
       () => jwk({ alg: "ES384" }),
+      () => ({ ...(p384 as PlaidKey), kid }),
     ];
     for (const answer of answers) {
       expect(await gateOf(answer).ask(await sent(), { body })).toBe("ERR_CREDENTIALS_UNAVAILABLE");

@@ -147,6 +147,15 @@ describe("vonage", () => {
     }
   });
 
+  it.each(["message.received", "message.delivered", "call.answered", "verify.summary", "rtc:hangup", "a.b"])(
+    "composes %s as it reads it",
+    (type) => {
+      const source = vonage({ secret });
+      const body = JSON.parse(source.compose?.({ type, id: "e1", data: { a: 1 }, nowMs: 0 }).body ?? "");
+      expect(eventsOf(source, body)).toMatchObject([{ type, data: { a: 1 } }]);
+    },
+  );
+
   it("asks for a retry where the delivery came unsigned, and for none where it is forged", () => {
     const { answer } = vonage({ secret });
     const outcome = { status: "refused" } as Parameters<NonNullable<Source["answer"]>>[0];
