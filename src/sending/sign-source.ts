@@ -3,6 +3,7 @@ import type { SignatureScheme } from "../contracts/signature.js";
 import type { ComposedDelivery, Source } from "../contracts/source.js";
 import { parsePublicUrl } from "../gate/public-url.js";
 import { otherHeaders, signHeader } from "./sign-header.js";
+import { signMessageScheme } from "./sign-message-scheme.js";
 import { signTokenHeader } from "./sign-token.js";
 import { asSignedRequest, type SigningOptions, type Unsigned } from "./signing.js";
 
@@ -120,7 +121,7 @@ async function signScheme(
     case "header":
       return signHeader(scheme, delivery, options);
     case "http-message":
-      throw new TypeError("not yet");
+      return signMessageScheme(scheme, delivery, options);
     case "custom": {
       if (options.sign === undefined) {
         throw new TypeError(

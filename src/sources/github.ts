@@ -75,11 +75,15 @@ function payloadOf({ body, kind }: ParsedDelivery): { readonly value: unknown } 
   return json?.ok === true ? json : undefined;
 }
 
+/** The action of a type stands in the payload, from which it is read. */
 function compose(type: string, id: string, data: unknown): ComposedDelivery {
   const dot = type.indexOf(".");
+  const event = dot === -1 ? type : type.slice(0, dot);
+  const isRecord = typeof data === "object" && data !== null && !Array.isArray(data);
+  const payload = isRecord && dot !== -1 ? { ...data, action: type.slice(dot + 1) } : data;
   return {
-    headers: { "x-github-event": dot === -1 ? type : type.slice(0, dot), "x-github-delivery": id },
+    headers: { "x-github-event": event, "x-github-delivery": id },
     contentType: "application/json",
-    body: JSON.stringify(data),
+    body: JSON.stringify(payload),
   };
 }
