@@ -8,18 +8,11 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../contracts/source.js";
+import { parseAlgorithms } from "../gate/algorithms.js";
 import type { PublicJwk } from "../gate/public-jwk.js";
 import { parseStrictJsonBytes } from "../gate/strict-json.js";
 import { parseKeySet } from "../gate/token-key.js";
-import {
-  assertOptions,
-  choiceOption,
-  describe,
-  flagOption,
-  numberOption,
-  own,
-  stringOption,
-} from "../lib/options.js";
+import { assertOptions, choiceOption, flagOption, numberOption, own, stringOption } from "../lib/options.js";
 import { headerOf, memberOf, textOf } from "./reading.js";
 import { tokenTolerance } from "./token-secrets.js";
 
@@ -64,6 +57,7 @@ export interface GooglePubSubOptions {
   readonly jwks?: { readonly keys: readonly PublicJwk[] } | undefined;
 }
 
+const algorithms = ["RS256"];
 const googleKeys = "https://www.googleapis.com/oauth2/v3/certs";
 
 /**
@@ -115,7 +109,7 @@ export function googlePubSub(options: GooglePubSubOptions): Source {
       jwt: {
         issuer: "https://accounts.google.com",
         audience: textList(own(options, "audience"), `${where}.audience`),
-        algorithms: ["RS256"],
+        algorithms,
         toleranceSeconds: tokenTolerance(options, where, 30),
         requiredClaims: ["iat", "email"],
         ...keysOf(own(options, "jwks"), `${where}.jwks`),
@@ -145,8 +139,8 @@ function textList(value: unknown, where: string): readonly string[] {
 
 function keysOf(jwks: unknown, where: string): { readonly jwks: unknown } | { readonly jwksUri: string } {
   if (jwks === undefined) return { jwksUri: googleKeys };
-  if (parseKeySet(jwks, { where, algorithms: undefined }).length === 0) {
-    throw new TypeError(`${where} has no key that can check tokens, ${describe(jwks)} without such keys`);
+  if (parseKeySet(jwks, { where, algorithms: parseAlgorithms(algorithms, where) }).length === 0) {
+    throw new TypeError(`${where} has no key that can check RS256`);
   }
   return { jwks };
 }

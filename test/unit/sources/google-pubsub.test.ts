@@ -81,6 +81,14 @@ describe("googlePubSub", () => {
     expect(await gate.ask(await bearer({}, { kid: "g1" }, es))).toBe("ERR_TOKEN_INVALID");
   });
 
+  it("A04 refuses a key of another kind, also where it stands in the set", async () => {
+    const es = await createTestSigner("ES256");
+    const own = { ...(es.verification.publicKey as object), kty: "EC", kid: "e1" };
+    const mixed = tokenGate(googlePubSub({ ...options, jwks: { keys: [jwk, own] } }));
+    expect(await mixed.ask(await bearer({}, { kid: "e1" }, es))).toBe("ERR_TOKEN_INVALID");
+    expect(await mixed.ask(await bearer())).toMatchObject({ method: "jwt" });
+  });
+
   it("checks the account of a token that is remembered as well", async () => {
     const accounts = tokenGate(googlePubSub({ ...options, serviceAccount: ["a@x.example", serviceAccount] }));
     const headers = await bearer({ email: "b@x.example" });
@@ -210,7 +218,8 @@ describe("googlePubSub", () => {
     [{ audience }, "googlePubSub.serviceAccount must be a string that is not empty, not undefined"],
     [{ audience: [], serviceAccount }, "googlePubSub.audience is empty, so no token could pass"],
     [{ audience, serviceAccount: [""] }, "googlePubSub.serviceAccount[0] must be a string"],
-    [{ ...options, jwks: { keys: [] } }, "googlePubSub.jwks has no key that can check tokens"],
+    [{ ...options, jwks: { keys: [] } }, "googlePubSub.jwks has no key that can check RS256"],
+    [{ ...options, jwks: { keys: [{ ...jwk, alg: "PS256" }] } }, "googlePubSub.jwks has no key"],
     [{ ...options, jwks: {} }, "googlePubSub.jwks must be a JWK set"],
     [{ ...options, data: "raw" }, 'googlePubSub.data must be one of "message", "json"'],
     [{ ...options, unwrapped: true, data: "message" }, 'googlePubSub.data cannot be "message"'],
