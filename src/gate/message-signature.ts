@@ -125,7 +125,9 @@ function examine(candidate: Candidate, examined: Examined, policy: Policy): Sign
   const base = signatureBase(components, input, examined.find);
   if (typeof base !== "string") return { passed: 6, fault: "malformed", reason: base.absent };
   if (!verifyMessage(base, key, signature)) {
-    const reason = `"${key.id}" does not match the signature: another key, or a covered component was changed`;
+    // A well-known signer takes the longest salt instead of the 64 bytes of RFC 9421 section 3.3.1.
+    const salt = key.algorithm === "rsa-pss-sha512" ? ", or its salt is not 64 bytes long" : "";
+    const reason = `"${key.id}" does not match the signature: another key, or a covered component was changed${salt}`;
     return { passed: 7, fault: "mismatch", reason };
   }
   if (!key.active || examined.nowMs < key.notBeforeMs || examined.nowMs >= key.expiresAtMs) {

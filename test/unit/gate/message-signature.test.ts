@@ -112,6 +112,7 @@ describe("http-message signatures", () => {
       );
     };
     expect([20, 32, 64].map(withSalt)).toEqual(["mismatch", "mismatch", "rsa-pss-sha512"]);
+    expect(reasonOf({ ...headers, signature: "sig1=:AAAA:" })).toMatch(/or its salt is not 64 bytes long$/);
   });
 
   it("refuse ECDSA in DER, and zeros (A14)", async () => {
