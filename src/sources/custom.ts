@@ -4,15 +4,11 @@ import type { BodyKind, Source, SourceAuth } from "../contracts/source.js";
 import type { StandardSchema } from "../contracts/standard-schema.js";
 import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
 import { type CustomEventsOptions, resolveEvents } from "./custom-events.js";
-import {
-  type CustomSignatureCheck,
-  type CustomSignatureOptions,
-  headerName,
-  resolveSignature,
-} from "./custom-signature.js";
+import { headerName, resolveSignature } from "./custom-signature.js";
+import type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-options.js";
 
 export type { CustomEventsOptions, CustomLocator } from "./custom-events.js";
-export type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature.js";
+export type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-options.js";
 
 /** Options of `customSource`. */
 export interface CustomSourceOptions<EventMap = AnyEventMap> extends CustomEventsOptions {
