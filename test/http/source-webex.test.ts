@@ -54,7 +54,8 @@ describe.each(mounts)("webex on %s", (_name, mount) => {
     const good = signed(notification);
     const mac = (hash: string, key: string) => createHmac(hash, key).update(String(good.body)).digest("hex");
     for (const signature of [undefined, mac("sha1", `${secret}x`), mac("sha256", secret)]) {
-      const headers = signature === undefined ? {} : { "x-spark-signature": signature };
+      const headers: Record<string, string> =
+        signature === undefined ? {} : { "x-spark-signature": signature };
       expect((await sendDelivery(app, { ...good, headers })).status).toBe(401);
     }
     expect((await sendDelivery(app, { ...good, body: `${good.body}\n` })).status).toBe(401);
