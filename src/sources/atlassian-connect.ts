@@ -21,6 +21,11 @@ export interface AtlassianClient {
   readonly sharedSecret: string;
 }
 
+/** The body of a webhook, whose members go by the event's type. */
+export interface AtlassianEvent {
+  readonly [member: string]: unknown;
+}
+
 /** Options of `atlassianConnect`. */
 export interface AtlassianConnectOptions {
   /**
@@ -58,7 +63,9 @@ const rememberedClients = 1_000;
  * @example
  * atlassianConnect({ baseUrl: "https://app.example.com", client: (clientKey) => installations.find(clientKey) })
  */
-export function atlassianConnect(options: AtlassianConnectOptions): Source {
+export function atlassianConnect(
+  options: AtlassianConnectOptions,
+): Source<{ readonly [type: string]: AtlassianEvent }> {
   const where = "atlassianConnect";
   assertOptions(
     options,
@@ -211,6 +218,7 @@ function readEvent(
   const { body } = delivery;
   const named = textOf(body, "webhookEvent") ?? textOf(body, "event") ?? textOf(body, "eventType");
   const type = named ?? defaultType;
+  if (typeof body !== "object" || body === null) return { fault: "the body is no object" };
   if (type === undefined) return { fault: "the body has no webhookEvent, event or eventType" };
   return [{ type, id: headerOf(delivery, "x-atlassian-webhook-identifier"), data: body }];
 }

@@ -20,6 +20,13 @@ export interface PlaidKey extends PublicJwk {
   readonly expired_at?: number | null;
 }
 
+/** What every webhook of Plaid's holds; the rest goes by its type. */
+export interface PlaidWebhook {
+  readonly webhook_type: string;
+  readonly webhook_code: string;
+  readonly [member: string]: unknown;
+}
+
 /** Options of `plaid`. */
 export interface PlaidOptions {
   /**
@@ -46,7 +53,7 @@ const issuer = "plaid";
  * @example
  * plaid({ key: async (key_id) => (await client.webhookVerificationKeyGet({ key_id })).data.key })
  */
-export function plaid(options: PlaidOptions): Source {
+export function plaid(options: PlaidOptions): Source<{ readonly [type: string]: PlaidWebhook }> {
   const where = "plaid";
   assertOptions(options, ["key", "toleranceSeconds"], where);
   const key: unknown = own(options, "key");

@@ -14,6 +14,11 @@ import { assertOptions, numberOption, own, stringOption } from "../lib/options.j
 import { memberOf, textOf } from "./reading.js";
 import { secretCredentials, tokenTolerance } from "./token-secrets.js";
 
+/** The body of a webhook: an object, whose members go by the event's type. */
+export interface VonageEvent {
+  readonly [member: string]: unknown;
+}
+
 /** Options of `vonage`. */
 export interface VonageOptions {
   /** The account's signature secret (not the API secret); several while it is rotated. At least 32 bytes. */
@@ -42,7 +47,7 @@ export interface VonageOptions {
  * @example
  * createReceiver({ name: "sms", source: vonage({ secret: process.env.VONAGE_SIGNATURE_SECRET }) });
  */
-export function vonage(options: VonageOptions): Source {
+export function vonage(options: VonageOptions): Source<{ readonly [type: string]: VonageEvent }> {
   const where = "vonage";
   assertOptions(
     options,

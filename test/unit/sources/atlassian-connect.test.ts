@@ -168,6 +168,7 @@ describe("atlassianConnect", () => {
     expect(eventsOf(source, { page: {} })).toHaveProperty("fault");
     const confluence = atlassianConnect({ baseUrl, client: () => undefined, defaultType: "page_created" });
     expect(eventsOf(confluence, { page: {} })).toMatchObject([{ type: "page_created" }]);
+    for (const nothing of [null, "page", 1]) expect(eventsOf(confluence, nothing)).toHaveProperty("fault");
     const composed = source.compose?.({
       type: "jira:issue_updated",
       id: "w1",
