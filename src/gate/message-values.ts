@@ -99,7 +99,7 @@ export function fieldLines(fields: Fields, name: string): readonly string[] | Ab
 
 /** One line of what was folded (RFC 9112 section 5.2), without the white space around it. */
 function unfolded(value: string): string | undefined {
-  const lines = value.split(/\r\n|\r|\n/);
+  const lines = value.split(/\r?\n/);
   if (lines.slice(1).some((line) => !/^[ \t]/.test(line))) return undefined;
   return trimmed(lines.map(trimmed).join(" "));
 }

@@ -124,6 +124,7 @@ describe("fields (RFC 9421 section 2.1)", () => {
     ["Client-Cert", ":YQ==: "],
     ["Repr-Digest", "nothing that is one,"],
     ["X-Broken", "a\nInjected: b"],
+    ["X-Return", "a\r b"],
     ["Example-Header", "value, with, lots"],
     ["Example-Header", "of, commas"],
   ].flat();
@@ -154,6 +155,7 @@ describe("fields (RFC 9421 section 2.1)", () => {
     ["x-absent", /x-absent is missing/],
     ["x-latin", /ASCII/],
     ["x-broken", /broken by a line end/],
+    ["x-return", /ASCII/],
     ['"example-dict";sf', /type is not known/],
     ['"repr-digest";sf', /is no dictionary/],
     ['"repr-digest";key="a"', /is no dictionary/],
