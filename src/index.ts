@@ -68,3 +68,11 @@ export type { Clock } from "./lib/clock.js";
 export { DoNotRetry, LeaseLostError, RetryLater } from "./lib/task-errors.js";
 export { createReceiver, type Receiver } from "./receiver.js";
 export type { ContextOf, NoInbox, ReceiverOptions } from "./receiver-options.js";
+export {
+  type CustomEventsOptions,
+  type CustomLocator,
+  type CustomSignatureCheck,
+  type CustomSignatureOptions,
+  type CustomSourceOptions,
+  customSource,
+} from "./sources/custom.js";

@@ -1,6 +1,6 @@
 import type { AnyEventMap } from "../contracts/event.js";
 import type { SignatureScheme } from "../contracts/signature.js";
-import type { BodyKind, Source, SourceAuth } from "../contracts/source.js";
+import type { BodyKind, CredentialPlaces, Source, SourceAuth } from "../contracts/source.js";
 import type { StandardSchema } from "../contracts/standard-schema.js";
 import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
 import { type CustomEventsOptions, resolveEvents } from "./custom-events.js";
@@ -24,6 +24,8 @@ export interface CustomSourceOptions<EventMap = AnyEventMap> extends CustomEvent
   readonly signature?: CustomSignatureOptions | CustomSignatureCheck | undefined;
   /** Tokens that the sender brings; takes the place of the receiver's option `auth`. */
   readonly auth?: SourceAuth | undefined;
+  /** Where the sender puts credentials of the receiver's option `auth` beside the usual places. */
+  readonly credentialPlaces?: CredentialPlaces | undefined;
   /** Schemas of the data by event type, where the receiver's option `events` is left out. */
   readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
   /** `id` where the sender changes the body on a retry. Default: `id-and-body`. */
@@ -36,6 +38,8 @@ export interface CustomSourceOptions<EventMap = AnyEventMap> extends CustomEvent
   readonly answer?: Source["answer"];
   /** An event as the sender would send it, for tests and `hookgate send`. Default: from `type`, `id`, `data` and `each`. */
   readonly compose?: Source["compose"];
+  /** Path and query that the sender calls with a body, where it adds to them; for tests and `hookgate send`. */
+  readonly composeUrl?: Source["composeUrl"];
   /** Never there at run time: carries `EventMap` for the compiler. */
   readonly types?: EventMap | undefined;
 }
@@ -52,12 +56,14 @@ const known = [
   "events",
   "signature",
   "auth",
+  "credentialPlaces",
   "schemas",
   "sameEvent",
   "deadlineMs",
   "handshake",
   "answer",
   "compose",
+  "composeUrl",
   "types",
 ] as const;
 
@@ -113,6 +119,10 @@ export function customSource<EventMap = AnyEventMap>(
     events,
     schemas: objectOption<Source["schemas"]>(own(given, "schemas"), `${where}.schemas`),
     auth: objectOption<SourceAuth>(own(given, "auth"), `${where}.auth`),
+    credentialPlaces: objectOption<CredentialPlaces>(
+      own(given, "credentialPlaces"),
+      `${where}.credentialPlaces`,
+    ),
     signature: scheme,
     sameEvent: choiceOption<"id" | "id-and-body">(
       own(given, "sameEvent"),
@@ -125,6 +135,7 @@ export function customSource<EventMap = AnyEventMap>(
     ...functionOption("answer", given, where),
     ...(compose === undefined ? {} : { compose }),
     ...functionOption("compose", given, where),
+    ...functionOption("composeUrl", given, where),
   };
 }
 
@@ -189,7 +200,7 @@ function objectOption<Type>(value: unknown, where: string): Type | undefined {
 }
 
 /** The option under its name where it was given, so that a source without it has no such member. */
-function functionOption<Name extends "handshake" | "answer" | "compose">(
+function functionOption<Name extends "handshake" | "answer" | "compose" | "composeUrl">(
   name: Name,
   given: Record<string, unknown>,
   where: string,

@@ -189,9 +189,11 @@ describe("customSource()", () => {
       sameEvent: "id",
       deadlineMs: 5_000,
       auth: {},
+      credentialPlaces: { keyInAuthorization: true },
       schemas: {},
       handshake,
       answer,
+      composeUrl: (url) => url,
     });
     expect(given).toMatchObject({
       bodies: ["form", "json"],
@@ -201,6 +203,7 @@ describe("customSource()", () => {
       deadlineMs: 5_000,
       handshake,
       answer,
+      composeUrl: expect.any(Function),
     });
   });
 
