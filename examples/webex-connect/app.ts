@@ -22,7 +22,7 @@ import {
   webexConnectEvents,
   webexConnectResponse,
 } from "hookgate/webex-connect";
-import { type Message, messagingSandbox, messagingV1, messagingV2 } from "./messaging.js";
+import { type Message, messagingV1, messagingV2, smsV1 } from "./messaging.js";
 
 interface Route {
   readonly api: string;
@@ -58,6 +58,12 @@ const messages = {
       content: { type: "text", text: "Hello" },
     },
   },
+  sms: {
+    api: "Send SMS API v1",
+    path: "/v1/sms/messages",
+    accept: serviceKeyOrJwt,
+    sample: { from: "15550199", to: "+15550100", content: "Hello", contentType: "text" },
+  },
 } as const;
 
 /** Express takes it with and without a slash at its end, as the vendor does. */
@@ -68,9 +74,9 @@ const customEvents: Route = {
   sample: { events: [{ evtid: "1789", correlationid: "ABC123", parameters: { mobile: "+15550100" } }] },
 };
 
-/** The vendor's paths of these are not published in one place, so they are ours; behind the guard there is nothing. */
+/** Behind the guard there is nothing. The path of the first is the vendor's; the others are ours. */
 const guarded: readonly Route[] = [
-  { api: "RCS Capability Lookup", path: "/rcs/v1/capabilities", accept: serviceKeyOrJwt, sample: {} },
+  { api: "RCS Capability Lookup", path: "/v1/rcs/capabilities", accept: serviceKeyOrJwt, sample: {} },
   { api: "Contact Policy APIs", path: "/v1/contact-policies", accept: profileKey, sample: {} },
   { api: "Profile API v2", path: "/v2/profiles", accept: profileKey, sample: {} },
   { api: "Thread APIs", path: "/v1/threads", accept: jwtOnly, sample: {} },
@@ -78,10 +84,7 @@ const guarded: readonly Route[] = [
   { api: "Topic APIs", path: "/v1/topics", accept: jwtOnly, sample: {} },
 ];
 
-export const routes: readonly Route[] = [messages.v1, messages.v2, customEvents, ...guarded];
-
-/** The sandbox's own entrance; it knows no JWT. */
-export const sandboxPath = "/v1/sms/messages";
+export const routes: readonly Route[] = [messages.v1, messages.v2, messages.sms, customEvents, ...guarded];
 
 /** A webhook that somebody has set up. */
 export interface Webhook {
@@ -92,6 +95,8 @@ export interface Webhook {
   readonly signature?: WebexConnectSignature;
   /** Takes a JWT from the header `key` as well, as the vendor's page on inbound webhooks has it. */
   readonly tokenInKeyHeader?: boolean;
+  /** Takes a bare key from `Authorization` as well, as some clients send it. */
+  readonly sandbox?: boolean;
 }
 
 /** The webhook that is there unless others are named; it takes any JSON or XML. */
@@ -146,7 +151,7 @@ function addMessaging(app: Express, options: AppOptions): void {
   const entrances = [
     { ...messages.v1, source: messagingV1(speaking) },
     { ...messages.v2, source: messagingV2(speaking) },
-    { path: sandboxPath, accept: ["service-key"] as const, source: messagingSandbox(speaking) },
+    { ...messages.sms, source: smsV1(speaking) },
   ];
   for (const { path, accept, source } of entrances) {
     const receiver = createReceiver({
@@ -166,10 +171,10 @@ function inbound(options: AppOptions): RequestHandler {
   const { credentials, clock, logger, allowIps, answers = "webex" } = options;
   const webhooks: readonly Webhook[] = options.webhooks ?? [{ id: "DEMO0WEBHOOK" }];
   const known = new Map(
-    webhooks.map(({ id, state = "active", authenticated = true, signature, tokenInKeyHeader }) => {
+    webhooks.map(({ id, state = "active", authenticated = true, ...more }) => {
       const receiver = createReceiver({
         name: `inbound-${id}`,
-        source: webexConnect({ answers, signature, tokenInKeyHeader }),
+        source: webexConnect({ answers, ...more }),
         auth: authenticated
           ? { accept: inboundWebhook.accept, credentials }
           : { dangerouslyAcceptAnyone: true },

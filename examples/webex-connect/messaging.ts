@@ -43,15 +43,15 @@ export function messagingV1({ answers }: MessagingOptions): Source<MessageEventM
 
 function readV1(request: unknown): readonly SourceEvent[] | SourceFault {
   const channel = textOf(request, "deliverychannel");
-  if (channel === undefined) return { fault: "deliverychannel is missing", kind: "7003" };
+  if (channel === undefined) return { fault: "deliverychannel is missing", kind: "7003 deliverychannel" };
   const destinations = memberOf(request, "destination");
   if (!Array.isArray(destinations) || destinations.length === 0) {
-    return { fault: "destination is missing", kind: "7003" };
+    return { fault: "destination is missing", kind: "7003 destination" };
   }
   const ownId = textOf(request, "correlationid");
   return all(destinations, (destination) => {
     const to = recipientsOf(destination);
-    if (to.length === 0) return { fault: "a destination names nobody", kind: "7004" };
+    if (to.length === 0) return { fault: "a destination names nobody", kind: "7004 destination" };
     const correlationId =
       textOf(destination, "correlationid") ?? textOf(destination, "correlationId") ?? ownId;
     return [message({ channel, to, correlationId, request: request as object })];
@@ -103,7 +103,7 @@ function answerV2(outcome: SourceOutcome, now: () => number): SourceAnswer {
       return {
         status: 201,
         body: {
-          requestTimestamp: new Date(now()).toISOString().replace("Z", "+00:00"),
+          requestTimestamp: timestamp(now),
           messageId: requestId,
           correlationId: correlationOf(events[0]?.data) ?? "",
           status: "queued",
@@ -124,26 +124,45 @@ function answerV2(outcome: SourceOutcome, now: () => number): SourceAnswer {
   }
 }
 
-/** The sandbox's `POST /v1/sms/messages`: a bare key in `Authorization`, and 202. */
-export function messagingSandbox({ answers, now }: MessagingOptions): Source<MessageEventMap> {
+/**
+ * `POST /v1/sms/messages`, in production and in the sandbox, whose clients put a bare key into `Authorization`: 202 and a
+ * message id, 400 with a code and a message, 403 for a wrong credential.
+ */
+export function smsV1({ answers, now }: MessagingOptions): Source<MessageEventMap> {
   return {
-    name: "messaging-sandbox",
+    name: "sms-v1",
     bodies: ["json"],
     headers: [],
     deadlineMs,
     credentialPlaces: { keyInAuthorization: true },
     events: ({ body }) => {
       const to = textOf(body, "to");
-      if (to === undefined) return { fault: "to is missing", kind: "to" };
-      return [message({ channel: "sms", to: [to], correlationId: undefined, request: body as object })];
+      const missing = (["from", "to", "content"] as const).find((name) => textOf(body, name) === undefined);
+      if (to === undefined || missing !== undefined) {
+        return { fault: `${missing} is missing`, kind: `: ${missing}` };
+      }
+      const correlationId = textOf(body, "correlationId");
+      return [message({ channel: "sms", to: [to], correlationId, request: body as object })];
     },
-    answer(outcome) {
-      if (answers === "http") return undefined;
-      if (outcome.code !== undefined) return answerV2(outcome, now);
-      const acceptedTime = new Date(now()).toISOString();
-      return { status: 202, body: { acceptedTime, messageId: outcome.requestId } };
-    },
+    answer: (outcome) => (answers === "http" ? undefined : answerSmsV1(outcome, now)),
   };
+}
+
+function answerSmsV1(outcome: SourceOutcome, now: () => number): SourceAnswer {
+  const { code, requestId, events } = outcome;
+  if (code === undefined) {
+    const correlationId = correlationOf(events[0]?.data) ?? "";
+    return { status: 202, body: { acceptedTime: timestamp(now), messageId: requestId, correlationId } };
+  }
+  const answer = answerV2(outcome, now);
+  return answer.status === 401
+    ? { status: 403, body: { code: "7001", message: "Authentication failed." } }
+    : answer;
+}
+
+/** With an offset, as the vendor writes it. */
+function timestamp(now: () => number): string {
+  return new Date(now()).toISOString().replace("Z", "+00:00");
 }
 
 function message(data: Message): SourceEvent {

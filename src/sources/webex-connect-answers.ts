@@ -104,6 +104,7 @@ export function webexConnectAnswer(
   if (code === undefined) return envelope(200, results(queued));
   // The events could be read, so it is their data that breaks its schema.
   if (code === "ERR_EVENT_INVALID" && events.length > 0) return envelope(200, results("7025"));
+  if (outcome.faultKind !== undefined) return memberAnswer(outcome.faultKind, requestId);
   const answered = refusals[code];
   if (answered === undefined) return undefined;
   const { status } = answered;
@@ -124,11 +125,23 @@ export function webexConnectResponse(code: WebexConnectCode, transid: string): S
   return envelope(200, result(code, transid));
 }
 
+/**
+ * What is said of a member: `7003` or `7004`, and its name. In an object where it is the request's, in a list where it is
+ * an event's.
+ */
+function memberAnswer(kind: string, transid: string): SourceAnswer {
+  const code = kind.startsWith("7003") ? "7003" : "7004";
+  const member = kind.slice(5);
+  const description =
+    code === "7003" ? `Mandatory parameter '${member}' missing` : `invalid value for param ${member}`;
+  const said = { code, description, transid };
+  return envelope(200, code === "7003" || member === "events" ? said : [said]);
+}
+
 /** Where one of our codes stands for several of theirs. */
 function narrowed(code: WebexConnectCode, outcome: SourceOutcome): WebexConnectCode {
   if (code === "7028" && outcome.signatureFault === "missing") return "7029";
   if (code === "7000" && outcome.bodyKind === "xml") return "7027";
-  if (code === "7004" && outcome.faultKind === "7003") return "7003";
   return code;
 }
 

@@ -76,7 +76,7 @@ function readEvents(
   path: string | undefined,
 ): readonly SourceEvent[] | SourceFault {
   const items = memberOf(body, "events");
-  if (items === undefined) return { fault: "the member `events` is missing", kind: "7003" };
+  if (items === undefined) return { fault: "the member `events` is missing", kind: "7003 events" };
   if (!Array.isArray(items) || items.length === 0)
     return invalid("events", "is no list with something in it");
   const common = { ...text("notifyurl", body), ...text("expiry", body) };
@@ -124,6 +124,7 @@ function written(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
+/** The vendor's code and the member, for the answer. */
 function invalid(member: string, what: string): SourceFault {
-  return { fault: `${member} ${what}`, kind: "7004" };
+  return { fault: `${member} ${what}`, kind: `7004 ${member}` };
 }

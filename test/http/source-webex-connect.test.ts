@@ -299,9 +299,9 @@ describe("webexConnectEvents", () => {
   it("answers 7003 without the list, 7004 for what is wrong in it, and handles none of it", async () => {
     const { send, seen } = setUp({ events: { answers: "webex" } });
     expect(await send({ key, body: {} })).toMatchObject({ status: 200, codes: "7003" });
-    for (const body of [{ events: [] }, { events: [...events, { evtid: "" }] }]) {
-      expect(await send({ key, body })).toMatchObject({ status: 200, codes: "7004" });
-    }
+    expect(await send({ key, body: { events: [] } })).toMatchObject({ status: 200, codes: "7004" });
+    const body = { events: [...events, { evtid: "" }] };
+    expect(await send({ key, body })).toMatchObject({ status: 200, codes: ["7004"] });
     expect(seen).toEqual([]);
   });
 

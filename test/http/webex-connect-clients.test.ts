@@ -39,6 +39,7 @@ const app = createApp({
     { id: "OFF112CD34", state: "inactive" },
     { id: "SIGN12CD34", signature: { header: "x-signature", secret: signingSecret } },
     { id: "TOKN12CD34", tokenInKeyHeader: true },
+    { id: "BARE12CD34", sandbox: true },
   ],
   onEvent: (data, service) => heard.push({ webhook: data, service }),
   onCustomEvent: (event, service) => heard.push({ event, service }),
@@ -48,7 +49,12 @@ const app = createApp({
 const server = createServer(app);
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-afterAll(() => new Promise((resolve) => server.close(resolve)));
+afterAll(async () => {
+  const closed = new Promise((resolve) => server.close(resolve));
+  // Clients keep connections for what they might send next.
+  server.closeAllConnections();
+  await closed;
+});
 beforeEach(() => void heard.splice(0));
 
 interface Sent {
@@ -382,6 +388,20 @@ describe("Inbound webhooks", () => {
     expect(await codeOf("OFF112CD34")).toEqual([200, "7007"]);
   });
 
+  it("serves a sender that puts the bare key into Authorization, where the webhook takes it from there", async () => {
+    const headers = { "Content-Type": "application/json", Authorization: key };
+    const codeOf = async (id: string) => {
+      const { json } = await send({
+        path: `/events/${id}`,
+        headers,
+        body: { from: "1", to: "2", text: "x" },
+      });
+      return [json.response].flat()[0].code;
+    };
+    expect(await codeOf("BARE12CD34")).toBe("1002");
+    expect(await codeOf("AB12CD34EF")).toBe("7002");
+  });
+
   it("asks for the signature beside the key", async () => {
     const body = '{"order":7}';
     const mac = createHmac("sha256", signingSecret).update(body).digest("hex");
@@ -394,18 +414,40 @@ describe("Inbound webhooks", () => {
   });
 });
 
-describe("Sandbox", () => {
+describe("Send SMS API v1", () => {
+  const body = { from: "+15550198", to: "+15550111", content: "Hello", contentType: "TEXT" };
+  const ask = (headers: Readonly<Record<string, string>>, more: object = {}) =>
+    send({
+      path: "/v1/sms/messages",
+      headers: { ...headers, "Content-Type": "application/json" },
+      body: { ...body, ...more },
+    });
+
   it("serves Python clients that put the bare key into Authorization and wait for 202", async () => {
-    const ask = (authorization: string) =>
-      send({
-        path: "/v1/sms/messages",
-        headers: { Authorization: authorization, "Content-Type": "application/json" },
-        body: { from: "+15550198", to: "+15550111", content: "Hello", contentType: "TEXT" },
-      });
-    const { status, json } = await ask(key);
+    const { status, json } = await ask({ Authorization: key }, { correlationId: "1234" });
     expect(status).toBe(202);
-    expect(json.acceptedTime).toEqual(expect.any(String));
-    expect((await ask(randomUUID())).status).toBe(401);
-    expect((await ask("")).status).toBe(401);
+    expect(json).toEqual({
+      acceptedTime: expect.stringContaining("T"),
+      messageId: expect.any(String),
+      correlationId: "1234",
+    });
+    expect(heard).toMatchObject([{ message: { channel: "sms", to: ["+15550111"] } }]);
+  });
+
+  it("serves the vendor's Node SDK, which reads code and message of a refusal", async () => {
+    const wrong = { status: 403, json: { code: "7001", message: "Authentication failed." } };
+    const refused: readonly Readonly<Record<string, string>>[] = [
+      { Authorization: randomUUID() },
+      { Authorization: "" },
+      { key: randomUUID() },
+    ];
+    for (const headers of refused) {
+      expect(await ask(headers)).toMatchObject(wrong);
+    }
+    expect((await ask({ key })).status).toBe(202);
+    expect(await ask({ key }, { content: "" })).toMatchObject({
+      status: 400,
+      json: { code: "7004", message: "Invalid parameter - : content" },
+    });
   });
 });

@@ -207,7 +207,7 @@ describe("webexConnectEvents", () => {
 
   it("says whether the list is missing or something in it is wrong", () => {
     const kindOf = (body: unknown) => (read(webexConnectEvents(), body) as { kind?: string }).kind;
-    for (const body of [{}, [], null, "events", 5]) expect(kindOf(body)).toBe("7003");
+    for (const body of [{}, [], null, "events", 5]) expect(kindOf(body)).toBe("7003 events");
     const wrong = [
       { events: [] },
       { events: {} },
@@ -224,7 +224,7 @@ describe("webexConnectEvents", () => {
       { events: [{ evtid: "1", parameters: "x" }] },
       { events: [{ evtid: "1" }, { evtid: true }] },
     ];
-    for (const body of wrong) expect(kindOf(body)).toBe("7004");
+    for (const body of wrong) expect(kindOf(body)).toMatch(/^7004 (events|evtid|correlationid|parameters)$/);
     expect(kindOf({ events: [{ evtid: "1", correlationid: "x".repeat(50) }] })).toBeUndefined();
   });
 
@@ -290,8 +290,6 @@ describe("webexConnectAnswer", () => {
     ["ERR_BODY_MALFORMED", "7000", 200],
     ["ERR_BODY_MALFORMED", "7027", 200, { bodyKind: "xml" }],
     ["ERR_EVENT_INVALID", "7004", 200],
-    ["ERR_EVENT_INVALID", "7004", 200, { faultKind: "7004" }],
-    ["ERR_EVENT_INVALID", "7003", 200, { faultKind: "7003" }],
     ["ERR_EVENT_CONFLICT", "7004", 409],
     ["ERR_HANDLER_FAILED", "7005", 500],
     ["ERR_HANDLER_TIMEOUT", "7005", 503],
@@ -339,6 +337,18 @@ describe("webexConnectAnswer", () => {
         ],
       },
     });
+  });
+
+  it("names the member that is missing or wrong, as the vendor's samples do", () => {
+    const said = (faultKind: string) =>
+      webexConnectAnswer(outcomeOf({ code: "ERR_EVENT_INVALID", faultKind }));
+    const of = (code: string, description: string) => ({ code, description, transid: requestId });
+    expect(said("7003 events")).toEqual({
+      status: 200,
+      body: { response: of("7003", "Mandatory parameter 'events' missing") },
+    });
+    expect(said("7004 events")?.body).toEqual({ response: of("7004", "invalid value for param events") });
+    expect(said("7004 evtid")?.body).toEqual({ response: [of("7004", "invalid value for param evtid")] });
   });
 
   it("speaks for routers too", () => {
