@@ -88,8 +88,7 @@ class Passage implements ShadowListener {
       this.#kind = kind;
       const closed = this.#traffic.refuse();
       if (closed !== undefined) return this.#refuse(closed);
-      const { url = "", rawHeaders } = req;
-      const caller = authenticate(url, rawHeaders, this.#plan.auth, this.#receivedAtMs);
+      const caller = authenticate(urlOf(req), req.rawHeaders, this.#plan.auth, this.#receivedAtMs);
       if (isPromise(caller)) {
         caller.then((settled) => this.#letIn(kind, settled)).catch((error: unknown) => this.#fail(error));
       } else this.#letIn(kind, caller);
@@ -186,11 +185,11 @@ class Passage implements ShadowListener {
   }
 
   #delivery(rawBody: Buffer): Delivery {
-    const { method = "", url = "", headers } = this.#req;
+    const { method = "", headers } = this.#req;
     return {
       requestId: this.#requestId,
       method,
-      url,
+      url: urlOf(this.#req),
       headers,
       address: this.#sender.text,
       receivedAt: new Date(this.#receivedAtMs),

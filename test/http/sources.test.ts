@@ -261,6 +261,26 @@ describe.each(mounts)("a source on %s", (_name, mount) => {
   });
 });
 
+describe("a receiver below a mount path", () => {
+  it("E26 sees path and query as they were sent, which is what senders sign", async () => {
+    const source = hub({
+      signature: {
+        kind: "custom",
+        publicUrl: "https://hooks.example",
+        verify: ({ publicUrl, url }) => ({ fault: "mismatch", reason: `signed for ${publicUrl} at ${url}` }),
+      },
+    });
+    const receiver = createReceiver({ name: "orders", source, logger: scene.logger });
+    const app = express().use("/in", receiver.middleware());
+    scene.takeLog();
+    const headers = { "x-forwarded-host": "evil.example", host: "evil.example" };
+    await sendDelivery(app, { path: "/in/hooks?a=1", body: [], headers });
+    expect(scene.takeLog().join("\n")).toContain(
+      "signed for https://hooks.example/in/hooks?a=1 at /in/hooks?a=1",
+    );
+  });
+});
+
 describe("the option source", () => {
   const make = (options: object) => () => createReceiver({ name: "orders", ...options } as never);
 
