@@ -11,6 +11,8 @@ export interface CommandIo {
   stdout(text: string | Uint8Array): void;
   /** What a person reads. */
   stderr(text: string): void;
+  /** All of standard input. Default: the process's. */
+  readonly stdin?: (() => Uint8Array) | undefined;
   readonly environment: Environment;
   readonly clock: Clock;
   /** Absolute path that relative ones start from. */

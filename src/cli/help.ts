@@ -1,8 +1,10 @@
+import { sourceNames } from "./send-sources.js";
+
 /** What `hookgate --help` says. */
 export const generalHelp = `Usage: hookgate <command> [options]
 
-Makes and edits the credentials file that a receiver reads (credentialsFromFile), looks for mistakes in receivers, and
-works on the events in an inbox.
+Makes and edits the credentials file that a receiver reads (credentialsFromFile), looks for mistakes in receivers,
+sends signed deliveries, and works on the events in an inbox.
 
   key new         make a service key, profile key or JWT secret; shown once
   key list        show all credentials, without secrets
@@ -11,6 +13,7 @@ works on the events in an inbox.
   key delete      take out a credential that is inactive
   token sign      sign a JWT with the secret of a credential
   doctor          look for mistakes in a module that exports receivers
+  send            send a delivery as GitHub, Stripe, Slack … would, signed
   events list     the events of an inbox, by filter
   events show     one event: delivery, tasks, attempts, replays
   events replay   run tasks again: dead letters, one event, many
@@ -21,6 +24,10 @@ works on the events in an inbox.
   hookgate <command> --help  says more. --version shows the version.
 Exit codes: 0 done, 1 refused (nothing was changed), 2 not understood.
 `;
+
+const sourceList = [sourceNames.slice(0, 6), sourceNames.slice(6, 12), sourceNames.slice(12)]
+  .map((names) => names.join(", "))
+  .join(",\n                           ");
 
 const which = `  --file PATH      the credentials file
   --tenant NAME
@@ -55,6 +62,41 @@ accepted kinds of credential that nobody holds, lists in shadow mode, app.post i
 Exit code 1 where there is something to look at. The module must not start a server when it is imported.
 
 Example: hookgate doctor ./receiver.js
+`,
+  ],
+  [
+    "send",
+    `Usage: hookgate send --source NAME --type TYPE --url URL [options]
+
+Sends a real delivery as that sender would, signed, and prints the answer. Exit code 0 where it is 2xx, else 1.
+
+  --source NAME            ${sourceList}
+                           or a module of yours that exports a source: ./sources.js, ./sources.js#paddle
+  --type TYPE              the event's type, as handlers know it: push, issues.opened
+  --url URL                where to
+  --data JSON|@FILE|-      the event's data; default {}
+  --body TEXT|@FILE|-      in its place, a body that is sent and signed as it is, with --content-type TYPE
+  --id ID                  the event's id; default: a random one
+  --header "NAME: VALUE"   may be given several times
+What signs, never on the command line itself:
+  --secret-env NAME, --secret-file PATH            the secret that both sides have
+  --private-key-env NAME, --private-key-file PATH  in PEM, for sources that check with public keys
+  --key-id ID              the name of the key
+What the receiver asks for beside it (auth):
+  --key-env NAME           a service key, sent as key, or as --key-header NAME
+  --token-env NAME         a JWT, sent as Authorization: Bearer
+What some senders need:
+  --public-url URL         under which the receiver believes to be called (twilio, http-signature, atlassian-connect);
+                           default: the origin of --url
+  --signature-header NAME  webex-connect
+  --issuer NAME            atlassian-connect: the clientKey
+  --account EMAIL, --audience TEXT  google-pubsub
+Trying things out:
+  --repeat N               the same delivery N times
+  --tamper                 with a signature that does not hold
+  --dry-run                print it, send nothing
+
+Example: hookgate send --source github --type push --url http://127.0.0.1:3000/hooks --data @push.json --secret-env GITHUB_SECRET
 `,
   ],
   [

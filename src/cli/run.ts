@@ -12,6 +12,7 @@ import { commandHelp, generalHelp } from "./help.js";
 import { keyList } from "./key-list.js";
 import { keyNew } from "./key-new.js";
 import { keyActivate, keyDeactivate, keyDelete } from "./key-state.js";
+import { send } from "./send.js";
 import { tokenSign } from "./token-sign.js";
 
 type Command = (args: readonly string[], io: CommandIo) => Promise<ExitCode>;
@@ -30,6 +31,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["events purge", eventsPurge],
   ["events stats", eventsStats],
   ["doctor", doctor],
+  ["send", send],
 ]);
 
 /** Runs one command line, without the program's name, and resolves with the exit code. Never rejects. */
