@@ -25,7 +25,8 @@ export interface GithubOptions {
  * GitHub's webhooks: `X-Hub-Signature-256`, HMAC-SHA-256 in hex over the body; the older SHA-1 header is not looked at.
  * Types are GitHub's event names with the action, where there is one: `push`, `issues.opened`, so that `on("issues.*")`
  * takes all of one event. The id is `X-GitHub-Delivery`. JSON and form-encoded deliveries; `data` is the payload, typed by
- * `@octokit/webhooks-types` where that is installed. GitHub waits 10 seconds and sends nothing again by itself.
+ * `@octokit/webhooks-types` where that is installed. Nothing but the body is signed, so whoever has a valid delivery can
+ * change the event's name and the id. GitHub waits 10 seconds and sends nothing again by itself.
  *
  * @example
  * createReceiver({ name: "hub", source: github({ secret: process.env.GITHUB_SECRET }) });

@@ -152,6 +152,17 @@ const changes = {
     });
     return { ...shorter, body: Buffer.concat([Buffer.from(taken), sent.body]) };
   },
+  /** A body that begins as a signed message of its own: where one ends could be read in two ways (ATTACKS F05). */
+  splitElsewhere: (sent: Sent): Sent => {
+    const [, head, time, rest] = /^([^.]*)\.(\d+)\.(.*)$/s.exec(sent.body.toString("latin1")) ?? [];
+    const old = sent.headers.find(([name]) => /time(stamp)?$/i.test(name))?.[1];
+    if (head === undefined || time === undefined || rest === undefined || old === undefined) return sent;
+    const headers = sent.headers.map(([name, value]): readonly [string, string] => {
+      if (/time(stamp)?$/i.test(name)) return [name, time];
+      return [name, /id$/i.test(name) ? `${value}.${old}.${head}` : value];
+    });
+    return { ...sent, headers, body: Buffer.from(rest, "latin1") };
+  },
   editRequest: (sent: Sent, { which, at, text }: Change): Sent => {
     if (which % 3 === 0) return { ...sent, method: ["PUT", "post", "PATCH", ""][at % 4] as string };
     const place = 1 + (at % sent.url.length);
