@@ -26,7 +26,7 @@ export type {
 /** Options of `slack`. */
 export interface SlackOptions {
   /** The app's signing secret, under Basic Information; several while it is rotated. Not the verification token. */
-  readonly secret: SigningSecrets;
+  readonly secret: SigningSecrets | undefined;
   /** Seconds that a delivery's timestamp may lie before or behind our clock, 1 to 3,600. Default: 300, as Slack advises. */
   readonly toleranceSeconds?: number | undefined;
   /** `true` takes a secret of fewer than 24 bytes. Default: refused. Slack's have 32. */

@@ -147,7 +147,11 @@ describe("published samples", () => {
       name: "adyen",
       each: "notificationItems",
       type: "NotificationRequestItem.eventCode",
-      id: "NotificationRequestItem.pspReference",
+      id: (_, element) => {
+        const { eventCode, pspReference } = (element as { NotificationRequestItem: Item })
+          .NotificationRequestItem;
+        return `${eventCode}:${pspReference}`;
+      },
       data: "NotificationRequestItem",
       signature: { verify },
       answer: ({ status }) => (status === "accepted" ? { status: 200, body: "[accepted]" } : undefined),
@@ -156,7 +160,7 @@ describe("published samples", () => {
     expect(await check(options, { headers: {}, body })).toBe("adyen");
     expect(await check(options, { headers: {}, body: body.replace("1130", "1131") })).toBe("mismatch");
     expect(eventsOf(customSource(options), json, body)).toEqual([
-      { type: "AUTHORISATION", id: "7914073381342284", data: item },
+      { type: "AUTHORISATION", id: "AUTHORISATION:7914073381342284", data: item },
     ]);
   });
 });
