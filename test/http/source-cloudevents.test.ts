@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { HTTP, CloudEvent as PeerEvent } from "cloudevents";
 import express from "express";
 import { createReceiver, type Receiver, type WebhookEvent } from "hookgate";
-import { type CloudEvent, cloudEvents } from "hookgate/cloudevents";
+import { type CloudEvent, type CloudEventsOptions, cloudEvents } from "hookgate/cloudevents";
 import { standardWebhooks } from "hookgate/standard-webhooks";
 import { sendDelivery, type TestAnswer, type TestDelivery } from "hookgate/testing";
 import { z } from "zod";
@@ -30,7 +30,7 @@ function appOf(receiver: Pick<Receiver, "middleware">) {
 const send = (receiver: Pick<Receiver, "middleware">, delivery: TestDelivery): Promise<TestAnswer> =>
   sendDelivery(appOf(receiver), { path: "/hooks", ...delivery });
 
-function receiverOf(options: Parameters<typeof cloudEvents>[0] = {}) {
+function receiverOf(options: CloudEventsOptions<"event"> = {}) {
   const refused: string[] = [];
   const events: WebhookEvent<string, CloudEvent>[] = [];
   const receiver = createReceiver({
@@ -41,7 +41,7 @@ function receiverOf(options: Parameters<typeof cloudEvents>[0] = {}) {
     hooks: { refused: ({ code, reason }) => refused.push(`${code} ${reason}`) },
   });
   receiver.on("com.example.*", (event) => {
-    events.push(event as WebhookEvent<string, CloudEvent>);
+    events.push(event);
   });
   return { receiver, events, refused };
 }

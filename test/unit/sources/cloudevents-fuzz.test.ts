@@ -6,7 +6,9 @@ import { binaryHeaders, eventsOf, smallest, structuredHeaders } from "./cloudeve
 
 const source = cloudEvents();
 const legal = /^[^\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]+$/u;
-const text = fc.string({ unit: "binary", minLength: 1, maxLength: 30 }).filter((each) => legal.test(each));
+const awkward = fc.constantFrom("%", '"', "\\", " ", "2", "0");
+const unit = fc.oneof(awkward, fc.string({ unit: "binary", minLength: 1, maxLength: 1 }));
+const text = fc.string({ unit, minLength: 1, maxLength: 30 }).filter((each) => legal.test(each));
 const name = fc
   .stringMatching(/^[a-z0-9]{1,20}$/)
   .filter((each) => each !== "data" && !/^(time|data.+)$/.test(each));
@@ -113,7 +115,7 @@ describe("CloudEvents of any content", () => {
           for (const { type: each, id } of found)
             expect([each, id]).toEqual([expect.any(String), expect.any(String)]);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 });
