@@ -251,6 +251,24 @@ describe("webexConnect: places of credentials", () => {
   });
 });
 
+describe("webexConnect: explain", () => {
+  it("sees credentials where the source has them, and says what is wrong with a member", async () => {
+    const { receiver, token } = setUp({ source: { sandbox: true, tokenInKeyHeader: true, type: "type" } });
+    const explained = async (headers: Readonly<Record<string, string>>, body: object = { type: "a" }) => {
+      const explanation = await receiver.explain({
+        headers: { "content-type": "application/json", ...headers },
+        remoteAddress: "127.0.0.1",
+        body,
+      });
+      return explanation.code ?? "accepted";
+    };
+    expect(await explained({ authorization: key })).toBe("accepted");
+    expect(await explained({ key: token() })).toBe("accepted");
+    expect(await explained({ key: "a.b.c" })).toBe("ERR_TOKEN_INVALID");
+    expect(await explained({ key }, {})).toBe("ERR_EVENT_INVALID");
+  });
+});
+
 describe("webexConnect: signature beside the credential", () => {
   const source = { answers: "webex", signature: { header: "x-sig", secret: signingSecret } } as const;
   const body = '{ "a": 1 }';
