@@ -51,9 +51,9 @@ export interface WebexConnectOutboundOptions {
  * it out), JSON text decoded, other members kept. `context.delivery.rawBody` has what was sent. A list of notifications
  * becomes several events.
  *
- * HEAD gets 200: without it the URL cannot be saved. Webex Connect wants 200 within 10 seconds, and sends three times more,
- * 60 seconds apart: after 401, 403, 429, 500 and 503, so that a wrong secret or address list can be mended; not after
- * 400, 405 and 415, and what is invalid or too large gets 400.
+ * HEAD gets 200: without it the URL cannot be saved. Webex Connect wants 200 within 10 seconds, else it sends three times
+ * more, 60 seconds apart, but not after the statuses of a list. 401, 403, 429, 500 and 503 are not on it, so that a wrong
+ * secret or address list can be mended meanwhile; 400, 405 and 415 are, and what is invalid or too large gets 400.
  *
  * @example
  * createReceiver({ name: "receipts", source: webexConnectOutbound({ secret: process.env.HUB_SECRET }) });

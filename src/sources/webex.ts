@@ -37,8 +37,8 @@ export interface WebexOptions {
  * HMAC-SHA-1 in hex over the body: Webex documents no other hash. For an HMAC SHA-1 still holds (RFC 6194).
  *
  * Types are the resource and the event: `messages.created`, so that `on("messages.*")` takes all of one resource; `data` is the
- * whole notification, and `data.data` what it is about. Resources that are not known come in under the same rule. A
- * notification says little: fetch the rest by id. Webex gives deliveries no id, and their `id` is the registration's; so the
+ * whole notification, and `data.data` what it is about; a member of another kind than its type says is left out.
+ * Resources that are not known come in under the same rule. A notification says little: fetch the rest by id. Webex gives deliveries no id, and their `id` is the registration's; so the
  * event's is made of type, registration, actor and data, all signed: a retry is a duplicate, and so is a second
  * notification that says the very same, such as of a moderator who was named, dismissed and named again.
  *
