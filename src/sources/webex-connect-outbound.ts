@@ -74,7 +74,7 @@ export function webexConnectOutbound(
     headers: ["x-wx-gtrid"],
     events: ({ body }) => readNotifications(body),
     ...(unsigned ? {} : { signature: hubSignature(keys, trimmedBody) }),
-    // A retry is promised to be the same notification, not the same bytes.
+    // Nothing says that a retry has the same bytes, and notifications gain members over time.
     sameEvent: "id",
     deadlineMs: 10_000,
     handshake: ({ method }) => (method === "HEAD" ? { status: 200 } : undefined),

@@ -38,9 +38,11 @@ export interface WebexOptions {
  *
  * Types are the resource and the event: `messages.created`, so that `on("messages.*")` takes all of one resource; `data` is the
  * whole notification, and `data.data` what it is about; a member of another kind than its type says is left out.
- * Resources that are not known come in under the same rule. A notification says little: fetch the rest by id. Webex gives deliveries no id, and their `id` is the registration's; so the
- * event's is made of type, registration, actor and data, all signed: a retry is a duplicate, and so is a second
- * notification that says the very same, such as of a moderator who was named, dismissed and named again.
+ * Resources that are not known come in under the same rule. A notification says little: fetch the rest by id.
+ *
+ * Webex gives deliveries no id, and their `id` is the registration's; so the event's is made of type, registration, actor
+ * and data, all signed: a retry is a duplicate, and so is a second notification that says the very same, such as of a
+ * moderator who was named, dismissed and named again.
  *
  * Answered with 200. Webex documents neither how long it waits, for which 10 seconds are taken, nor whether it sends again;
  * a webhook whose deliveries keep failing becomes `inactive` until it is set `active` by its API.
