@@ -243,7 +243,8 @@ describe("signatures, fuzzed", () => {
     check(
       4000,
       fc.property(delivered, ({ sample, sent }) => {
-        fc.pre(!sameMessage(sample, sent));
+        // With body and header of another delivery it is that one, whole.
+        fc.pre(!samples.some((other) => other.name === sample.name && sameMessage(other, sent)));
         const found = judge(sample, sent);
         if (!(found instanceof Refusal))
           throw new Error(
