@@ -31,7 +31,8 @@ export interface WebexConnectEventMap {
 export interface WebexConnectEventsOptions extends WebexConnectCommonOptions {
   /**
    * Member path within each event that tells a repetition, such as `correlationid` or `parameters.orderId`; events of
-   * different `evtid` never count as one. Default: the whole request's bytes tell.
+   * different `evtid` never count as one. Default: the whole request's bytes tell, so that for an inbox equal requests are
+   * one.
    */
   readonly id?: string | undefined;
 }

@@ -33,7 +33,10 @@ export type { WebexConnectCommonOptions, WebexConnectSignature } from "./webex-c
 export interface WebexConnectOptions extends WebexConnectCommonOptions {
   /** Member path of the event's type, or its one name. Default: `{ name: "inbound" }`. */
   readonly type?: string | { readonly name: string } | undefined;
-  /** Member path of the sender's own id. Default, and where there is none: derived from the body's bytes. */
+  /**
+   * Member path of the sender's own id. Default, and where there is none: derived from the body's bytes, so that for an
+   * inbox equal bodies are one event.
+   */
   readonly id?: string | undefined;
   /** Member path of the event's data. Default: the whole body. */
   readonly data?: string | undefined;

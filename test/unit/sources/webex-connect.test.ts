@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
 import {
   webexConnect,
   webexConnectAnswer,
@@ -235,6 +236,33 @@ describe("webexConnectEvents", () => {
     expect(read(source, JSON.parse(composed?.body ?? ""))).toEqual([
       { type: "1789", id: undefined, data: { evtid: "1789", ...data } },
     ]);
+  });
+});
+
+describe("what any JSON says", () => {
+  const item = fc.record(
+    { evtid: fc.jsonValue(), correlationid: fc.jsonValue(), parameters: fc.jsonValue() },
+    { requiredKeys: [] },
+  );
+  const request = fc.oneof(fc.jsonValue(), fc.record({ events: fc.oneof(fc.array(item), fc.jsonValue()) }));
+  const sources = [webexConnectEvents({ id: "parameters.id" }), webexConnect({ type: "a.b", id: "a.0.b" })];
+
+  it("G01 is an event of the shape that its type says, or a fault, and never throws", () => {
+    fc.assert(
+      fc.property(request, (body) => {
+        for (const source of sources) {
+          const found = read(source, body) as readonly { type: unknown; data: unknown }[] | { fault: string };
+          if ("fault" in found) continue;
+          for (const { type } of found) expect(typeof type).toBe("string");
+        }
+        const events = read(webexConnectEvents(), body) as readonly { data: Record<string, unknown> }[];
+        for (const { data } of Array.isArray(events) ? events : []) {
+          expect(data).toMatchObject({ evtid: expect.any(String), parameters: expect.any(Object) });
+          expect(["string", "undefined"]).toContain(typeof data.correlationid);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 
