@@ -14,6 +14,8 @@ interface Entry {
   settle: SettleAcceptance | undefined;
   /** The group that it was sent with. */
   group: Group | undefined;
+  /** True: the store has rejected a group with it, so that it is tried by itself. */
+  alone: boolean;
   /** Of `Timeouts`. */
   bucket: unknown;
 }
@@ -33,7 +35,8 @@ const mostUnanswered = 4;
 /**
  * Brings deliveries into the store in groups: those that come while one is under way share the next one, and with it
  * the commit. Whatever the store does, every delivery has its outcome within the time limit; a group that got none is
- * given up, and the next one is tried, so that a store that is back is used at once.
+ * given up, and the next one is tried, so that a store that is back is used at once. A group that is rejected by a store
+ * that worked before is tried one by one: a delivery that the store cannot take then takes no other with it.
  */
 export class Acceptor {
   readonly #engine: Pick<InboxEngine, "accept">;
@@ -59,7 +62,7 @@ export class Acceptor {
 
   /** Stores a delivery. `settle` must not throw. */
   accept(delivery: NewDelivery, settle: SettleAcceptance): void {
-    const entry: Entry = { delivery, settle, group: undefined, bucket: undefined };
+    const entry: Entry = { delivery, settle, group: undefined, alone: false, bucket: undefined };
     entry.bucket = this.#timeouts.add(entry);
     this.#waiting.push(entry);
     this.#send();
@@ -94,7 +97,8 @@ export class Acceptor {
 
   /** The next group, out of the waiting. */
   #take(): Entry[] {
-    const most = this.#unanswered >= mostUnanswered ? 1 : mostDeliveries;
+    const single = this.#unanswered >= mostUnanswered || this.#waiting[0]?.alone === true;
+    const most = single ? 1 : mostDeliveries;
     let count = 0;
     let bytes = 0;
     for (const { delivery } of this.#waiting) {
@@ -119,18 +123,31 @@ export class Acceptor {
 
   #failed(group: Group, error: unknown): void {
     this.#unanswered--;
+    const apart = !this.#failing && group.entries.length > 1;
     this.#noteFailure(
       "the inbox's store did not take a delivery; deliveries are answered 503 until it does",
       error,
     );
     this.#tellLate(group, "refused by the store");
+    if (apart) this.#takeApart(group);
     this.#next(group);
+    if (apart) return;
     const refusal = new Refusal(
       "ERR_STORE_UNAVAILABLE",
       "the inbox's store did not take the delivery",
       error,
     );
     for (const entry of group.entries) this.#settle(entry, refusal);
+  }
+
+  /** Puts the deliveries of a group before all others, to be tried one by one. */
+  #takeApart({ entries }: Group): void {
+    const waiting = entries.filter(({ settle }) => settle !== undefined);
+    for (const entry of waiting) {
+      entry.group = undefined;
+      entry.alone = true;
+    }
+    this.#waiting.unshift(...waiting);
   }
 
   #next(group: Group): void {

@@ -125,6 +125,58 @@ describe("the acceptor", () => {
     expect(lines[1]).toMatch(/takes deliveries again/);
   });
 
+  it("H12 tries a rejected group one by one, so that what the store cannot take is refused alone", async () => {
+    const { accept, calls, call, outcome, lines } = scene();
+    for (const id of ["first", "a", "bad", "c"]) accept(id);
+    await call(0).answer();
+    await call(1).reject(new Error("string or blob too big"));
+    accept("later");
+    expect(outcome("a")).toBeUndefined();
+    await call(2).answer();
+    await call(3).reject(new Error("string or blob too big"));
+    await call(4).answer();
+    await call(5).answer();
+    expect(calls.map(({ ids }) => ids)).toEqual([
+      ["first"],
+      ["a", "bad", "c"],
+      ["a"],
+      ["bad"],
+      ["c"],
+      ["later"],
+    ]);
+    expect(["a", "bad", "c", "later"].map(outcome)).toEqual([
+      "stored",
+      "ERR_STORE_UNAVAILABLE",
+      "stored",
+      "stored",
+    ]);
+    expect(lines.map((line) => line.split(" ", 1)[0])).toEqual(["error", "warn", "error", "warn"]);
+  });
+
+  it("H12 refuses a rejected group whole where the store was failing before", async () => {
+    const { accept, calls, call, outcome } = scene();
+    for (const id of ["a", "b", "c"]) accept(id);
+    const full = new Error("database or disk is full");
+    await call(0).reject(full);
+    await call(1).reject(full);
+    expect(["a", "b", "c"].map(outcome)).toEqual(Array(3).fill("ERR_STORE_UNAVAILABLE"));
+    expect(calls).toHaveLength(2);
+  });
+
+  it("H12 tries no delivery again that had its outcome meanwhile", async () => {
+    const { accept, calls, call, clock, outcome } = scene();
+    accept("first");
+    for (const id of ["a", "b"]) accept(id);
+    clock.advance(timeoutMs - 1);
+    accept("c");
+    await call(0).answer();
+    clock.advance(1);
+    expect(["a", "b"].map(outcome)).toEqual(["ERR_STORE_UNAVAILABLE", "ERR_STORE_UNAVAILABLE"]);
+    await call(1).reject(new Error("late"));
+    await call(2).answer();
+    expect(calls.map(({ ids }) => ids)).toEqual([["first"], ["a", "b", "c"], ["c"]]);
+  });
+
   it.each<[string, unknown]>([
     ["too few answers", []],
     ["no list", "stored"],
