@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, describe, expect, it } from "@jest/globals";
+import express from "express";
 import { createReceiver } from "hookgate";
 import { atlassianConnect } from "hookgate/atlassian-connect";
 import {
@@ -96,6 +97,18 @@ describe.each(mounts)("atlassianConnect on %s", (_name, mount) => {
     await receiver.close();
     expect(handled).toEqual([["w1", data, clientKey]]);
   });
+});
+
+it("E25 hashes the path as it came, also where Express took a mount path off", async () => {
+  const receiver = createReceiver({
+    name: "jira",
+    source: atlassianConnect({ baseUrl: "https://app.example.com", client: () => ({ sharedSecret }) }),
+    ...{ clock, logger: scene.logger, hooks: scene.hooks },
+  });
+  const app = express().use("/hooks", receiver.middleware());
+  const qsh = createHash("sha256").update("POST&/hooks&project=AB&user_id=1").digest("hex");
+  expect((await sendDelivery(app, await signed({ qsh }))).status).toBe(200);
+  expect((await sendDelivery(app, await signed())).status).toBe(401);
 });
 
 it("leaves no secret and no token in log and answers", () => {
