@@ -122,6 +122,15 @@ describe("checks in code", () => {
   });
 });
 
+describe("HTTP message signatures", () => {
+  it("are checked by their own rules", async () => {
+    const keys = [{ ...secretKey(secret), algorithm: "hmac-sha256" as const }];
+    const messages = { kind: "http-message", keys, required: ["@method"], toleranceSeconds: 300 } as const;
+    const found = await createSignatureGate(messages, "source.signature")(requestOf({}, body), 0);
+    expect(found).toMatchObject({ code: "ERR_SIGNATURE_INVALID", fault: "missing" });
+  });
+});
+
 describe("schemes that cannot be meant", () => {
   it("are refused when the gate is made, with the option's name", () => {
     const make = (change: object) => () =>
