@@ -1,7 +1,14 @@
 import { createHmac } from "node:crypto";
 import { afterAll, describe, expect, it } from "@jest/globals";
+import { expectTypeOf } from "expect-type";
 import { type CustomSourceOptions, createReceiver, customSource } from "hookgate";
-import { createFakeClock, memoryEngine, sendDelivery, type TestDelivery } from "hookgate/testing";
+import {
+  createFakeClock,
+  memoryEngine,
+  sendDelivery,
+  signedDelivery,
+  type TestDelivery,
+} from "hookgate/testing";
 import { until } from "../support/inbox-scene.js";
 import { createScene, mounts } from "../support/scene.js";
 
@@ -81,6 +88,16 @@ describe.each(mounts)("customSource on %s", (_name, mount) => {
     expect(handled).toEqual([[id, "meeting.started", { object: { id: "1" } }, undefined, "signature"]]);
   });
 
+  it("takes what the testing kit signs for it", async () => {
+    const { app, handled } = serve(zoom as CustomSourceOptions);
+    const event = { type: "meeting.ended", data: { object: { id: "2" } } };
+    const delivery = await signedDelivery(customSource(zoom), event, { path: "/hooks", nowMs: clock.now() });
+    expect((await sendDelivery(app, delivery)).status).toBe(200);
+    expect(handled).toMatchObject([
+      [expect.any(String), "meeting.ended", event.data, undefined, "signature"],
+    ]);
+  });
+
   it("E01 answers a challenge behind the signature alone", async () => {
     const { app, handled } = serve(zoom as CustomSourceOptions);
     const challenge = fromZoom("endpoint.url_validation", { plainToken: "qgg8vlvZRS6UYooatFL8Aw" });
@@ -121,4 +138,12 @@ describe.each(mounts)("customSource on %s", (_name, mount) => {
     });
     expect(handled).toEqual([]);
   });
+});
+
+it("types handlers of a declared source", () => {
+  const receiver = createReceiver({ name: "typed", source: customSource(zoom) });
+  receiver.on("meeting.started", ({ data }) => expectTypeOf(data.object.id).toEqualTypeOf<string>());
+  // @ts-expect-error A type that the map does not name.
+  receiver.on("meeting.strated", () => undefined);
+  expect(receiver.on).toBeInstanceOf(Function);
 });

@@ -273,6 +273,16 @@ describe("twilio()", () => {
     expect(event).toMatchObject({ type, id });
   });
 
+  it("adds the hash of a body that is no form to the URL, once", () => {
+    const rawBody = Buffer.from("[]");
+    const hash = `bodySHA256=${sha256("[]")}`;
+    const url = (given: string, contentType: string) => source.composeUrl?.(given, { contentType, rawBody });
+    expect(url("/events", "application/json")).toBe(`/events?${hash}`);
+    expect(url("/events?a=1", "application/json")).toBe(`/events?a=1&${hash}`);
+    expect(url(`/events?${hash}`, "application/json")).toBe(`/events?${hash}`);
+    expect(url("/sms", "application/x-www-form-urlencoded; charset=utf-8")).toBe("/sms");
+  });
+
   it.each(["call.completed", "conference.conference-end", "event.onMessageAdded", "form"])(
     "composes %s, whose id is no single field",
     (type) => {
