@@ -2,8 +2,9 @@ import { createHash, createSecretKey, type KeyObject, randomUUID } from "node:cr
 import { type JWTPayload, SignJWT } from "jose";
 import type { SourceAuth } from "../contracts/source.js";
 import { secretBytes } from "../gate/secret-bytes.js";
+import { parseLifetime } from "../lib/lifetime.js";
 import { own } from "../lib/options.js";
-import { privateKeyOf, type SigningOptions, type Unsigned } from "./signing.js";
+import { keyInUse, privateKeyOf, type SigningOptions, type Unsigned } from "./signing.js";
 
 /** The options of a JWT credential, of which only some are looked at. */
 type Credential = Readonly<Record<string, unknown>>;
@@ -17,7 +18,7 @@ export async function signTokenHeader(
   delivery: Unsigned,
   options: SigningOptions,
 ): Promise<Readonly<Record<string, string>>> {
-  const credential = await credentialOf(auth, options);
+  const credential = await credentialOf(auth, options, delivery.nowMs);
   const { algorithm, key } = signerOf(credential, options);
   const issuedAt = Math.floor(delivery.nowMs / 1_000);
   const bodyHashClaim = own(credential, "bodyHashClaim");
@@ -25,7 +26,7 @@ export async function signTokenHeader(
     ...(auth.defaultIssuer === undefined ? { iss: own(credential, "issuer") as string } : {}),
     ...audienceOf(credential),
     iat: issuedAt,
-    exp: issuedAt + lifeSeconds,
+    exp: issuedAt + Math.min(lifeSeconds, Number(own(credential, "maxLifetimeSeconds") ?? lifeSeconds)),
     jti: randomUUID(),
     ...(typeof bodyHashClaim === "string"
       ? { [bodyHashClaim]: createHash("sha256").update(delivery.rawBody).digest("hex") }
@@ -34,14 +35,15 @@ export async function signTokenHeader(
     ...options.claims,
   };
   const kid = options.keyId;
+  const typ = String(own(credential, "typ") ?? "JWT");
   const token = await new SignJWT(claims)
-    .setProtectedHeader({ alg: algorithm, typ: "JWT", ...(kid === undefined ? {} : { kid }) })
+    .setProtectedHeader({ alg: algorithm, typ, ...(kid === undefined ? {} : { kid }) })
     .sign(key);
   const { header, scheme } = auth.carrier ?? { header: "authorization", scheme: "Bearer" };
   return { [header]: scheme === undefined ? token : `${scheme} ${token}` };
 }
 
-async function credentialOf(auth: SourceAuth, options: SigningOptions): Promise<Credential> {
+async function credentialOf(auth: SourceAuth, options: SigningOptions, nowMs: number): Promise<Credential> {
   if (auth.token !== undefined) {
     const issuer = options.issuer ?? auth.defaultIssuer ?? "";
     const found = await auth.token({ issuer, keyId: options.keyId });
@@ -49,11 +51,15 @@ async function credentialOf(auth: SourceAuth, options: SigningOptions): Promise<
     throw new TypeError("this source's lookup finds no credential for the issuer and keyId given");
   }
   const all = (Array.isArray(auth.jwt) ? auth.jwt : [auth.jwt]) as readonly Credential[];
-  const { keyId } = options;
-  const named = keyId === undefined ? undefined : all.find((one) => own(one, "id") === keyId);
-  const found = named ?? all.find((one) => own(one, "state") !== "inactive") ?? all[0];
-  if (found === undefined) throw new TypeError("this source has no JWT credential");
-  return found;
+  const keys = all.map((credential, at) => ({
+    ...parseLifetime(credential, "source.auth.jwt"),
+    id: String(own(credential, "id") ?? `jwt-${at + 1}`),
+    credential,
+  }));
+  // A keyId that names no credential is a key of one of them.
+  const found = keys.find(({ id }) => id === options.keyId) ?? keyInUse(keys, undefined, nowMs);
+  if (found !== undefined) return found.credential;
+  throw new TypeError("no JWT credential of this source is in use now: name one by keyId");
 }
 
 function signerOf(
