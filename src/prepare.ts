@@ -95,7 +95,7 @@ export function prepare<Events extends EventsOption | undefined, Tx, SourceEvent
     handlers,
     challenge: {
       realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
-      acceptsJwt: auth.policy.tokens !== undefined,
+      acceptsJwt: auth.policy.tokens !== undefined && auth.policy.tokenCarrier === undefined,
     },
     ownsCredentials: auth.ownsCredentials,
   };

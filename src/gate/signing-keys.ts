@@ -12,7 +12,7 @@ import { guessableSecret } from "./weak-keys.js";
 export interface NamedSecret extends LifetimeOptions {
   /** Stable name, for reports. Default: `secret-1`, `secret-2` … */
   readonly id?: string;
-  readonly secret: SecretMaterial;
+  readonly secret: SecretMaterial | undefined;
 }
 
 /** One signing secret, or several while they are rotated: each of them may sign. */

@@ -117,6 +117,8 @@ function problemHeaders(code: ErrorCode, { realm, acceptsJwt }: Challenge): Answ
       return { "WWW-Authenticate": scheme };
     case "ERR_TOKEN_INVALID":
       return { "WWW-Authenticate": `${scheme}, error="invalid_token"` };
+    case "ERR_SIGNATURE_INVALID":
+      return { "WWW-Authenticate": scheme.replace(/^\w+/, "Signature") };
     default:
       return {};
   }

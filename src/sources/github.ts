@@ -16,7 +16,7 @@ export type { GithubEventMap } from "./github-types.js";
 /** Options of `github`. */
 export interface GithubOptions {
   /** The webhook's secret; several while it is rotated. */
-  readonly secret: SigningSecrets;
+  readonly secret: SigningSecrets | undefined;
   /** `true` takes a secret of fewer than 24 bytes, which can be guessed the sooner. Default: refused. */
   readonly insecureShortSecret?: boolean | undefined;
 }

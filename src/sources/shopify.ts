@@ -13,7 +13,7 @@ import { headerOf } from "./reading.js";
 /** Options of `shopify`. */
 export interface ShopifyOptions {
   /** The app's client secret, as it is shown; both while it is rotated, since Shopify takes up to an hour to change. */
-  readonly secret: SigningSecrets;
+  readonly secret: SigningSecrets | undefined;
   /** `true` takes a secret of fewer than 24 bytes, which can be guessed the sooner. Default: refused. */
   readonly insecureShortSecret?: boolean | undefined;
 }

@@ -16,7 +16,7 @@ export type { StripeEventMap } from "./stripe-types.js";
 /** Options of `stripe`. */
 export interface StripeOptions {
   /** The endpoint's signing secret, `whsec_…`, as it is shown: it is used as text. Several while it is rolled. */
-  readonly secret: SigningSecrets;
+  readonly secret: SigningSecrets | undefined;
   /** Seconds that the signature's timestamp may lie before or behind our clock, 1 to 3,600. Default: 300. */
   readonly toleranceSeconds?: number | undefined;
   /** `true` takes a secret of fewer than 24 bytes, which can be guessed the sooner. Default: refused. */

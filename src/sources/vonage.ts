@@ -22,7 +22,7 @@ export interface VonageEvent {
 /** Options of `vonage`. */
 export interface VonageOptions {
   /** The account's signature secret (not the API secret); several while it is rotated. At least 32 bytes. */
-  readonly secret: SigningSecrets;
+  readonly secret: SigningSecrets | undefined;
   /** `true` takes a secret of fewer than 32 bytes, which can be guessed the sooner. Default: refused. */
   readonly insecureShortSecret?: boolean | undefined;
   /** The account's API key, which tokens then must name in `api_key`. Default: any that signs with the secret. */

@@ -9,7 +9,7 @@ export interface WebexConnectSignature {
   /** Header that the signature stands in; the public documentation names none, so there is no default. */
   readonly header: string;
   /** The webhook's secret; several while it is rotated. */
-  readonly secret: SigningSecrets;
+  readonly secret: SigningSecrets | undefined;
   /** HMAC with this hash. Default: sha256. */
   readonly algorithm?: "sha256" | "sha512" | undefined;
   /** How the signature is written; hex in either case. A prefix `sha256=` or `sha512=` may stand before it. Default: hex. */

@@ -27,7 +27,7 @@ export type {
 /** Options of `webex`. */
 export interface WebexOptions {
   /** The `secret` that the webhook was registered with; several while it is rotated, or of several registrations. */
-  readonly secret: SigningSecrets;
+  readonly secret: SigningSecrets | undefined;
   /** `true` takes a secret of fewer than 24 bytes, which can be guessed the sooner. Default: refused. */
   readonly insecureShortSecret?: boolean | undefined;
 }

@@ -116,6 +116,7 @@ describe.each(mounts)("a source on %s", (_name, mount) => {
     scene.takeLog();
     const answer = await sendDelivery(app, signed([{ id: "e1" }], changes));
     expect(answer.status).toBe(401);
+    expect(answer.headers["www-authenticate"]).toBe('Signature realm="orders"');
     expect(answer.json()).toEqual({
       type: "about:blank",
       title: "Unauthorized",

@@ -45,15 +45,15 @@ describe("parseBodyOptions", () => {
 
   it.each([[[]], ["json"], [null], [{}]])("E04 refuses types of %j", (types) => {
     expect(() => parse({ types })).toThrow(
-      /^createReceiver\.body\.types must be a list of "json" and "form", not /,
+      /^createReceiver\.body\.types must be a list of "json", "form" and "xml", not /,
     );
   });
 
-  it.each([[["xml"]], [["json", undefined]], [["JSON"]]])(
+  it.each([[["bytes"]], [["json", undefined]], [["JSON"]]])(
     "E04 refuses types of %j, naming the place",
     (types) => {
       expect(() => parse({ types })).toThrow(
-        /^createReceiver\.body\.types\[\d\] must be one of "json", "form", not /,
+        /^createReceiver\.body\.types\[\d\] must be one of "json", "form", "xml", not /,
       );
     },
   );
