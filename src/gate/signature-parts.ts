@@ -143,10 +143,12 @@ function candidatesOf<Variant extends Readable>(
   variants: readonly Variant[],
   scheme: HeaderScheme,
 ): readonly Candidate<Variant>[] {
-  return variants.flatMap((variant) => {
+  const candidates: Candidate<Variant>[] = [];
+  for (const variant of variants) {
     const signature = decodeSignature(text, scheme, variant.macBytes);
-    return signature === undefined ? [] : [{ variant, signature }];
-  });
+    if (signature !== undefined) candidates.push({ variant, signature });
+  }
+  return candidates;
 }
 
 function form({ encoding, hexCase = "lower" }: HeaderScheme, { macBytes }: Readable): string {
