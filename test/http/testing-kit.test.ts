@@ -4,6 +4,7 @@ import express from "express";
 import { createReceiver, type Source } from "hookgate";
 import { atlassianConnect } from "hookgate/atlassian-connect";
 import { cloudEvents } from "hookgate/cloudevents";
+import { customSource } from "hookgate/custom";
 import { github } from "hookgate/github";
 import { googlePubSub } from "hookgate/google-pubsub";
 import { httpMessageSignatures } from "hookgate/http-signature";
@@ -90,8 +91,34 @@ const kinds: ReadonlyMap<string, Kind> = new Map([
   ["Webex Connect's events", kind(webexConnectEvents({ signature: { header: "x-sig", secret } }), "order")],
   ["Webex Connect's webhooks", kind(webexConnectOutbound({ secret }), "receipt.sms.delivered")],
   [
+    "a declared source",
+    kind(
+      customSource({
+        name: "paddle",
+        type: "event_type",
+        id: "event_id",
+        signature: {
+          header: "Paddle-Signature",
+          parts: { separator: ";" },
+          timestamp: { part: "ts" },
+          prefix: "h1",
+          signed: "{timestamp}:{body}",
+          secret,
+        },
+      }),
+      "transaction.paid",
+    ),
+  ],
+  [
     "HTTP message signatures with HMAC",
-    kind(httpMessageSignatures({ publicUrl, keys: [{ id: "k", algorithm: "hmac-sha256", secret }] }), "a.b"),
+    kind(
+      httpMessageSignatures({
+        publicUrl,
+        keys: [{ id: "k", algorithm: "hmac-sha256", secret }],
+        tag: "hooks",
+      }),
+      "a.b",
+    ),
   ],
   [
     "HTTP message signatures with Ed25519",

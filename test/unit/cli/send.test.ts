@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { verify } from "@octokit/webhooks-methods";
+import twilio from "twilio";
 import { main } from "../../../src/cli/run.js";
 import { sourceNames } from "../../../src/cli/send-sources.js";
 
@@ -146,6 +147,31 @@ describe("hookgate send", () => {
       code: 1,
       err: expect.stringContaining("no answer within 50 ms, which is how long this sender waits"),
     });
+  });
+
+  it("signs the URL that the receiver believes to be called under", async () => {
+    const line = [
+      "--source",
+      "twilio",
+      "--type",
+      "message.received",
+      "--url",
+      `${url}/sms`,
+      "--secret-env",
+      "SECRET",
+    ];
+    await send([...line, "--public-url", "https://hooks.example.com"]);
+    await send(line);
+    const valid = received.map(({ body, headers }) =>
+      ["https://hooks.example.com/sms", `${url}/sms`].map((called) => {
+        const fields = Object.fromEntries(new URLSearchParams(body));
+        return twilio.validateRequest(secret, headers["x-twilio-signature"] ?? "", called, fields);
+      }),
+    );
+    expect(valid).toEqual([
+      [true, false],
+      [false, true],
+    ]);
   });
 
   it("sends the same delivery several times, and counts a single failure", async () => {

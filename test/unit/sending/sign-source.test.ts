@@ -148,6 +148,29 @@ describe("a signature that a scheme describes", () => {
     expect(delivery.path).toBe("/");
   });
 
+  it("goes with the headers that are given, before those of the source", async () => {
+    const source = sourceOf({
+      signature: scheme({ signed: "{header:x-topic}.{body}" }),
+      compose: ({ type }) => ({ headers: { "x-topic": type }, contentType: "application/json", body: "{}" }),
+    });
+    const own = await signedDelivery(source, { type: "a" });
+    const given = await signedDelivery(source, { type: "a" }, { headers: { "X-Topic": "b" } });
+    expect([own.headers["x-topic"], given.headers["x-topic"]]).toEqual(["a", "b"]);
+    expect(own.headers["x-signature"]).not.toBe(given.headers["x-signature"]);
+  });
+
+  it("stands under one set of headers, that of a header which is given", async () => {
+    const sets = ["a", "b"].map((name) => ({ signature: `${name}-signature`, id: `${name}-id` }));
+    const source = sourceOf({
+      signature: scheme({ headers: sets, signed: "{id}.{body}" }),
+      compose: ({ id }) => ({ headers: { "a-id": id }, contentType: "application/json", body: "{}" }),
+    });
+    const namesOf = async (headers = {}) =>
+      Object.keys((await signedDelivery(source, { type: "t" }, { headers })).headers).sort();
+    expect(await namesOf()).toEqual(["a-id", "a-signature"]);
+    expect(await namesOf({ "B-Id": "1" })).toEqual(["b-id", "b-signature"]);
+  });
+
   it("says where a delivery cannot be signed", async () => {
     const topic = sourceOf({ signature: scheme({ signed: "{header:x-topic}.{body}" }) });
     await expect(signBody(topic, "{}")).rejects.toThrow("cannot be signed: the header x-topic is missing");
@@ -219,6 +242,11 @@ describe("a token that a source describes", () => {
     await expect(signed({ jwt: jwt.slice(0, 2) })).rejects.toThrow(
       "no JWT credential of this source is in use",
     );
+  });
+
+  it("names no issuer where the source's senders name none", async () => {
+    const { token } = await signed({ jwt: { issuer: "hub", secret }, defaultIssuer: "hub" });
+    expect(decodeJwt(token)).not.toHaveProperty("iss");
   });
 
   it("stands where the source's senders put it", async () => {
