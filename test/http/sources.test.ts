@@ -143,6 +143,13 @@ describe.each(mounts)("a source on %s", (_name, mount) => {
     expect(scene.takeLog().join("\n")).toContain("an earlier middleware changed the body");
   });
 
+  it("E06 takes no body that is coded, whatever the signature is over", async () => {
+    const { app, handled } = serve(hub());
+    const coded = signed([{ id: "e1" }], { "content-encoding": "gzip" });
+    expect((await sendDelivery(app, coded)).status).toBe(415);
+    expect(handled).toEqual([]);
+  });
+
   it("asks for both where a credential is asked for as well, the credential first", async () => {
     const key = scene.secret("service-key");
     const { app, handled } = serve(hub(), { auth: { serviceKey: key } });
