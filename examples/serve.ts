@@ -1,0 +1,92 @@
+// What the servers of the examples share: secrets from the environment or made up, a file for the inbox, requests to
+// paste, and an end that loses nothing. An app of one's own needs of it `listen` and `shutDown` alone.
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Express } from "express";
+import type { InboxEngine } from "hookgate";
+import { type SqliteTransaction, sqliteEngine } from "hookgate/sqlite";
+
+/** What a receiver has to do with a server. */
+interface Running {
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A request to paste. `send`: options of `hookgate send`, which writes, signs and sends the event. */
+interface Paste {
+  readonly about: string;
+  readonly path: string;
+  readonly send?: string;
+  readonly data?: object;
+  /** Options of curl, for what is no signed delivery. */
+  readonly curl?: string;
+}
+
+interface Serving {
+  readonly app: Express;
+  readonly receivers: readonly Running[];
+  readonly requests: readonly Paste[];
+}
+
+const madeUp: string[] = [];
+
+/** A secret by the name of its variable; where that is not set, one for this run. */
+export function secretOf(variable: string, make = () => randomBytes(32).toString("base64url")): string {
+  const given = process.env[variable];
+  if (given !== undefined) return given;
+  const secret = make();
+  madeUp.push(`export ${variable}='${secret}'`);
+  return secret;
+}
+
+/** Writes a sender's private key, which its receiver never has, where `hookgate send` finds it. */
+export function keyFile(pem: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), "hookgate-example-")), "private-key.pem");
+  writeFileSync(path, pem, { mode: 0o600 });
+  return path;
+}
+
+/** The inbox's file: that of the variable DB, or one that the next run finds again. */
+export function inboxFile(name: string, setup: readonly string[] = []): InboxEngine<SqliteTransaction> {
+  return sqliteEngine(process.env.DB ?? join(tmpdir(), `hookgate-${name}.db`), { setup });
+}
+
+export async function serve({ app, receivers, requests }: Serving): Promise<void> {
+  await Promise.all(receivers.map((receiver) => receiver.start()));
+  const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", (error?: Error) => {
+    if (error === undefined) print(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests);
+  });
+  server.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EADDRINUSE") throw error;
+    console.error("The port is taken; choose another one: PORT=3001 npm run example -- …");
+    process.exit(1);
+  });
+
+  let closing = false;
+  async function shutDown(): Promise<void> {
+    if (closing) process.exit(1); // a second signal: now
+    closing = true;
+    server.close();
+    await Promise.all(receivers.map((receiver) => receiver.close()));
+    server.closeAllConnections();
+  }
+  process.on("SIGTERM", shutDown);
+  process.on("SIGINT", shutDown);
+}
+
+function print(url: string, requests: readonly Paste[]): void {
+  console.log(`\nListening on ${url}. Paste into another terminal, in this folder:\n`);
+  if (madeUp.length > 0) console.log(`# the secrets of this run\n${madeUp.join("\n")}\n`);
+  for (const { about, path, send, data, curl } of requests) {
+    const command =
+      send === undefined
+        ? `curl -i ${curl} '${url}${path}'`
+        : `node dist/cli/main.js send --url '${url}${path}' \\\n  ${send}`;
+    const body = data === undefined ? "" : ` \\\n  --data '${JSON.stringify(data)}'`;
+    console.log(`# ${about}\n${command}${body}\n`);
+  }
+  console.log("What arrives is shown below.\n");
+}
