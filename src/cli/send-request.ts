@@ -1,7 +1,7 @@
 import type { Source } from "../contracts/source.js";
 import { printable } from "../lib/printable.js";
 import type { SignedDelivery } from "../sending/sign-source.js";
-import type { CommandIo } from "./command.js";
+import { type CommandIo, misused } from "./command.js";
 
 /** A delivery on its way. */
 export interface Outgoing {
@@ -63,9 +63,10 @@ export function describeDelivery(
   return `POST ${new URL(delivery.path, url).href}\n${lines.join("")}\n${delivery.body.toString("utf8")}\n`;
 }
 
-/** The delivery with one character of what proves it changed. */
+/** The delivery with one character of what proves it changed. CommandFailure 2 where nothing does. */
 export function tampered(delivery: SignedDelivery, source: Source<never>): SignedDelivery {
-  const proofs = new Set(proofsOf(source));
+  const proofs = new Set(proofsOf(source).filter((name) => Object.hasOwn(delivery.headers, name)));
+  if (proofs.size === 0) throw misused("--tamper: this source signs nothing");
   const headers = Object.fromEntries(
     Object.entries(delivery.headers).map(([name, value]) => [
       name,
