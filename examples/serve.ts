@@ -1,7 +1,7 @@
 // What the servers of the examples share: secrets from the environment or made up, a file for the inbox, requests to
 // paste, and an end that loses nothing. An app of one's own needs of it `listen` and `shutDown` alone.
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,14 +15,14 @@ interface Running {
   close(): Promise<void>;
 }
 
-/** A request to paste. `send`: options of `hookgate send`, which writes, signs and sends the event. */
+/** A request to paste: `hookgate send` writes the event, signs it and sends it. */
 interface Paste {
+  /** Begins with "refused" where it shall be. */
   readonly about: string;
   readonly path: string;
-  readonly send?: string;
+  /** Options of `hookgate send`. */
+  readonly send: string;
   readonly data?: object;
-  /** Options of curl, for what is no signed delivery. */
-  readonly curl?: string;
 }
 
 interface Serving {
@@ -42,9 +42,11 @@ export function secretOf(variable: string, make = () => randomBytes(32).toString
   return secret;
 }
 
-/** Writes a sender's private key, which its receiver never has, where `hookgate send` finds it. */
+/** Writes a sender's private key, which its receiver never has, to where `hookgate send` finds it until the end. */
 export function keyFile(pem: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), "hookgate-example-")), "private-key.pem");
+  const folder = mkdtempSync(join(tmpdir(), "hookgate-example-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "private-key.pem");
   writeFileSync(path, pem, { mode: 0o600 });
   return path;
 }
@@ -80,13 +82,9 @@ export async function serve({ app, receivers, requests }: Serving): Promise<void
 function print(url: string, requests: readonly Paste[]): void {
   console.log(`\nListening on ${url}. Paste into another terminal, in this folder:\n`);
   if (madeUp.length > 0) console.log(`# the secrets of this run\n${madeUp.join("\n")}\n`);
-  for (const { about, path, send, data, curl } of requests) {
-    const command =
-      send === undefined
-        ? `curl -i ${curl} '${url}${path}'`
-        : `node dist/cli/main.js send --url '${url}${path}' \\\n  ${send}`;
+  for (const { about, path, send, data } of requests) {
     const body = data === undefined ? "" : ` \\\n  --data '${JSON.stringify(data)}'`;
-    console.log(`# ${about}\n${command}${body}\n`);
+    console.log(`# ${about}\nnode dist/cli/main.js send --url '${url}${path}' \\\n  ${send}${body}\n`);
   }
   console.log("What arrives is shown below.\n");
 }

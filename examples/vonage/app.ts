@@ -8,8 +8,8 @@ import { z } from "zod";
 export interface AppOptions {
   /** The account's signature secret, not the API secret. */
   readonly signatureSecret: string;
-  /** The account's API key: tokens of other accounts are refused. */
-  readonly apiKey: string;
+  /** The account's API key: tokens of others are then refused. */
+  readonly apiKey?: string | undefined;
   readonly say: (line: string) => void;
   readonly logger?: Logger;
 }

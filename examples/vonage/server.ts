@@ -3,7 +3,6 @@ import { createApp } from "./app.js";
 
 const { app, receiver } = createApp({
   signatureSecret: secretOf("VONAGE_SIGNATURE_SECRET"),
-  apiKey: "abcd1234",
   say: (line) => console.log(`  ${line}`),
 });
 

@@ -82,7 +82,9 @@ const messages: Make = (settings) => {
     privateKey === undefined && secret !== undefined
       ? { id, algorithm: "hmac-sha256" as const, secret }
       : { id, algorithm: messageAlgorithm(keyOf(settings)), publicKey: pemOf(settings) };
-  return httpMessageSignatures({ publicUrl, keys: [key], insecureShortSecret }) as Source<never>;
+  // @target-uri covers @authority, @path and @query as well, so that whatever of them a receiver requires is there.
+  const required = ["@method", "@target-uri"];
+  return httpMessageSignatures({ publicUrl, keys: [key], required, insecureShortSecret }) as Source<never>;
 };
 
 function messageAlgorithm({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): MessageAlgorithm {
