@@ -13,6 +13,7 @@ import type {
   ReportedTask,
 } from "./contracts/report.js";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "./errors.js";
+import { SignatureRefusal } from "./gate/signature.js";
 import type { Clock } from "./lib/clock.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import { MinuteCounts } from "./lib/minute-counts.js";
@@ -123,7 +124,9 @@ export function createObserver(options: {
       if (listens("refused")) {
         tell("refused", new Refused(name, request, refusal, enforced));
       }
-      const kind = `${refusal.code} ${enforced}`;
+      // What is wrong with a signature is told by its fault: who mended one waits for the next.
+      const fault = refusal instanceof SignatureRefusal ? ` ${refusal.fault}` : "";
+      const kind = `${refusal.code}${fault} ${enforced}`;
       if (refusals?.counted(kind) === true) return;
       const level = errorEntry(refusal.code).status >= 500 ? "error" : "warn";
       const verb = enforced ? "refused" : "would refuse (shadow mode)";

@@ -3,6 +3,7 @@ import { describe, expect, it, jest } from "@jest/globals";
 import type { Caller } from "../../src/contracts/delivery.js";
 import type { Hooks, RefusedReport } from "../../src/contracts/report.js";
 import { Refusal } from "../../src/errors.js";
+import { SignatureRefusal } from "../../src/gate/signature.js";
 import { stderrLogger } from "../../src/lib/stderr-logger.js";
 import { createObserver } from "../../src/observe.js";
 import { createFakeClock } from "../../src/testing/index.js";
@@ -143,6 +144,19 @@ describe("createObserver", () => {
     expect(written).toHaveBeenCalledTimes(3);
     written.mockRestore();
     expect(clock.pending).toBe(0);
+  });
+
+  it("does not count what is wrong with one signature as more of what was wrong with another", () => {
+    const written = jest.spyOn(process.stderr, "write").mockReturnValue(true);
+    const { observer } = setUp({ logger: undefined });
+    for (const fault of ["missing", "missing", "mismatch", "timestamp", "mismatch"] as const) {
+      observer.refused(request, new SignatureRefusal({ fault, reason: `it is ${fault}` }), true);
+    }
+    const lines = written.mock.calls.map(([text]) => String(text));
+    written.mockRestore();
+    expect(lines).toEqual(
+      ["missing", "mismatch", "timestamp"].map((fault) => expect.stringContaining(`it is ${fault}`)),
+    );
   });
 
   it.each([
