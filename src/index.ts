@@ -5,6 +5,7 @@ export type { AddressList, CredentialKind, CredentialSource, KeyKind } from "./c
 export type { Caller, Delivery, JwtClaims } from "./contracts/delivery.js";
 export type * from "./contracts/engine.js";
 export type { Handler, HandlerContext, InboxContext, WebhookEvent } from "./contracts/event.js";
+export type { ExplainedStep, ExplainRequest, Explanation } from "./contracts/explanation.js";
 export type { Logger } from "./contracts/logger.js";
 export type {
   AcceptedReport,
@@ -55,7 +56,6 @@ export {
 export type { HandlerOptions } from "./events/handler-options.js";
 export type { HandlerRegistration } from "./events/handlers.js";
 export type { RetryFailure, RetryOptions } from "./events/retry-policy.js";
-export type { ExplainedStep, ExplainRequest, Explanation } from "./explain.js";
 export { type AllowIpsOptions, type Allowlist, createAllowlist } from "./gate/allowlist.js";
 export type { ClientAddressOptions } from "./gate/client-address.js";
 export { type GuardOptions, type RequireAuthOptions, requireAllowedIp, requireAuth } from "./guards.js";

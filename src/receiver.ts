@@ -1,9 +1,10 @@
 import type { RequestListener } from "node:http";
 import type { AnyEventMap, HandlerContext } from "./contracts/event.js";
+import type { ExplainRequest, Explanation } from "./contracts/explanation.js";
 import { createDeliveryWay } from "./delivery.js";
 import type { EventMapOf, EventsOption } from "./events/event-map.js";
 import type { HandlerRegistration } from "./events/handlers.js";
-import { type ExplainRequest, type Explanation, explain } from "./explain.js";
+import { explain } from "./explain.js";
 import { findingsOf } from "./findings.js";
 import type { Middleware } from "./http/guard.js";
 import { createReceive } from "./http/receive.js";

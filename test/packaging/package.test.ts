@@ -6,6 +6,7 @@ import {
   bytesIn,
   cleanUp,
   compile,
+  link,
   linkExpress,
   makeProject,
   type Packed,
@@ -41,11 +42,10 @@ function given(): Packed {
 }
 
 describe("the tarball", () => {
-  it("holds dist, docs, README, LICENSE and package.json, and nothing else", () => {
-    const others = given().files.filter((path) => !/^(dist|docs)\//.test(path));
+  it("holds dist, README, LICENSE and package.json, and nothing else", () => {
+    const others = given().files.filter((path) => !/^dist\//.test(path));
     expect(others.sort()).toEqual(["LICENSE", "README.md", "package.json"]);
     expect(given().files.filter((path) => /^dist\/.*(?<!\.js|\.d\.ts)$/.test(path))).toEqual([]);
-    expect(given().files.filter((path) => /^docs\/.*(?<!\.md)$/.test(path))).toEqual([]);
   });
 
   it("holds code and declarations behind every entry of exports, and the bin", () => {
@@ -113,6 +113,60 @@ describe("in TypeScript", () => {
       expect(readFileSync(join(linked, `${module}-cjs/app.js`), "utf8")).toContain('require("hookgate")');
     },
   );
+});
+
+describe("sources", () => {
+  const subpaths = Object.keys(manifest.exports as object)
+    .filter((path) => !["./package.json", "."].includes(path))
+    .map((path) => path.replace("./", "hookgate/"));
+  /** Every subpath, and two sources whose types another package has. */
+  const code = [
+    'import { createReceiver } from "hookgate";',
+    ...subpaths.map((path, at) => `import * as part${at} from "${path}";`),
+    'import { github } from "hookgate/github";',
+    'import { stripe } from "hookgate/stripe";',
+    `export const parts = [${subpaths.map((_, at) => `part${at}`).join(", ")}];`,
+    'const hub = createReceiver({ name: "hub", source: github({ secret: process.env.HUB }) });',
+    'const pay = createReceiver({ name: "pay", source: stripe({ secret: process.env.PAY }) });',
+    'hub.on("push", (event) => event.data.commits.length);',
+    'pay.on("invoice.paid", (event) => event.data.data.object.amount_paid);',
+  ].join("\n");
+
+  it("open each by a path of its own, as ES module and CommonJS", () => {
+    const opened = JSON.stringify(subpaths);
+    for (const type of ["module", "commonjs"] as const) {
+      const project = makeProject(given().linked, `subpaths-${type}`, { type, express: 5 });
+      const load = type === "module" ? "await import(path)" : "require(path)";
+      const script = `for (const path of ${opened}) if (Object.keys(${load}).length === 0) throw new Error(path);`;
+      writeFileSync(join(project, "open.js"), script);
+      expect(run(project, process.execPath, ["open.js"])).toBe("");
+    }
+  });
+
+  it("compile strictly where the packages that type their payloads are not there: the data is unknown then", () => {
+    const project = makeProject(given().linked, "untyped", { type: "module", express: 5 });
+    const file = join(project, "app.ts");
+    writeFileSync(file, code);
+    expect(compile(given().linked, "nodenext", [file])).toEqual([
+      expect.stringMatching(/app\.ts:\d+ .*'event\.data' is of type 'unknown'/),
+      expect.stringMatching(/app\.ts:\d+ .*'event\.data' is of type 'unknown'/),
+    ]);
+  });
+
+  it("have typed payloads where they are", () => {
+    // A folder of its own: the compiler looks for optional packages from where ours really lies.
+    const folder = join(given().folder, "typed");
+    cpSync(join(given().linked, "node_modules"), join(folder, "node_modules"), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+    link(folder, "@octokit/webhooks-types");
+    link(folder, "stripe");
+    const project = makeProject(folder, "app", { type: "module", express: 5 });
+    const file = join(project, "app.ts");
+    writeFileSync(file, code);
+    expect(compile(folder, "nodenext", [file])).toEqual([]);
+  });
 });
 
 describe("installed by npm", () => {

@@ -93,7 +93,7 @@ export function pack(): Packed {
 }
 
 /** Makes a module of the repository's node_modules visible in a project, under this name or another. */
-function link(project: string, name: string, from = name): void {
+export function link(project: string, name: string, from = name): void {
   const target = join(project, "node_modules", name);
   mkdirSync(dirname(target), { recursive: true });
   symlinkSync(join(modules, from), target, "junction");
