@@ -8,7 +8,7 @@ import type {
 } from "../contracts/source.js";
 import { assertOptions, describe, own, stringOption } from "../lib/options.js";
 import { headerName } from "./custom-signature.js";
-import { memberOf } from "./reading.js";
+import { memberOf, withMember } from "./reading.js";
 
 /**
  * Where something stands: a member path such as `"meta.type"`, a header, or a function. `element` is the body, or with `each`
@@ -145,13 +145,4 @@ function composer({ type, id, data, list }: Locators): Source["compose"] {
     const body = list === undefined ? element : list === "." ? [element] : withMember({}, list, [element]);
     return { headers, contentType: "application/json", body: JSON.stringify(body) };
   };
-}
-
-/** A copy with one member along a path; what is no object on the way becomes one. */
-function withMember(value: unknown, path: string, member: unknown): Record<string, unknown> {
-  const [name = "", ...rest] = path.split(".");
-  const before = typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
-  const inner = rest.length === 0 ? member : withMember(memberOf(before, name), rest.join("."), member);
-  // fromEntries defines members, so that "__proto__" stays one.
-  return Object.fromEntries([...Object.entries(before).filter(([key]) => key !== name), [name, inner]]);
 }

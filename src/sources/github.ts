@@ -5,11 +5,12 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../contracts/source.js";
-import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
+import type { SigningSecrets } from "../gate/signing-keys.js";
 import { parseStrictJson } from "../gate/strict-json.js";
-import { assertOptions, flagOption, own } from "../lib/options.js";
+import { assertOptions } from "../lib/options.js";
 import type { GithubEventMap } from "./github-types.js";
 import { headerOf, memberOf } from "./reading.js";
+import { secretsOption } from "./settings.js";
 
 export type { GithubEventMap } from "./github-types.js";
 
@@ -34,8 +35,7 @@ export interface GithubOptions {
 export function github(options: GithubOptions): Source<GithubEventMap> {
   const where = "github";
   assertOptions(options, ["secret", "insecureShortSecret"], where);
-  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
-  const keys = parseSecrets(own(options, "secret"), `${where}.secret`, { insecureShortSecret });
+  const keys = secretsOption(options, where);
   return {
     name: "github",
     bodies: ["json", "form"],

@@ -23,7 +23,8 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
-import { headerOf, memberOf } from "./reading.js";
+import { headerOf, memberOf, withMember } from "./reading.js";
+import { pathOption } from "./settings.js";
 
 /** A key of `httpMessageSignatures`. Several while they are rotated, each with its own `id`. */
 export interface HttpMessageKey extends LifetimeOptions {
@@ -117,7 +118,7 @@ export function httpMessageSignatures(options: HttpMessageSignaturesOptions): So
   const type = placeOption(own(options, "type") ?? "type", `${where}.type`);
   const id = placeOption(own(options, "id") ?? "id", `${where}.id`);
   const data = own(options, "data");
-  const dataPath = data === undefined ? undefined : pathOption(data, `${where}.data`);
+  const dataPath = pathOption(data, `${where}.data`);
   const headers = [type, id].flatMap((place) => (typeof place === "string" ? [] : [place.header]));
   return {
     name: stringOption(own(options, "name") ?? "http-signature", `${where}.name`),
@@ -231,18 +232,12 @@ function assertBound(material: unknown, algorithm: string, where: string): void 
 }
 
 function placeOption(value: unknown, where: string): EventPlace {
-  if (typeof value === "string") return pathOption(value, where);
+  if (typeof value === "string") return pathOption(value, where) as string;
   assertOptions(value, ["header"], where);
   const header = stringOption(own(value, "header"), `${where}.header`).toLowerCase();
   if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header))
     throw new TypeError(`${where}.header is no name of a header`);
   return { header };
-}
-
-function pathOption(value: unknown, where: string): string {
-  const path = stringOption(value, where);
-  if (path.split(".").every((segment) => segment.trim() !== "")) return path;
-  throw new TypeError(`${where} must be a member's name, or names joined by dots`);
 }
 
 function readEvent(
@@ -280,12 +275,4 @@ function compose(
     else headers[place.header] = value;
   }
   return { headers, contentType: "application/json", body: JSON.stringify(body) };
-}
-
-/** A copy with a member along a path. */
-function withMember(value: unknown, path: string, member: unknown): Record<string, unknown> {
-  const [name = "", ...rest] = path.split(".");
-  const inner = memberOf(value, name);
-  const copy = typeof value === "object" && value !== null ? value : {};
-  return { ...copy, [name]: rest.length === 0 ? member : withMember(inner, rest.join("."), member) };
 }

@@ -21,3 +21,12 @@ export function textOf(value: unknown, path: string): string | undefined {
   const found = memberOf(value, path);
   return typeof found === "string" && found !== "" ? found : undefined;
 }
+
+/** A copy with one member along a path; what is no object on the way becomes one. */
+export function withMember(value: unknown, path: string, member: unknown): Record<string, unknown> {
+  const [name = "", ...rest] = path.split(".");
+  const before = typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+  const inner = rest.length === 0 ? member : withMember(memberOf(before, name), rest.join("."), member);
+  // fromEntries defines members, so that "__proto__" stays one.
+  return Object.fromEntries([...Object.entries(before).filter(([key]) => key !== name), [name, inner]]);
+}

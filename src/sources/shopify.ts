@@ -6,9 +6,10 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../contracts/source.js";
-import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
-import { assertOptions, flagOption, own } from "../lib/options.js";
+import type { SigningSecrets } from "../gate/signing-keys.js";
+import { assertOptions } from "../lib/options.js";
 import { headerOf } from "./reading.js";
+import { secretsOption } from "./settings.js";
 
 /** Options of `shopify`. */
 export interface ShopifyOptions {
@@ -34,8 +35,7 @@ export interface ShopifyOptions {
 export function shopify(options: ShopifyOptions): Source {
   const where = "shopify";
   assertOptions(options, ["secret", "insecureShortSecret"], where);
-  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
-  const keys = parseSecrets(own(options, "secret"), `${where}.secret`, { insecureShortSecret });
+  const keys = secretsOption(options, where);
   return {
     name: "shopify",
     bodies: ["json"],

@@ -9,10 +9,11 @@ import type {
   SourceFault,
   SourceOutcome,
 } from "../contracts/source.js";
-import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
+import type { SigningSecrets } from "../gate/signing-keys.js";
 import { parseStrictJson } from "../gate/strict-json.js";
-import { assertOptions, flagOption, numberOption, own } from "../lib/options.js";
+import { assertOptions } from "../lib/options.js";
 import { memberOf, textOf } from "./reading.js";
+import { secretsOption, toleranceOption } from "./settings.js";
 import type { SlackEventMap } from "./slack-types.js";
 
 export type {
@@ -55,9 +56,7 @@ export interface SlackOptions {
 export function slack(options: SlackOptions): Source<SlackEventMap> {
   const where = "slack";
   assertOptions(options, ["secret", "toleranceSeconds", "insecureShortSecret"], where);
-  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
-  const keys = parseSecrets(own(options, "secret"), `${where}.secret`, { insecureShortSecret });
-  const bounds = { min: 1, max: 3_600, fallback: 300, integer: true };
+  const keys = secretsOption(options, where);
   return {
     name: "slack",
     bodies: ["json", "form"],
@@ -69,7 +68,7 @@ export function slack(options: SlackOptions): Source<SlackEventMap> {
       variants: [{ label: "v0=", algorithm: "hmac-sha256", keys }],
       encoding: "hex",
       signed: "v0:{timestamp}:{body}",
-      toleranceSeconds: numberOption(own(options, "toleranceSeconds"), `${where}.toleranceSeconds`, bounds),
+      toleranceSeconds: toleranceOption(options, where),
     },
     // Slack promises the same event_id in a retry, not the same bytes.
     sameEvent: "id",

@@ -8,8 +8,9 @@ import {
   type SigningPublicKeys,
   type SigningSecrets,
 } from "../gate/signing-keys.js";
-import { assertOptions, flagOption, numberOption, own, stringOption } from "../lib/options.js";
-import { headerOf, memberOf, textOf } from "./reading.js";
+import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
+import { headerOf, memberOf, textOf, withMember } from "./reading.js";
+import { pathOption, toleranceOption } from "./settings.js";
 
 /** Options of `standardWebhooks`: `secret`, `publicKey` or both. */
 export interface StandardWebhooksOptions {
@@ -51,12 +52,7 @@ export function standardWebhooks(options: StandardWebhooksOptions): Source {
   assertOptions(options, known, where);
   const typePath = pathOption(own(options, "type"), `${where}.type`) ?? "type";
   const dataPath = pathOption(own(options, "data"), `${where}.data`);
-  const toleranceSeconds = numberOption(own(options, "toleranceSeconds"), `${where}.toleranceSeconds`, {
-    min: 1,
-    max: 3_600,
-    fallback: 300,
-    integer: true,
-  });
+  const toleranceSeconds = toleranceOption(options, where);
   return {
     name: stringOption(own(options, "name") ?? "standard-webhooks", `${where}.name`),
     bodies: ["json"],
@@ -161,17 +157,6 @@ function dataOf({ body }: ParsedDelivery, path: string | undefined): unknown {
   return path === undefined ? body : memberOf(body, path);
 }
 
-function pathOption(value: unknown, where: string): string | undefined {
-  if (value === undefined) return undefined;
-  const path = stringOption(value, where);
-  if (path.split(".").some((segment) => segment.trim() === "")) {
-    throw new TypeError(
-      `${where} must be a member's name, or names joined by dots, not "${path.slice(0, 40)}"`,
-    );
-  }
-  return path;
-}
-
 function compose(
   { type, id, data, nowMs }: ComposeEvent,
   typePath: string,
@@ -183,17 +168,6 @@ function compose(
       ? withMember(isRecord(data) ? data : { timestamp, data }, typePath, type)
       : withMember(withMember({ timestamp }, dataPath, data), typePath, type);
   return { headers: { "webhook-id": id }, contentType: "application/json", body: JSON.stringify(body) };
-}
-
-/** A copy with a member along a path. */
-function withMember(value: unknown, path: string, member: unknown): Record<string, unknown> {
-  const dot = path.indexOf(".");
-  const name = dot === -1 ? path : path.slice(0, dot);
-  const copy: Record<string, unknown> = isRecord(value) ? { ...value } : {};
-  const set = dot === -1 ? member : withMember(own(copy, name), path.slice(dot + 1), member);
-  // Define, not assign: `__proto__` is a name as any other.
-  Object.defineProperty(copy, name, { value: set, enumerable: true, configurable: true, writable: true });
-  return copy;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -6,9 +6,10 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../contracts/source.js";
-import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
-import { assertOptions, flagOption, numberOption, own } from "../lib/options.js";
+import type { SigningSecrets } from "../gate/signing-keys.js";
+import { assertOptions } from "../lib/options.js";
 import { memberOf, textOf } from "./reading.js";
+import { secretsOption, toleranceOption } from "./settings.js";
 import type { StripeEventMap } from "./stripe-types.js";
 
 export type { StripeEventMap } from "./stripe-types.js";
@@ -40,14 +41,8 @@ export interface StripeOptions {
 export function stripe(options: StripeOptions): Source<StripeEventMap> {
   const where = "stripe";
   assertOptions(options, ["secret", "toleranceSeconds", "insecureShortSecret"], where);
-  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
-  const keys = parseSecrets(own(options, "secret"), `${where}.secret`, { insecureShortSecret });
-  const toleranceSeconds = numberOption(own(options, "toleranceSeconds"), `${where}.toleranceSeconds`, {
-    min: 1,
-    max: 3_600,
-    fallback: 300,
-    integer: true,
-  });
+  const keys = secretsOption(options, where);
+  const toleranceSeconds = toleranceOption(options, where);
   return {
     name: "stripe",
     bodies: ["json"],

@@ -1,7 +1,8 @@
 import type { SignatureScheme } from "../contracts/signature.js";
 import type { CredentialPlaces, Source } from "../contracts/source.js";
-import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
+import type { SigningSecrets } from "../gate/signing-keys.js";
 import { assertOptions, choiceOption, flagOption, numberOption, own, stringOption } from "../lib/options.js";
+import { secretsOption } from "./settings.js";
 import type { WebexConnectAnswers } from "./webex-connect-answers.js";
 
 /** The signature of an inbound webhook; its page in Webex Connect shows the header. */
@@ -82,8 +83,7 @@ export function parseCommonOptions(options: WebexConnectCommonOptions, where: st
 
 function parseSignature(options: unknown, where: string): SignatureScheme {
   assertOptions(options, ["header", "secret", "algorithm", "encoding", "insecureShortSecret"], where);
-  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
-  const keys = parseSecrets(own(options, "secret"), `${where}.secret`, { insecureShortSecret });
+  const keys = secretsOption(options, where);
   const hash = choiceOption(
     own(options, "algorithm"),
     `${where}.algorithm`,

@@ -1,6 +1,7 @@
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../contracts/source.js";
 import { assertOptions, describe, own, stringOption } from "../lib/options.js";
 import { memberOf } from "./reading.js";
+import { pathOption } from "./settings.js";
 import { webexConnectAnswer } from "./webex-connect-answers.js";
 import {
   commonOptionNames,
@@ -102,10 +103,6 @@ function parseType(value: unknown, where: string): (body: unknown) => unknown {
   }
   const path = stringOption(value, where);
   return (body) => memberOf(body, path);
-}
-
-function pathOption(value: unknown, where: string): string | undefined {
-  return value === undefined ? undefined : stringOption(value, where);
 }
 
 function takesXml(value: unknown, where: string): boolean {

@@ -1,6 +1,7 @@
 import type { ComposedDelivery, ComposeEvent, Source } from "../contracts/source.js";
-import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
-import { assertOptions, flagOption, own } from "../lib/options.js";
+import type { SigningSecrets } from "../gate/signing-keys.js";
+import { assertOptions } from "../lib/options.js";
+import { secretsOption } from "./settings.js";
 import { plainSuccess } from "./webex-connect-outbound-answer.js";
 import { readNotification } from "./webex-notification.js";
 import type { WebexEventMap } from "./webex-types.js";
@@ -53,8 +54,7 @@ export interface WebexOptions {
 export function webex(options: WebexOptions): Source<WebexEventMap> {
   const where = "webex";
   assertOptions(options, ["secret", "insecureShortSecret"], where);
-  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
-  const keys = parseSecrets(own(options, "secret"), `${where}.secret`, { insecureShortSecret });
+  const keys = secretsOption(options, where);
   return {
     name: "webex",
     bodies: ["json"],
