@@ -30,6 +30,9 @@ export default {
   collectCoverageFrom: [
     "src/**/*.ts",
     "!src/contracts/**",
+    "!src/**/*-types.ts",
+    "!src/receiver-options.ts",
+    "!src/inbox/observer.ts",
     "!src/engines/task-source.ts",
     "!src/engines/sqlite/protocol.ts",
   ],

@@ -2,8 +2,8 @@ import { Buffer } from "node:buffer";
 import type { ParsedDelivery } from "../contracts/source.js";
 import { decodeUtf8 } from "../gate/strict-json.js";
 import { attributesFault, isJsonType, isTextType, mediaTypeOf } from "./cloudevents-attributes.js";
-import type { CloudEvent } from "./cloudevents-event.js";
 import { decodeHeaderValue, unquote } from "./cloudevents-header-value.js";
+import type { CloudEvent } from "./cloudevents-types.js";
 import { isAbsoluteUri, isUriReference } from "./cloudevents-uri.js";
 import { headerOf } from "./reading.js";
 

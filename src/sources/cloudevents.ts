@@ -13,12 +13,12 @@ import type {
 } from "../contracts/source.js";
 import { assertOptions, choiceOption, describe, flagOption, numberOption, own } from "../lib/options.js";
 import { isJsonType } from "./cloudevents-attributes.js";
-import type { CloudEvent, CloudEventContent, CloudEventMap } from "./cloudevents-event.js";
 import { answerHandshake, parseOrigins } from "./cloudevents-handshake.js";
 import { batchType, type CloudEventMode, readCloudEvents, structuredType } from "./cloudevents-read.js";
+import type { CloudEvent, CloudEventContent, CloudEventMap } from "./cloudevents-types.js";
 
-export type { CloudEvent, CloudEventContent, CloudEventMap } from "./cloudevents-event.js";
 export type { CloudEventMode } from "./cloudevents-read.js";
+export type { CloudEvent, CloudEventContent, CloudEventMap } from "./cloudevents-types.js";
 
 /** Options of `cloudEvents`. */
 export interface CloudEventsOptions<Content extends CloudEventContent = CloudEventContent> {

@@ -19,7 +19,7 @@ import {
   stringOption,
 } from "../lib/options.js";
 import { withEncodings } from "./custom-keys.js";
-import type { CustomSignatureCheck } from "./custom-signature-options.js";
+import type { CustomSignatureCheck } from "./custom-signature-types.js";
 
 const known = [
   "header",

@@ -5,10 +5,10 @@ import type { StandardSchema } from "../contracts/standard-schema.js";
 import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
 import { type CustomEventsOptions, resolveEvents } from "./custom-events.js";
 import { headerName, resolveSignature } from "./custom-signature.js";
-import type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-options.js";
+import type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-types.js";
 
 export type { CustomEventsOptions, CustomLocator } from "./custom-events.js";
-export type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-options.js";
+export type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-types.js";
 
 /** Options of `customSource`. */
 export interface CustomSourceOptions<EventMap = AnyEventMap> extends CustomEventsOptions {

@@ -99,8 +99,21 @@ describe("the rules of the house", () => {
 
   const lines = [
     ["gate/ip.ts", "export const home = process.env.HOME;", "reads process.env"],
-    ["contracts/event.ts", "export const limit = 1;", "holds a value: contracts are types only"],
-    ["contracts/event.ts", 'import { a } from "../errors.js";', "holds a value: contracts are types only"],
+    [
+      "contracts/event.ts",
+      "export const limit = 1;",
+      "holds a value: this file is for types alone, and no test has to run it",
+    ],
+    [
+      "sources/hub-types.ts",
+      "export const limit = 1;",
+      "holds a value: this file is for types alone, and no test has to run it",
+    ],
+    [
+      "contracts/event.ts",
+      'import { a } from "../errors.js";',
+      "holds a value: this file is for types alone, and no test has to run it",
+    ],
     ["gate/ip.ts", "let count = 0;", "keeps state in the module"],
     ["gate/ip.ts", "export const a = (b: any) => b;", "uses any"],
     ["gate/ip.ts", "export default function f() {}", "exports a default"],
