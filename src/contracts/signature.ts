@@ -146,3 +146,9 @@ export interface CustomScheme {
 }
 
 export type SignatureScheme = HeaderScheme | MessageScheme | CustomScheme;
+
+/** Checks the signature of one request; `nowMs` in milliseconds since the epoch. */
+export type CheckSignature = (
+  request: SignedRequest,
+  nowMs: number,
+) => MaybePromise<SignatureMatch | SignatureFault>;

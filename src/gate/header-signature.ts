@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual, verify } from "node:crypto";
 import type {
+  CheckSignature,
   HeaderScheme,
   SignatureFault,
   SignatureVariant,
@@ -8,7 +9,6 @@ import type {
   SigningKey,
 } from "../contracts/signature.js";
 import { choiceOption, numberOption } from "../lib/options.js";
-import type { CheckSignature } from "./signature.js";
 import { type Candidate, type Readable, readSignature } from "./signature-parts.js";
 import { compileSigned } from "./signed-content.js";
 

@@ -1,4 +1,5 @@
 import type {
+  CheckSignature,
   MessageKey,
   MessageScheme,
   SignatureFault,
@@ -18,7 +19,6 @@ import {
   readComponent,
 } from "./message-components.js";
 import { type Absence, createValues, type Fields, fieldsOf, type ValueOf } from "./message-values.js";
-import type { CheckSignature } from "./signature.js";
 import { type InnerList, type Parameters, serializeMember } from "./structured-fields.js";
 
 /** Components of one signature. */

@@ -1,5 +1,6 @@
 import type { MaybePromise } from "../contracts/credential.js";
 import type {
+  CheckSignature,
   SignatureFault,
   SignatureMatch,
   SignatureScheme,
@@ -11,12 +12,6 @@ import { own } from "../lib/options.js";
 import { createHeaderCheck } from "./header-signature.js";
 import { createMessageCheck } from "./message-signature.js";
 import { parsePublicUrl } from "./public-url.js";
-
-/** Checks the signature of one request; `nowMs` in milliseconds since the epoch. */
-export type CheckSignature = (
-  request: SignedRequest,
-  nowMs: number,
-) => MaybePromise<SignatureMatch | SignatureFault>;
 
 /** A request as it came, with its body. */
 export type UnsignedRequest = Omit<SignedRequest, "publicUrl">;
