@@ -100,7 +100,7 @@ describe("npm run example", () => {
       const exports = [...text().matchAll(/^export .*\n/gm)].join("");
       const commands = commandsIn(text());
       expect(commands.length).toBeGreaterThanOrEqual(2);
-      for (const [about, command] of commands) {
+      const tried = commands.map(async ([about, command]) => {
         const shell = run("bash", ["-c", `${exports}${command}`]);
         const code = await shell.ended;
         const statuses = statusesIn(shell.text());
@@ -112,7 +112,8 @@ describe("npm run example", () => {
           asSaid: true,
           wrote: true,
         });
-      }
+      });
+      await Promise.all(tried);
       child.kill("SIGTERM");
       // Without an end of its own, a server is ended by the signal.
       expect(await ended).toBe(name === "webex-connect" ? null : 0);
