@@ -22,7 +22,10 @@ function byHand(body, given) {
 function stripeByHand(body, header) {
   const parts = new Map(header.split(",").map((part) => part.split("=")));
   if (Math.abs(nowMs / 1000 - Number(parts.get("t"))) > 300) return false;
-  const mac = createHmac("sha256", secret).update(`${parts.get("t")}.`).update(body).digest("hex");
+  const mac = createHmac("sha256", secret)
+    .update(`${parts.get("t")}.`)
+    .update(body)
+    .digest("hex");
   return timingSafeEqual(Buffer.from(parts.get("v1")), Buffer.from(mac));
 }
 
