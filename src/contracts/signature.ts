@@ -29,7 +29,7 @@ export interface SignedRequest {
   /** Path and query as they came, before Express took a mount path off. */
   readonly url: string;
   /** The URL that the sender called, made of the configured public URL; undefined where none is configured. */
-  readonly publicUrl: string | undefined;
+  readonly publicUrl?: string | undefined;
   readonly headers: Readonly<IncomingHttpHeaders>;
   /** Names and values in turn, as they came: a header that came twice shows here alone. */
   readonly rawHeaders: readonly string[];

@@ -96,7 +96,7 @@ function readPlain<Variant extends Readable>(
       `the signature does not begin with ${variants.map((variant) => `"${variant.label}"`).join(" or ")}`,
     );
   }
-  const named = variants.filter((variant) => variant.label === label);
+  const named = variants.length === 1 ? variants : variants.filter((variant) => variant.label === label);
   const candidates = candidatesOf(header.slice(label.length), named, scheme);
   if (candidates.length > 0) return { candidates, timestamp: undefined };
   return malformed(`the signature is not ${named.map((variant) => form(scheme, variant)).join(" or ")}`);

@@ -14,7 +14,7 @@ import { createMessageCheck } from "./message-signature.js";
 import { parsePublicUrl } from "./public-url.js";
 
 /** A request as it came, with its body. */
-export type UnsignedRequest = Omit<SignedRequest, "publicUrl">;
+export type UnsignedRequest = Omit<SignedRequest, "publicUrl"> & { readonly publicUrl?: undefined };
 
 /** ERR_SIGNATURE_INVALID, with which of the faults it was. */
 export class SignatureRefusal extends Refusal {
@@ -39,8 +39,9 @@ export function createSignatureGate(scheme: SignatureScheme, where: string): Sig
   return (request, nowMs) => {
     const altered = bodyFault(request);
     if (altered !== undefined) return altered;
-    const { method, url, headers, rawHeaders, rawBody } = request;
-    const found = check({ method, url, headers, rawHeaders, rawBody, publicUrl: urlOf?.(url) }, nowMs);
+    // A copy only where there is something to add.
+    const known = urlOf === undefined ? request : { ...request, publicUrl: urlOf(request.url) };
+    const found = check(known, nowMs);
     return isPromise(found) ? found.then(settle) : settle(found);
   };
 }
