@@ -15,6 +15,11 @@ export const inboxContenders = [
     service: "postgresql",
   },
   { label: "hookgate middleware + SQLite", file: "inbox-hookgate", way: "middleware" },
+  {
+    label: "hookgate middleware + SQLite, createExpressServer",
+    file: "inbox-hookgate",
+    way: "express-server",
+  },
   { label: "hookgate middleware + SQLite, with workers", file: "inbox-hookgate", way: "middleware-workers" },
   { label: "hookgate requestListener + SQLite", file: "inbox-hookgate", way: "front" },
 ];

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import express from "express";
 import { sqliteEngine } from "../../../dist/engines/sqlite/index.js";
-import { createReceiver, uncheckedTypes } from "../../../dist/index.js";
+import { createExpressServer, createReceiver, uncheckedTypes } from "../../../dist/index.js";
 
 export async function create({ key, way, folder, maxBacklog = 10_000_000, onHandle = () => {}, logger }) {
   let handled = 0;
@@ -21,7 +21,10 @@ export async function create({ key, way, folder, maxBacklog = 10_000_000, onHand
   await receiver.start();
   const app = express();
   if (!way.startsWith("front")) app.all("/hooks/orders", receiver.middleware());
-  const server = createServer(way.startsWith("front") ? receiver.requestListener("/hooks/orders", app) : app);
+  const server =
+    way === "express-server"
+      ? createExpressServer(app)
+      : createServer(way.startsWith("front") ? receiver.requestListener("/hooks/orders", app) : app);
   return {
     server,
     receiver,
