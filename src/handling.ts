@@ -139,8 +139,15 @@ class Handling {
     } as const;
     const delivery = newDelivery(origin, inbox.settings, { ...this.#passed, events });
     if (delivery instanceof Refusal) return delivery;
-    return new Promise((resolve) => {
-      inbox.accept(delivery, (acceptance) => resolve(this.#stored(delivery, acceptance)));
+    return new Promise((resolve, reject) => {
+      inbox.accept(delivery, (acceptance) => {
+        // An engine of somebody's own may answer what no one foresaw: nobody may be left waiting.
+        try {
+          resolve(this.#stored(delivery, acceptance));
+        } catch (error) {
+          reject(error);
+        }
+      });
     });
   }
 

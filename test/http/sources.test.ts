@@ -258,6 +258,30 @@ describe.each(mounts)("a source on %s", (_name, mount) => {
     ]);
   });
 
+  it("answers 500, and goes on, where an engine's acceptance is none", async () => {
+    const engine = memoryEngine();
+    const accept = engine.accept.bind(engine);
+    let broken = true;
+    const half = Object.assign(engine, {
+      accept: async (deliveries: Parameters<typeof accept>[0]) => {
+        const answers = await accept(deliveries);
+        return broken ? answers.map(() => ({ status: "stored", recordIds: ["rec_1"] }) as never) : answers;
+      },
+    });
+    const { app, receiver } = serve(hub(), { inbox: { engine: half } });
+    await receiver.start();
+    try {
+      expect((await sendDelivery(app, signed([{ id: "a" }]))).status).toBe(500);
+      broken = false;
+      expect((await sendDelivery(app, signed([{ id: "a" }]))).json()).toEqual({
+        status: "duplicate",
+        id: "a",
+      });
+    } finally {
+      await receiver.close();
+    }
+  });
+
   it("explains a delivery with its signature", async () => {
     const { receiver } = serve(hub());
     const { body, headers } = signed([{ id: "e1" }]);
