@@ -1,0 +1,47 @@
+import { describe } from "./options.js";
+
+/** A length of time with its unit: `"250ms"`, `"10s"`, `"5m"`, `"6h"`, `"7d"`. */
+export type Duration = `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+
+const unitsMs: ReadonlyMap<string, number> = new Map([
+  ["ms", 1],
+  ["s", 1_000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+]);
+
+/**
+ * Milliseconds of a duration, or undefined where the text is not one: digits, optionally a fraction, and one of the units
+ * ms, s, m, h and d. The result must be a whole number of milliseconds.
+ */
+export function millisecondsOf(text: unknown): number | undefined {
+  if (typeof text !== "string" || text.length > 30) return undefined;
+  const match = /^(\d+)(?:\.(\d+))?(ms|s|m|h|d)$/.exec(text);
+  if (match === null) return undefined;
+  const [, whole = "", fraction = "", unit = ""] = match;
+  const factor = unitsMs.get(unit) ?? 0;
+  // In integers: 1.001 * 1000 is not 1001.
+  const scaled = BigInt(whole + fraction) * BigInt(factor);
+  const divisor = 10n ** BigInt(fraction.length);
+  const milliseconds = Number(scaled / divisor);
+  return scaled % divisor === 0n && Number.isSafeInteger(milliseconds) ? milliseconds : undefined;
+}
+
+/** A duration within bounds, in milliseconds, or the default where it was left out. Throws a TypeError that names the option. */
+export function durationOption(
+  value: unknown,
+  where: string,
+  bounds: { readonly min: Duration; readonly max: Duration; readonly fallback: Duration },
+): number {
+  const given = value === undefined ? bounds.fallback : value;
+  const milliseconds = millisecondsOf(given);
+  const [min, max] = [millisecondsOf(bounds.min) ?? 0, millisecondsOf(bounds.max) ?? 0];
+  if (milliseconds === undefined || milliseconds < min || milliseconds > max) {
+    const shown = typeof value === "string" && value.length <= 30 ? JSON.stringify(value) : describe(value);
+    throw new TypeError(
+      `${where} must be a duration such as "10s", from "${bounds.min}" to "${bounds.max}", not ${shown}`,
+    );
+  }
+  return milliseconds;
+}
