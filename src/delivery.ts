@@ -6,13 +6,20 @@ import type { BodyKind } from "./contracts/source.js";
 import { Refusal } from "./errors.js";
 import type { OpenedEnvelope } from "./events/envelope.js";
 import { type Authenticated, authenticate } from "./gate/authenticate.js";
-import { findSender, refuseAddress, type SenderAddress, type ShadowListener } from "./gate/sender-address.js";
+import { networkOf } from "./gate/ip.js";
+import {
+  findSender,
+  proxyHint,
+  refuseAddress,
+  type SenderAddress,
+  type ShadowListener,
+} from "./gate/sender-address.js";
 import { handleDelivery, type PassedDelivery } from "./handling.js";
 import { readBody } from "./http/read-body.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import type { RefusedRequest } from "./observe.js";
 import { callerOf, checkHead, type DeliveryPlan, refuseBody, refuseOwner, tokenUseOf } from "./steps.js";
-import { Traffic } from "./traffic.js";
+import { type Stranger, Traffic } from "./traffic.js";
 
 /** Told the outcome of a delivery, once, and what is known of the delivery by then. */
 export type Settle = (outcome: Outcome, known: KnownDelivery) => void;
@@ -63,6 +70,7 @@ class Passage implements ShadowListener {
   readonly #requestId: string;
   readonly #sender: SenderAddress;
   #place: "none" | "reading" | "running" = "none";
+  #stranger: Stranger | undefined;
   #kind: BodyKind | undefined;
   #events: readonly OpenedEnvelope[] = noEvents;
 
@@ -114,7 +122,9 @@ class Passage implements ShadowListener {
   /** The lists of tenant and service, then the body. */
   #letIn(kind: BodyKind, authenticated: Authenticated | Refusal): void {
     if (authenticated instanceof Refusal) return this.#refuse(this.#charged(authenticated));
-    const refusal = refuseOwner(authenticated, this.#sender, this) ?? this.#traffic.startReading();
+    if (authenticated.caller.method === "none") this.#stranger = strangerOf(this.#sender);
+    const refusal =
+      refuseOwner(authenticated, this.#sender, this) ?? this.#traffic.startReading(this.#stranger);
     if (refusal !== undefined) return this.#refuse(refusal);
     this.#place = "reading";
     this.#req.caller = authenticated.caller;
@@ -136,7 +146,7 @@ class Passage implements ShadowListener {
   #open(kind: BodyKind, authenticated: Authenticated, rawBody: Buffer | Refusal): void {
     if (rawBody instanceof Refusal) return this.#refuse(rawBody);
     this.#place = "none";
-    const full = this.#traffic.startRunning();
+    const full = this.#traffic.startRunning(this.#stranger);
     if (full !== undefined) return this.#refuse(full);
     this.#place = "running";
     this.#req.rawBody = rawBody;
@@ -220,8 +230,15 @@ class Passage implements ShadowListener {
     // Answered first: whoever waits for the last place to be given back may exit behind it.
     this.#settle(outcome, { bodyKind: this.#kind, events: this.#events });
     if (place === "running") this.#traffic.stopRunning();
-    else if (place === "reading") this.#traffic.stopReading();
+    else if (place === "reading") this.#traffic.stopReading(this.#stranger);
   }
+}
+
+function strangerOf(sender: SenderAddress): Stranger {
+  return {
+    network: networkOf(sender.ip),
+    describe: () => (sender.text ?? "an unknown address") + proxyHint(sender),
+  };
 }
 
 /** Path and query as the sender sent them: Express takes the path that a router is mounted on off `url`. */

@@ -1,13 +1,24 @@
 import { Refusal } from "./errors.js";
 
+/** Who sends a body that nothing vouches for yet. */
+export interface Stranger {
+  /** What counts as one address. */
+  readonly network: string;
+  /** The address for the operator, with a hint on proxies where none is declared. */
+  describe(): string;
+}
+
 /**
  * Counts the deliveries under way. A place is held from the complete body to the outcome; bodies that are being read
  * have a bound of their own, of the same size, so that slow senders cannot take the places of those who are ready.
+ * Once more than half of the reading places are taken, one address without a credential gets at most a quarter of them.
  */
 export class Traffic {
   readonly #max: number;
   #reading = 0;
   #running = 0;
+  /** Reading places by the network of the stranger who holds them. */
+  readonly #strangers = new Map<string, number>();
   #closed: string | undefined;
   #stopping = false;
   readonly #waiting: (() => void)[] = [];
@@ -30,27 +41,47 @@ export class Traffic {
     return this.#refuseRun();
   }
 
-  /** Takes a place among those whose bodies are read, or says why not. */
-  startReading(): Refusal | undefined {
+  /** Takes a place among those whose bodies are read, or says why not. `stranger`: left out after a credential. */
+  startReading(stranger?: Stranger): Refusal | undefined {
     const refusal = this.refuse();
-    if (refusal === undefined) this.#reading++;
-    return refusal;
+    if (refusal !== undefined) return refusal;
+    if (stranger !== undefined) {
+      const held = this.#strangers.get(stranger.network) ?? 0;
+      if (this.#reading > this.#max / 2 && held >= Math.max(1, Math.floor(this.#max / 4))) {
+        return new Refusal(
+          "ERR_OVERLOADED",
+          `${stranger.describe()} already has ${held} of the ${this.#reading} bodies being read, and maxInProgress is ` +
+            `${this.#max}: above half of that, one address may have a quarter`,
+        );
+      }
+      this.#strangers.set(stranger.network, held + 1);
+    }
+    this.#reading++;
+    return undefined;
   }
 
-  /** Gives that place back without handling. */
-  stopReading(): void {
-    this.#reading--;
+  /** Gives that place back without handling. `stranger`: as given to `startReading`. */
+  stopReading(stranger?: Stranger): void {
+    this.#endReading(stranger);
     this.#wake();
   }
 
   /** Changes that place for one among those that are handled, or gives it back and says why. Others came in meanwhile. */
-  startRunning(): Refusal | undefined {
+  startRunning(stranger?: Stranger): Refusal | undefined {
     const refusal = this.#refuseRun();
     if (refusal === undefined) {
       this.#running++;
-      this.#reading--;
-    } else this.stopReading();
+      this.#endReading(stranger);
+    } else this.stopReading(stranger);
     return refusal;
+  }
+
+  #endReading(stranger: Stranger | undefined): void {
+    this.#reading--;
+    if (stranger === undefined) return;
+    const held = this.#strangers.get(stranger.network) ?? 1;
+    if (held === 1) this.#strangers.delete(stranger.network);
+    else this.#strangers.set(stranger.network, held - 1);
   }
 
   /** Gives the place of a delivery that was handled back. */

@@ -1,6 +1,7 @@
 import type { IpAddress } from "../contracts/ip.js";
 import { type ErrorCode, Refusal } from "../errors.js";
 import { BoundedCache } from "../lib/bounded-cache.js";
+import { networkOf } from "./ip.js";
 
 /** Addresses counted at once; beyond them those that were quiet longest are forgotten. */
 const countedAddresses = 10_000;
@@ -47,9 +48,4 @@ export class FailureBudget {
       `more than ${this.#max} failures from this address within a minute; the last: ${refusal.code}, ${refusal.reason}`,
     );
   }
-}
-
-function networkOf(ip: IpAddress | undefined): string {
-  if (ip === undefined) return "unknown";
-  return ip.family === 4 ? `${ip.words[0]}` : `${ip.words[0]}:${ip.words[1]}`;
 }

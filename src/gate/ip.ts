@@ -167,3 +167,12 @@ function longestZeros(groups: readonly string[]): { readonly from: number; reado
   }
   return best;
 }
+
+/**
+ * What counts as one address where senders are counted: an IPv4 address, or the /64 of an IPv6 address, the least that a
+ * network hands out (RFC 6177). All senders whose address is unknown count as one.
+ */
+export function networkOf(ip: IpAddress | undefined): string {
+  if (ip === undefined) return "unknown";
+  return ip.family === 4 ? `${ip.words[0]}` : `${ip.words[0]}:${ip.words[1]}`;
+}

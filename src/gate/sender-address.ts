@@ -56,7 +56,7 @@ export function refuseAddress(
 }
 
 /** The commonest mistake: a proxy in front that nobody declared, so that every sender has the proxy's address. */
-function proxyHint({ resolver, rawHeaders, text }: SenderAddress): string {
+export function proxyHint({ resolver, rawHeaders, text }: SenderAddress): string {
   if (resolver.readsHeaders) return "";
   const header = rawHeaders.find((name, i) => i % 2 === 0 && /^(x-forwarded-for|forwarded)$/i.test(name));
   if (header === undefined) return "";

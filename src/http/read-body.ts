@@ -86,6 +86,12 @@ export function refuseByLength(req: Pick<IncomingMessage, "headers">, maxBytes: 
   );
 }
 
+/** A body slower than this on average is refused once it has had its time to begin. */
+const slowestBytesPerSecond = 1_024;
+/** The time to begin: half of the deadline, at most this. */
+const longestStartMs = 5_000;
+const betweenLooksMs = 1_000;
+
 /** What `readBody` needs beside the request. */
 export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "timeoutMs"> {
   readonly preRead?: ParsedBodyOptions["preRead"];
@@ -201,7 +207,7 @@ function collectAnnounced(req: IncomingMessage, length: number, options: ReadBod
     else finish(Array.isArray(chunks) ? Buffer.concat(chunks, length) : chunks);
   };
   const onClose = (): void => finish(aborted());
-  const stopTimer = options.clock.after(options.timeoutMs, () => finish(tooSlow(options)));
+  const stopTimer = watchPace(options, () => received, finish);
   req.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
 }
 
@@ -211,19 +217,27 @@ function collectChunked(req: IncomingMessage, options: ReadBodyOptions, done: Do
     if (!open) return;
     open = false;
     stopTimer();
-    req.off("close", onClose);
+    req.off("close", onClose).off("data", onData);
     done(result);
   };
   // raw-body tidies up on "close" without calling back: an abort that shows only so would hang.
   const onClose = (): void => finish(aborted());
-  const stopTimer = options.clock.after(options.timeoutMs, () => {
-    // raw-body cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
-    open = false;
-    req.off("close", onClose);
-    release?.call(req);
-    done(tooSlow(options));
-  });
-  req.on("close", onClose);
+  let received = 0;
+  const onData = (chunk: Buffer): void => {
+    received += chunk.length;
+  };
+  const stopTimer = watchPace(
+    options,
+    () => received,
+    (refusal) => {
+      // raw-body cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
+      open = false;
+      req.off("close", onClose).off("data", onData);
+      release?.call(req);
+      done(refusal);
+    },
+  );
+  req.on("close", onClose).on("data", onData);
   getRawBody(req, { limit: options.maxBytes }, (error, body) => {
     // Typed as always there; it is null where all went well.
     finish(error ? refusalFor(error, options.maxBytes) : body);
@@ -231,8 +245,41 @@ function collectChunked(req: IncomingMessage, options: ReadBodyOptions, done: Do
   const release = req.listeners("aborted").at(-1);
 }
 
-function tooSlow({ timeoutMs }: ReadBodyOptions): Refusal {
-  return new Refusal("ERR_BODY_TIMEOUT", `the body was not complete within ${timeoutMs} ms (body.timeoutMs)`);
+/**
+ * Calls `tooSlow` once, where the body is not complete at its deadline or comes at less than the slowest pace. Returns the
+ * function that ends the watch.
+ */
+function watchPace(
+  { clock, timeoutMs }: ReadBodyOptions,
+  received: () => number,
+  tooSlow: (refusal: Refusal) => void,
+): () => void {
+  let elapsedMs = 0;
+  let cancel = (): void => {};
+  const waitUntil = (atMs: number): void => {
+    cancel = clock.after(atMs - elapsedMs, () => {
+      elapsedMs = atMs;
+      const refusal = paceFault(received(), elapsedMs, timeoutMs);
+      if (refusal === undefined) waitUntil(Math.min(timeoutMs, elapsedMs + betweenLooksMs));
+      else tooSlow(refusal);
+    });
+  };
+  waitUntil(Math.min(timeoutMs / 2, longestStartMs));
+  return () => cancel();
+}
+
+function paceFault(bytes: number, elapsedMs: number, timeoutMs: number): Refusal | undefined {
+  if (elapsedMs >= timeoutMs) {
+    return new Refusal(
+      "ERR_BODY_TIMEOUT",
+      `the body was not complete within ${timeoutMs} ms (body.timeoutMs)`,
+    );
+  }
+  if (bytes >= (slowestBytesPerSecond * elapsedMs) / 1_000) return undefined;
+  return new Refusal(
+    "ERR_BODY_TIMEOUT",
+    `${bytes} bytes of the body came in ${elapsedMs} ms, less than ${slowestBytesPerSecond} bytes a second`,
+  );
 }
 
 function refusalFor(error: getRawBody.RawBodyError, maxBytes: number): Refusal {

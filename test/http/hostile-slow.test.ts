@@ -3,6 +3,8 @@ import { connect, type Socket } from "node:net";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import express from "express";
 import { createReceiver, type Receiver } from "hookgate";
+import { github } from "hookgate/github";
+import { signedDelivery } from "hookgate/testing";
 import { createScene } from "../support/scene.js";
 import { postHead } from "../support/wire.js";
 
@@ -135,3 +137,64 @@ it("I01 shows no key and nothing of a body in log and answers", () => {
   expect(scene.takeLog().filter((line) => line.includes("ERR_BODY_TIMEOUT")).length).toBeGreaterThan(400);
   expect(scene.leaks()).toEqual([]);
 });
+
+/** Opens a body for a source that signs, so that nothing is known of its sender until it is complete. */
+function openHalf(port: number, localAddress: string): Promise<Socket> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1", localAddress });
+    socket.on("error", () => {});
+    socket.on("connect", () => {
+      socket.write(`${postHead(json, "X-GitHub-Event: ping", "Content-Length: 9000")}half of it`);
+      resolve(socket);
+    });
+  });
+}
+
+describe.each(doors)(
+  "half-sent bodies of one address to a source without a credential, %s",
+  (_name, door) => {
+    it("E09 leave three quarters of the upper half of the places to others", async () => {
+      const secret = scene.secret("signing");
+      const source = github({ secret });
+      const receiver = createReceiver({
+        name: "hub",
+        source,
+        maxInProgress: 40,
+        logger: scene.logger,
+        hooks: scene.hooks,
+      });
+      const handled: string[] = [];
+      receiver.onAny((event) => void handled.push(event.id));
+      scene.takeLog();
+      const port = await scene.listen(createServer(door(receiver)));
+      const refusals = (): readonly string[] =>
+        scene.takeLog().filter((line) => line.startsWith("refused ERR_OVERLOADED"));
+      const half: Socket[] = [];
+      for (let i = 0; i < 100; i++) half.push(await openHalf(port, "127.0.0.2"));
+      const answered = half.map(
+        (socket) => new Promise<string>((resolve) => socket.once("data", (data) => resolve(String(data)))),
+      );
+      // 21 got in before half of the places were taken.
+      const refused = await Promise.all(answered.slice(21));
+      expect(refused.every((text) => text.startsWith("HTTP/1.1 503"))).toBe(true);
+      const lines = refusals();
+      expect(lines).toHaveLength(79);
+      expect(lines[0]).toContain("127.0.0.2 already has 21 of the 21 bodies being read");
+      // A second address gets its quarter.
+      const more: Socket[] = [];
+      for (let i = 0; i < 12; i++) more.push(await openHalf(port, "127.0.0.3"));
+      const last = more
+        .slice(10)
+        .map(
+          (socket) => new Promise<string>((resolve) => socket.once("data", (data) => resolve(String(data)))),
+        );
+      expect((await Promise.all(last)).every((text) => text.startsWith("HTTP/1.1 503"))).toBe(true);
+      const delivery = await signedDelivery(source, { type: "ping", data: { zen: "a" } }, { path: "/hooks" });
+      expect((await scene.send(port, delivery)).status).toBe(200);
+      expect(handled).toHaveLength(1);
+      // Places come back when their senders leave.
+      for (const socket of [...half, ...more]) socket.destroy();
+      await receiver.close();
+    });
+  },
+);

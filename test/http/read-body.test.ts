@@ -165,27 +165,70 @@ describe("readBody", () => {
     expect(await reading).toMatchObject({ code: "ERR_BODY_ABORTED" });
   });
 
-  it("E09 gives up a slow body at its deadline, answers 408, closes, and stops collecting", async () => {
-    const clock = createFakeClock();
-    const { results, handle } = reader({ clock, timeoutMs: 10_000 });
-    let request: IncomingMessage | undefined;
-    const port = await listen((req, res) => {
-      request = req;
-      handle(req, res);
-    });
-    const { socket, received, closed } = open(port);
-    socket.write(`${head("Content-Length: 10")}abc`);
-    await until(() => request?.readableDidRead === true);
-    clock.advance(9_999);
-    expect(results).toHaveLength(0);
-    clock.advance(1);
-    expect(clock.pending).toBe(0);
-    await until(() => received().includes("ERR_BODY_TIMEOUT"));
-    expect(received()).toMatch(/^HTTP\/1\.1 408 [\s\S]*\r\nConnection: close\r\n/);
-    expect(request?.listenerCount("aborted")).toBe(0);
-    socket.end();
-    await closed;
-  });
+  const framings = [
+    ["announced", "Content-Length: 90000", (text: string) => text],
+    ["chunked", "Transfer-Encoding: chunked", (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`],
+  ] as const;
+
+  it.each(framings)(
+    "E09 gives up a slow body at its deadline, answers 408, closes, and stops collecting: %s",
+    async (_name, framing, frame) => {
+      const clock = createFakeClock();
+      const { results, handle } = reader({ clock, timeoutMs: 10_000, maxBytes: 100_000 });
+      let request: IncomingMessage | undefined;
+      const port = await listen((req, res) => {
+        request = req;
+        handle(req, res);
+      });
+      const { socket, received, closed } = open(port);
+      socket.write(head(framing) + frame("a".repeat(20_000)));
+      await until(() => request?.readableDidRead === true && request.socket.bytesRead > 20_000);
+      clock.advance(9_999);
+      await turn();
+      expect(results).toHaveLength(0);
+      clock.advance(1);
+      await until(() => received().includes("ERR_BODY_TIMEOUT"));
+      expect(results).toMatchObject([{ reason: expect.stringContaining("not complete within 10000 ms") }]);
+      expect(clock.pending).toBe(0);
+      expect(received()).toMatch(/^HTTP\/1\.1 408 [\s\S]*\r\nConnection: close\r\n/);
+      expect(request?.listenerCount("aborted")).toBe(0);
+      socket.end();
+      await closed;
+    },
+  );
+
+  it.each(framings)(
+    "E09 gives up a body that comes at less than 1,024 bytes a second after 5 seconds: %s",
+    async (_name, framing, frame) => {
+      const clock = createFakeClock();
+      const { results, handle } = reader({ clock, timeoutMs: 60_000, maxBytes: 100_000 });
+      let request: IncomingMessage | undefined;
+      const port = await listen((req, res) => {
+        request = req;
+        handle(req, res);
+      });
+      const { socket, received, closed } = open(port);
+      const first = head(framing) + frame("a".repeat(5_120));
+      socket.write(first);
+      await until(() => request?.readableDidRead === true && request.socket.bytesRead === first.length);
+      clock.advance(5_000);
+      await turn();
+      expect(results).toHaveLength(0);
+      const second = frame("a".repeat(1_023));
+      socket.write(second);
+      await until(() => request?.socket.bytesRead === first.length + second.length);
+      await turn();
+      clock.advance(1_000);
+      await until(() => received().includes("ERR_BODY_TIMEOUT"));
+      expect(results).toMatchObject([
+        { reason: "6143 bytes of the body came in 6000 ms, less than 1024 bytes a second" },
+      ]);
+      expect(clock.pending).toBe(0);
+      expect(request?.listenerCount("data")).toBe(0);
+      socket.end();
+      await closed;
+    },
+  );
 
   it("E09 leaves no timer behind a body that came in time", async () => {
     const clock = createFakeClock();
