@@ -96,7 +96,9 @@ class Passage implements ShadowListener {
       this.#kind = kind;
       const closed = this.#traffic.refuse();
       if (closed !== undefined) return this.#refuse(closed);
-      const caller = authenticate(urlOf(req), req.rawHeaders, this.#plan.auth, this.#receivedAtMs);
+      const { auth } = this.#plan;
+      const network = auth.credentials?.noteGenuine === undefined ? undefined : networkOf(this.#sender.ip);
+      const caller = authenticate(urlOf(req), req.rawHeaders, auth, this.#receivedAtMs, network);
       if (isPromise(caller)) {
         caller.then((settled) => this.#letIn(kind, settled)).catch((error: unknown) => this.#fail(error));
       } else this.#letIn(kind, caller);
@@ -154,6 +156,7 @@ class Passage implements ShadowListener {
     const request = { method: "POST", url: urlOf(this.#req), ...this.#headers(), rawBody };
     const forged = refuseBody(authenticated, request);
     if (forged !== undefined) return this.#refuse(forged);
+    this.#plan.auth.credentials?.noteGenuine?.(networkOf(this.#sender.ip));
     const signed = signature?.(request, this.#receivedAtMs);
     if (isPromise(signed)) {
       signed

@@ -117,7 +117,10 @@ export interface CredentialSource {
   findTokenCredentials(hint: {
     readonly issuer: string;
     readonly keyId: string | undefined;
+    readonly network?: string | undefined;
   }): MaybePromise<readonly TokenCredential[]>;
+  /** Told that a delivery from this network carried a valid token and the body that the token names. */
+  noteGenuine?(network: string): void;
   /** Resolves when lookups can be answered. */
   ready?(): Promise<void>;
   /**

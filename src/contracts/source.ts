@@ -84,6 +84,8 @@ export interface TokenCarrier {
 export interface TokenHint {
   readonly issuer: string;
   readonly keyId: string | undefined;
+  /** What counts as the sender's address: an IPv4 address, an IPv6 /64, or "unknown". Left out where there is no request. */
+  readonly network?: string | undefined;
 }
 
 /** How long answers of `SourceAuth.token` are remembered, by the token's `kid`; tokens without one are then refused. */
@@ -92,7 +94,10 @@ export interface TokenLookupMemory {
   readonly foundSeconds: number;
   /** Seconds during which a `kid` that was not found is not asked for again. */
   readonly missingSeconds: number;
-  /** Most lookups per minute of a `kid` that is not known, whatever tokens ask for (ATTACKS A31); beyond: 503. */
+  /**
+   * Most lookups per minute of a `kid` that is not known, whatever tokens ask for (ATTACKS A31); beyond: 503. One address
+   * gets a third of them, and a third is kept for addresses that have sent a genuine delivery.
+   */
   readonly unknownPerMinute: number;
 }
 

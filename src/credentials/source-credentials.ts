@@ -34,16 +34,18 @@ function credentialsOf(auth: SourceAuth, { sourceName, service, clock }: SourceO
     throw new TypeError(`${where}: auth must have either \`jwt\` or \`token\``);
   }
   if (token === undefined) return singleServiceCredentials({ name: service, jwt }, where, clock).credentials;
-  const find = memory === undefined ? token : rememberingLookup(token, memory, clock);
+  const remembering = memory === undefined ? undefined : rememberingLookup(token, memory, clock);
+  const find = remembering?.find ?? token;
   const owned = ownedBy(service);
   const lookup = (hint: TokenHint): unknown => {
     const found = find(hint);
     return isPromise(found) ? found.then(owned) : owned(found);
   };
-  return credentialsFrom(
+  const credentials = credentialsFrom(
     { token: lookup as (hint: TokenHint) => FoundToken | undefined },
     { clock, deadlineMs: lookupDeadlineMs },
   );
+  return remembering === undefined ? credentials : { ...credentials, noteGenuine: remembering.noteGenuine };
 }
 
 /** Adds the owner to what a lookup found, as the same object for the same one: compiled keys hang on its identity. */

@@ -54,6 +54,7 @@ export function acceptedKinds(policy: AuthPolicy): readonly CredentialKind[] {
 /**
  * Who sent a request. A JWT decides alone: where one is present, valid or not, the key header is never read
  * (docs/guides/authentication.md has the whole table). Answers without a promise where the credentials are at hand and the key decides.
+ * `network`: what counts as the sender's address, for lookups that are rationed by it.
  * Refuses with ERR_CREDENTIAL_MISSING, ERR_CREDENTIAL_REPEATED, ERR_CREDENTIAL_IN_QUERY, ERR_HEADER_MALFORMED,
  * ERR_TOKEN_INVALID, ERR_KEY_INVALID, ERR_CREDENTIALS_UNAVAILABLE or ERR_INTERNAL.
  */
@@ -62,6 +63,7 @@ export function authenticate(
   rawHeaders: readonly string[],
   policy: AuthPolicy,
   nowMs: number,
+  network?: string,
 ): MaybePromise<Authenticated | Refusal> {
   if (policy.credentials === undefined) return anyone;
   const { tokens, tokenCarrier = bearer } = policy;
@@ -77,7 +79,7 @@ export function authenticate(
     if (sent instanceof Refusal) return sent;
     const token = sent?.token ?? tokenInKeyHeader(rawHeaders, policy);
     if (token instanceof Refusal) return token;
-    if (token !== undefined) return byToken(token, { url, policy, tokens, nowMs });
+    if (token !== undefined) return byToken(token, { url, policy, tokens, nowMs, network });
   }
   return byKey(rawHeaders, policy, policy.credentials, nowMs);
 }
@@ -115,15 +117,16 @@ interface TokenScene {
   readonly policy: AuthPolicy;
   readonly tokens: TokenMemory;
   readonly nowMs: number;
+  readonly network: string | undefined;
 }
 
 function byToken(token: string, scene: TokenScene): MaybePromise<Authenticated | Refusal> {
-  const { url, policy, tokens, nowMs } = scene;
+  const { url, policy, tokens, nowMs, network } = scene;
   if (token === "") {
     const place = tokenPlace(policy.tokenCarrier ?? bearer);
     return new Refusal("ERR_TOKEN_INVALID", `nothing stands behind ${place}`);
   }
-  const verified = tokens.verify(token, nowMs);
+  const verified = tokens.verify(token, nowMs, network);
   return isPromise(verified)
     ? verified.then((settled) => asTokenCaller(settled, url, policy))
     : asTokenCaller(verified, url, policy);

@@ -39,13 +39,14 @@ const maxKeysPerToken = 4;
 
 /**
  * Checks a compact JWT against the credentials of its issuer (RFC 7515 section 5.2, RFC 7519 section 7.2, RFC 8725).
- * `now` is in milliseconds. Every "no" is a Refusal: ERR_TOKEN_INVALID whatever the cause, with the cause in its reason;
+ * `now` is in milliseconds, `network` what counts as the sender's address. Every "no" is a Refusal: ERR_TOKEN_INVALID whatever the cause, with the cause in its reason;
  * ERR_CREDENTIALS_UNAVAILABLE where the source or a key set cannot answer; ERR_INTERNAL for what nobody foresaw.
  */
 export function verifyToken(
   token: string,
   source: CredentialSource,
   now: number,
+  network?: string,
 ): MaybePromise<VerifiedToken | Refusal> {
   const parsed = parseToken(token);
   if (!parsed.ok) return invalid(parsed.reason);
@@ -53,7 +54,7 @@ export function verifyToken(
   if (typeof issuer !== "string") return invalid("iss is missing or not a string");
   let found: MaybePromise<readonly TokenCredential[]>;
   try {
-    found = source.findTokenCredentials({ issuer, keyId: parsed.keyId });
+    found = source.findTokenCredentials({ issuer, keyId: parsed.keyId, network });
   } catch (error) {
     return failure(error);
   }

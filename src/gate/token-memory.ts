@@ -23,21 +23,26 @@ export class TokenMemory {
   }
 
   /** As `verifyToken`; without a promise for a token that is remembered, where source and key set have none. */
-  verify(token: string, nowMs: number): MaybePromise<VerifiedToken | Refusal> {
+  verify(token: string, nowMs: number, network?: string): MaybePromise<VerifiedToken | Refusal> {
     const digest = hash("sha256", token, "base64url");
     const known = this.#passed.get(digest);
-    if (known === undefined) return this.#verifyAnew(token, digest, nowMs);
+    if (known === undefined) return this.#verifyAnew(token, digest, nowMs, network);
     if (nowMs >= known.expiresAtMs || nowMs < known.notBeforeMs)
-      return this.#verifyAnew(token, digest, nowMs);
-    const standing = stillStands(known, this.#source);
+      return this.#verifyAnew(token, digest, nowMs, network);
+    const standing = stillStands(known, this.#source, network);
     if (isPromise(standing)) {
-      return standing.then((stands) => (stands ? known : this.#verifyAnew(token, digest, nowMs)));
+      return standing.then((stands) => (stands ? known : this.#verifyAnew(token, digest, nowMs, network)));
     }
-    return standing ? known : this.#verifyAnew(token, digest, nowMs);
+    return standing ? known : this.#verifyAnew(token, digest, nowMs, network);
   }
 
-  async #verifyAnew(token: string, digest: string, nowMs: number): Promise<VerifiedToken | Refusal> {
-    const verified = await verifyToken(token, this.#source, nowMs);
+  async #verifyAnew(
+    token: string,
+    digest: string,
+    nowMs: number,
+    network: string | undefined,
+  ): Promise<VerifiedToken | Refusal> {
+    const verified = await verifyToken(token, this.#source, nowMs, network);
     if (verified instanceof Refusal) this.#passed.delete(digest);
     else this.#passed.set(digest, verified);
     return verified;
@@ -45,10 +50,14 @@ export class TokenMemory {
 }
 
 /** False also where the source or the key set fails: the whole check will then say how. */
-function stillStands(known: VerifiedToken, source: CredentialSource): MaybePromise<boolean> {
+function stillStands(
+  known: VerifiedToken,
+  source: CredentialSource,
+  network: string | undefined,
+): MaybePromise<boolean> {
   try {
     const { issuer } = known.credential.policy;
-    const found = source.findTokenCredentials({ issuer, keyId: known.keyId });
+    const found = source.findTokenCredentials({ issuer, keyId: known.keyId, network });
     if (isPromise(found)) return found.then((list) => holdsKey(list, known)).catch(() => false);
     return holdsKey(found, known);
   } catch {

@@ -29,11 +29,11 @@ async function signed(over: object = {}, header: object = { kid }) {
 }
 
 describe.each(mounts)("plaid on %s", (_name, mount) => {
-  function serve(more: object = {}, key: () => unknown = async () => jwk) {
+  function serve(more: object = {}, key: (keyId: string) => unknown = async () => jwk) {
     const handled: unknown[] = [];
     const receiver = createReceiver({
       name: "bank",
-      source: plaid({ key: key as () => PlaidKey }),
+      source: plaid({ key: key as (keyId: string) => PlaidKey }),
       ...{ clock, logger: scene.logger, hooks: scene.hooks, ...more },
     });
     receiver.on("TRANSACTIONS.*", (event, { caller }) => void handled.push([event.type, event.data, caller]));
@@ -81,6 +81,37 @@ describe.each(mounts)("plaid on %s", (_name, mount) => {
     }
     await receiver.close();
     expect(handled).toHaveLength(1);
+  });
+
+  it("A31 finds a new key for a known sender while strangers invent ids", async () => {
+    const asked: string[] = [];
+    const next = { ...jwk, kid: "next" };
+    const keys = new Map([jwk, next].map((key) => [key.kid, key]));
+    const key = (keyId: string) => {
+      asked.push(keyId);
+      return keys.get(keyId);
+    };
+    const { app } = serve({ clientAddress: { trustedProxies: ["loopback"] } }, key);
+    const from = (delivery: Awaited<ReturnType<typeof signed>>, address: string) => ({
+      ...delivery,
+      headers: { ...delivery.headers, "X-Forwarded-For": address },
+    });
+    const sender = "52.21.26.131";
+    expect((await sendDelivery(app, from(await signed(), sender))).status).toBe(200);
+    const statuses = new Map<string, number[]>();
+    for (let i = 0; i < 40; i++) {
+      const address = i < 20 ? "203.0.113.7" : `2001:db8:0:${i}::1`;
+      const { status } = await sendDelivery(app, from(await signed({}, { kid: `invented-${i}` }), address));
+      statuses.set(address, [...(statuses.get(address) ?? []), status]);
+    }
+    // The address that sent the most had its third; with the others two thirds of the ration are gone.
+    expect(statuses.get("203.0.113.7")?.slice(0, 4)).toEqual([401, 401, 401, 503]);
+    expect(asked).toHaveLength(7);
+    expect((await sendDelivery(app, from(await signed({}, { kid: "next" }), sender))).status).toBe(200);
+    // A known key costs nothing of the ration, whoever uses it.
+    expect((await sendDelivery(app, from(await signed({}, { kid: "next" }), "198.51.100.4"))).status).toBe(
+      200,
+    );
   });
 
   it("explains a delivery", async () => {

@@ -4,13 +4,13 @@ import { rememberingLookup } from "../../../src/credentials/lookup-memory.js";
 import { CredentialsUnavailableError } from "../../../src/errors.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 
-const memory: TokenLookupMemory = { foundSeconds: 600, missingSeconds: 60, unknownPerMinute: 3 };
+const memory: TokenLookupMemory = { foundSeconds: 600, missingSeconds: 60, unknownPerMinute: 9 };
 
 /** A memory over `lookup`, with what it was asked for. */
 function memoryOver(lookup: (keyId: string) => unknown) {
   const clock = createFakeClock();
   const asked: string[] = [];
-  const find = rememberingLookup(
+  const { find, noteGenuine } = rememberingLookup(
     ({ keyId }) => {
       asked.push(keyId as string);
       return lookup(keyId as string);
@@ -18,7 +18,12 @@ function memoryOver(lookup: (keyId: string) => unknown) {
     memory,
     clock,
   );
-  return { clock, asked, find: (keyId: string | undefined) => find({ issuer: "i", keyId }) };
+  return {
+    clock,
+    asked,
+    noteGenuine,
+    find: (keyId: string | undefined, network = "a") => find({ issuer: "i", keyId, network }),
+  };
 }
 
 describe("rememberingLookup", () => {
@@ -71,6 +76,26 @@ describe("rememberingLookup", () => {
     expect(() => find("y4")).toThrow(CredentialsUnavailableError);
     expect(await find("good")).toEqual({});
     expect(asked.filter((keyId) => keyId === "good")).toHaveLength(2);
+  });
+
+  it("A31 gives one address a third of the ration", async () => {
+    const { find } = memoryOver(async () => undefined);
+    for (const keyId of ["a1", "a2", "a3"]) await find(keyId, "a");
+    expect(() => find("a4", "a")).toThrow(
+      "tokens from one address name more than 3 unknown keys a minute; no more are looked up for it",
+    );
+    expect(await find("b1", "b")).toBeUndefined();
+  });
+
+  it("A31 keeps a third of the ration for addresses that have sent a genuine delivery", async () => {
+    const { clock, find, noteGenuine } = memoryOver(async () => undefined);
+    noteGenuine("good");
+    for (const network of ["a", "b", "c", "d", "e", "f"]) await find(`of ${network}`, network);
+    expect(() => find("of g", "g")).toThrow("tokens name more than 6 unknown keys a minute");
+    for (const keyId of ["k1", "k2", "k3"]) expect(await find(keyId, "good")).toBeUndefined();
+    expect(() => find("k4", "good")).toThrow(CredentialsUnavailableError);
+    clock.advance(60_000);
+    expect(await find("of g", "g")).toBeUndefined();
   });
 
   it("counts a kid that is not found any more among the unknown", async () => {
