@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { parseJson } from "../lib/json.js";
 import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { CommandFailure, type CommandIo, type ExitCode, misused } from "./command.js";
@@ -96,5 +97,5 @@ function helpHint(argv: readonly string[]): string {
 
 function version(): string {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
+  return (parseJson(text) as { version: string }).version;
 }

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { parseJson } from "../lib/json.js";
 import { type CommandIo, misused, refused } from "./command.js";
 
 /** A secret that stands in a variable or a file, never on the command line, where every user of the machine sees it. */
@@ -49,7 +50,7 @@ export function readContent(text: string, option: string, io: CommandIo): Buffer
 export function readData(text: string | undefined, io: CommandIo): unknown {
   if (text === undefined) return {};
   try {
-    return JSON.parse(readContent(text, "--data", io).toString("utf8")) as unknown;
+    return parseJson(readContent(text, "--data", io).toString("utf8"));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw misused("--data must be JSON, @FILE or -; for a body that is sent as it is, use --body");

@@ -1,6 +1,7 @@
 import { createSecretKey, randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import type { TokenCredential } from "../contracts/credential.js";
+import { parseJson } from "../lib/json.js";
 import {
   type CommandIo,
   type ExitCode,
@@ -92,14 +93,14 @@ function parseClaims(given: readonly string[]): Members {
     if (ours.has(name))
       throw misused(`--claim ${name}: this claim is set from the credential and --expires-in`);
     const value = text.slice(equals + 1);
-    claims.set(name, isJson ? parseJson(value, name) : value);
+    claims.set(name, isJson ? claimValue(value, name) : value);
   }
   return Object.fromEntries(claims);
 }
 
-function parseJson(text: string, name: string): unknown {
+function claimValue(text: string, name: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch {
     throw misused(`--claim ${name}:= must be JSON; for plain text write ${name}=…`);
   }

@@ -1,5 +1,6 @@
+import { parseJson } from "../lib/json.js";
+
 // Runs on refused text only, so it is written to be read rather than to be fast. Linear all the same.
-const parseJson = JSON.parse;
 
 /** What may come next. "name" and "value" stand for: no closing bracket here, a comma was before. */
 type Expected = "value" | "value or ]" | "name" | "name or }" | "colon" | "comma or end" | "nothing";

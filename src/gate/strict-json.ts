@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
+import { parseJson } from "../lib/json.js";
 import { locateJsonFault } from "./json-fault.js";
 
 // Taken when the module is loaded: an application that replaces them later does not reach the gate (ATTACKS I11).
-const parseJson = JSON.parse;
 const valuesOf = Object.values;
 const isArray = Array.isArray;
 

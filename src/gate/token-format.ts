@@ -50,10 +50,13 @@ export function parseToken(token: string): ParsedToken | TokenFault {
   if (typeof header === "string") return fault(header);
   const claims = parsePart(token.slice(first + 1, second), "payload");
   if (typeof claims === "string") return fault(claims);
+  // jose reads the header once more, with a JSON.parse that may misread a name with an escape (see parseJson).
+  if (!header.bytes.includes('"alg"'))
+    return fault('the header\'s "alg" is missing or spelled with an escape');
   if (decodeBase64url(token.slice(second + 1)) === undefined) {
     return fault("the token's signature is empty or not canonical base64url");
   }
-  return parseHeader(header, claims);
+  return parseHeader(header.members, claims.members);
 }
 
 function parseHeader(
@@ -87,8 +90,13 @@ export function normalizeTyp(typ: string): string {
   return lower.startsWith(prefix) && !lower.includes("/", prefix.length) ? lower.slice(prefix.length) : lower;
 }
 
+interface Part {
+  readonly bytes: Buffer;
+  readonly members: Record<string, unknown>;
+}
+
 /** The JSON object of one part, or what is wrong with it. */
-function parsePart(part: string, name: string): Record<string, unknown> | string {
+function parsePart(part: string, name: string): Part | string {
   const bytes = decodeBase64url(part);
   if (bytes === undefined) return `the token's ${name} is empty or not canonical base64url`;
   const parsed = parseStrictJsonBytes(bytes, { maxDepth: maxTokenDepth });
@@ -98,7 +106,7 @@ function parsePart(part: string, name: string): Record<string, unknown> | string
   if ((bytes.includes("__proto__") || bytes.includes(backslash)) && holdsProto(parsed.value)) {
     return `the token's ${name} has a member "__proto__"`;
   }
-  return parsed.value;
+  return { bytes, members: parsed.value };
 }
 
 /**

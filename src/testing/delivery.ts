@@ -9,6 +9,7 @@ import {
 import { duplexPair } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { parseJson } from "../lib/json.js";
 
 /** What a sender would send. Whatever is left out is left out of the request as well. */
 export interface TestDelivery {
@@ -85,7 +86,7 @@ function exchange(
       text(response).then((content) => {
         sent.destroy();
         const { statusCode = 0, headers: received } = response;
-        resolve({ status: statusCode, headers: received, text: content, json: () => JSON.parse(content) });
+        resolve({ status: statusCode, headers: received, text: content, json: () => parseJson(content) });
       }, reject);
     });
     sent.on("error", reject);

@@ -164,6 +164,17 @@ describe.each(mounts)("E: bodies on %s", (_name, mount) => {
     expect(taken).toEqual([]);
   });
 
+  it("E17 reads names with escapes after bodies that mislead JSON.parse of Node.js 24 and 26", async () => {
+    const { taken, post } = await start();
+    expect((await post(String.raw`{"first":1,"\\":2}`)).status).toBe(200);
+    expect((await post(String.raw`{"first":1,"\u0062":2}`)).status).toBe(200);
+    expect((await post(String.raw`{"first":1,"b":3,"\u0062":2}`)).status).toBe(400);
+    expect(taken.map(({ data }) => data)).toEqual([
+      { first: 1, "\\": 2 },
+      { first: 1, b: 2 },
+    ]);
+  });
+
   it("E18 takes 64 levels", async () => {
     const { taken, post } = await start();
     expect([(await post(deep(64))).status, taken.length]).toEqual([200, 1]);

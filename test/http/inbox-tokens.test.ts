@@ -9,7 +9,7 @@ import {
   requireAuth,
 } from "hookgate";
 import { createTestSigner, type TestSigner } from "hookgate/testing";
-import { createInboxScene, type InboxScene } from "../support/inbox-scene.js";
+import { createInboxScene, type InboxScene, until } from "../support/inbox-scene.js";
 
 let signer: TestSigner;
 let scene: InboxScene;
@@ -39,6 +39,25 @@ async function started(auth: object): Promise<Receiver> {
 
 const first = { id: "e1", type: "order.paid" };
 const second = { id: "e2", type: "order.paid" };
+
+describe("claims in the inbox", () => {
+  it("have the names that the token has, escapes included", async () => {
+    const receiver = scene.receiver({
+      engine: scene.engine(),
+      more: { auth: { jwt: jwt({ replay: "allow" }) } },
+    });
+    const names: string[][] = [];
+    receiver.on("order.paid", (_event, { caller }) => {
+      if (caller.method === "jwt") names.push(Object.keys(caller.claims).filter((name) => name.length === 1));
+    });
+    await receiver.start();
+    await scene.send(receiver, first, await tokenOf({ "\\": 1 }));
+    await until(() => names.length === 1);
+    await scene.send(receiver, second, await tokenOf({ "\n": 1 }));
+    await until(() => names.length === 2);
+    expect(names).toEqual([["\\"], ["\n"]]);
+  });
+});
 
 describe('replay: "refuse"', () => {
   it("A29 answers a used token 401 with another delivery, and 200 duplicate with the same", async () => {

@@ -114,6 +114,11 @@ describe("the rules of the house", () => {
       'import { a } from "../errors.js";',
       "holds a value: this file is for types alone, and no test has to run it",
     ],
+    [
+      "gate/ip.ts",
+      'export const a = JSON.parse("1");',
+      "calls JSON.parse: parseJson of lib/json.ts reads names with escapes on every Node.js",
+    ],
     ["gate/ip.ts", "let count = 0;", "keeps state in the module"],
     ["gate/ip.ts", "export const a = (b: any) => b;", "uses any"],
     ["gate/ip.ts", "export default function f() {}", "exports a default"],

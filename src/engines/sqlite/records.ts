@@ -11,6 +11,7 @@ import type {
   TaskRecord,
   TaskState,
 } from "../../contracts/engine.js";
+import { parseJson } from "../../lib/json.js";
 import type { Connection } from "./connection.js";
 import { conditionOf, eventNumber, eventTables } from "./filter.js";
 import type { Times } from "./protocol.js";
@@ -131,7 +132,7 @@ export class Records {
       | { readonly received_ms: number; readonly head: string; readonly body: Uint8Array }
       | undefined;
     if (row === undefined) return undefined;
-    const head = JSON.parse(row.head) as Omit<StoredDelivery, "receivedAtMs" | "rawBody">;
+    const head = parseJson(row.head) as Omit<StoredDelivery, "receivedAtMs" | "rawBody">;
     return {
       ...head,
       address: head.address ?? undefined,
@@ -144,7 +145,7 @@ export class Records {
     const rows = this.#connection
       .statement("SELECT at_ms, handlers FROM hookgate_replays WHERE event = ? ORDER BY rowid")
       .all(event) as { readonly at_ms: number; readonly handlers: string }[];
-    return rows.map((row) => ({ atMs: row.at_ms, handlers: JSON.parse(row.handlers) as string[] }));
+    return rows.map((row) => ({ atMs: row.at_ms, handlers: parseJson(row.handlers) as string[] }));
   }
 }
 
@@ -170,5 +171,5 @@ function stateOf(tasks: readonly TaskRecord[]): EventState {
 }
 
 function parseError(text: string | null): TaskError | undefined {
-  return text === null ? undefined : (JSON.parse(text) as TaskError);
+  return text === null ? undefined : (parseJson(text) as TaskError);
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { SettledReport, StoredDelivery, TaskError, Verdict } from "../../contracts/engine.js";
+import { parseJson } from "../../lib/json.js";
 import type { ClaimedTask, Claims } from "../task-source.js";
 import type { StoreParts } from "./accept.js";
 import { noteAttempt, promote } from "./order.js";
@@ -138,7 +139,7 @@ export class Steps {
         "UPDATE hookgate_tasks SET state = 2, attempts = attempts + 1, fence = fence + 1, consumer = ?, started_ms = ? WHERE event = ? AND handler = ?",
       )
       .run(consumer, Math.round(times.wallMs), row.event, handler);
-    const head = JSON.parse(row.head) as Omit<StoredDelivery, "receivedAtMs" | "rawBody">;
+    const head = parseJson(row.head) as Omit<StoredDelivery, "receivedAtMs" | "rawBody">;
     const { buffer, byteOffset, byteLength } = row.body;
     return {
       recordId: `rec_${row.event}`,

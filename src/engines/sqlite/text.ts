@@ -1,3 +1,5 @@
+import { parseJson } from "../../lib/json.js";
+
 /**
  * Text of others as SQLite keeps it. UTF-8 has no lone surrogates, and a driver ends text at its first NUL: ids that differ
  * behind one would become the same. Such text, and text that begins with our mark, is kept as JSON behind the mark.
@@ -12,5 +14,5 @@ export function toStored(text: string): string {
 
 /** The text that a stored form stands for. */
 export function fromStored(stored: string): string {
-  return stored.startsWith(mark) ? (JSON.parse(stored.slice(1)) as string) : stored;
+  return stored.startsWith(mark) ? (parseJson(stored.slice(1)) as string) : stored;
 }

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { parseJson } from "../../lib/json.js";
 import type { ClaimedTask, Claims } from "../task-source.js";
 import { resultCode } from "./driver.js";
 import type { Reply, Request } from "./protocol.js";
@@ -33,7 +34,7 @@ export function encodeRequests(requests: readonly Request[]): Message {
 
 /** The requests of a message. */
 export function decodeRequests({ json, bytes, others }: Message): readonly Request[] {
-  const requests = JSON.parse(json) as Request[];
+  const requests = parseJson(json) as Request[];
   for (const [index, request] of others) requests[index] = request as Request;
   let next = 0;
   for (const request of requests) {
@@ -65,7 +66,7 @@ export function decodeReplies(
   requests: readonly Request[],
   { json, bytes, others }: Message,
 ): readonly Reply[] {
-  const replies = JSON.parse(json) as Reply[];
+  const replies = parseJson(json) as Reply[];
   for (const [index, reply] of others) replies[index] = reply as Reply;
   const [piece = new ArrayBuffer(0)] = bytes;
   let at = 0;

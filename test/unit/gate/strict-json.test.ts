@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { decodeUtf8, parseStrictJson, parseStrictJsonBytes } from "../../../src/gate/strict-json.js";
+import { readReference } from "../../support/reference-json.js";
 
 function reasonOf(text: string, maxDepth?: number): string {
   const result = parseStrictJson(text, maxDepth === undefined ? undefined : { maxDepth });
@@ -33,6 +34,25 @@ describe("parseStrictJson", () => {
     ['{"\\\\":1,"\\u005c":2}', 8],
   ])("E17 refuses the repeated member of %s and says where", (text, at) => {
     expect(reasonOf(text)).toBe(`repeats the name of a member at character ${at}`);
+  });
+
+  it.each([
+    [String.raw`{"m":1,"\\":2}`, String.raw`{"m":1,"b":3,"\u0062":2}`, 13],
+    [String.raw`{"n":1,"x":2,"\\":3}`, String.raw`{"n":1,"x":2,"\u0078":3}`, 13],
+    [String.raw`{"o":1,"\n":2,"q\\":3}`, String.raw`{"o":1,"\n":2,"\u000a":3}`, 14],
+  ])("E17 after %s refuses the repeated member of %s", (before, text, at) => {
+    parsed(before);
+    expect(reasonOf(text)).toBe(`repeats the name of a member at character ${at}`);
+  });
+
+  it("E17 takes different names of which one is written as the other is meant", () => {
+    expect(parsed(String.raw`{"p":1,"\\":2,"\n":3,"\"":4}`)).toEqual({ p: 1, "\\": 2, "\n": 3, '"': 4 });
+    expect(parsed(String.raw`{"p":1,"\\":2,"\n":3,"\"":4}`)).toEqual({ p: 1, "\\": 2, "\n": 3, '"': 4 });
+    expect(parsed(String.raw`[{"q":1,"\\":2},{"q":1,"\n":2},{"q":1,"\"":2}]`)).toEqual([
+      { q: 1, "\\": 2 },
+      { q: 1, "\n": 2 },
+      { q: 1, '"': 2 },
+    ]);
   });
 
   it("E17 takes equal names in different objects", () => {
@@ -151,54 +171,14 @@ const jsonText = fc.letrec<{ value: string; member: string }>((tie) => ({
     .map(([name, value]) => `${name} : ${value}`),
 })).value;
 
-/** Duplicates found the slow way: by names, in the text's own order, by a recursive reader that trusts the text to be JSON. */
-function isStrict(text: string): boolean {
-  let at = 0;
-  const space = (): void => {
-    while (" \t\r\n".includes(text.charAt(at)) && at < text.length) at++;
-  };
-  const scalar = (): unknown => {
-    const found = /"(?:[^"\\]|\\.)*"|[^\s,:[\]{}]+/y;
-    found.lastIndex = at;
-    const token = found.exec(text)?.[0] ?? "";
-    at += token.length;
-    return JSON.parse(token);
-  };
-  const list = (end: string, item: () => boolean): boolean => {
-    at++;
-    let good = true;
-    for (space(); text[at] !== end; space()) {
-      if (text[at] === ",") at++;
-      space();
-      good = item() && good;
-    }
-    at++;
-    return good;
-  };
-  const read = (): boolean => {
-    space();
-    if (text[at] === "[") return list("]", read);
-    if (text[at] !== "{") return Math.abs(Number(scalar())) !== Number.POSITIVE_INFINITY;
-    const names = new Set<unknown>();
-    return list("}", () => {
-      const name = scalar();
-      space();
-      at++;
-      const good = read() && !names.has(name);
-      names.add(name);
-      return good;
-    });
-  };
-  return read();
-}
-
-describe("parseStrictJson against JSON.parse", () => {
+describe("parseStrictJson against a slow reader", () => {
   it("accepts exactly the valid texts without repeated names and infinite numbers, with equal values", () => {
     fc.assert(
       fc.property(jsonText, (text) => {
         const result = parseStrictJson(text);
-        expect(result.ok).toBe(isStrict(text));
-        if (result.ok) expect(result.value).toEqual(JSON.parse(text));
+        const { value, strict } = readReference(text);
+        expect(result.ok).toBe(strict);
+        if (result.ok) expect(result.value).toEqual(value);
         else expect(result.reason).not.toMatch(/not valid JSON/);
       }),
       { numRuns: 500 },
@@ -218,7 +198,7 @@ describe("parseStrictJson against JSON.parse", () => {
           valid = false;
         }
         const result = parseStrictJson(broken);
-        expect(result.ok).toBe(valid && isStrict(broken));
+        expect(result.ok).toBe(valid && readReference(broken).strict);
         if (!result.ok && !valid) expect(result.reason).toMatch(/^(is not valid JSON|repeats|holds)/);
       }),
       { numRuns: 1000 },

@@ -105,6 +105,24 @@ describe("parseToken", () => {
     expect(reasonFor(token(header, text))).toMatch(/^the token's payload /);
   });
 
+  it("A23 reads names with escapes whatever was parsed before", () => {
+    const names = (text: string) => {
+      const parsed = parseToken(token(header, text));
+      return parsed.ok ? Object.keys(parsed.claims) : parsed.reason;
+    };
+    expect(names(String.raw`{"iss":"a","\\":1}`)).toEqual(["iss", "\\"]);
+    expect(names(String.raw`{"iss":"a","\u0061dmin":1}`)).toEqual(["iss", "admin"]);
+    expect(names(String.raw`{"iss":"a","\n":1}`)).toEqual(["iss", "\n"]);
+    expect(names(String.raw`{"iss":"a","b":1,"\u0062":2}`)).toContain("repeats the name of a member");
+    const head = String.raw`{"alg":"HS256","\u006bid":"k"}`;
+    expect(reasonFor(token(String.raw`{"alg":"HS256","\\u0":"k"}`))).toBe("accepted");
+    expect(parseToken(token(head))).toMatchObject({ ok: true, keyId: "k" });
+  });
+
+  it("refuses alg spelled with an escape, which jose would look for in vain now and then", () => {
+    expect(reasonFor(token('{"\\u0061lg":"HS256"}'))).toContain('"alg" is missing or spelled with an escape');
+  });
+
   it("A23 reads 32 levels, escapes and the text __proto__ as a value", () => {
     const deep = `{"iss":"a","b":${"[".repeat(31)}${"]".repeat(31)}}`;
     expect(parseToken(token(header, deep)).ok).toBe(true);
@@ -114,7 +132,7 @@ describe("parseToken", () => {
   });
 
   it.each([[undefined], [null], [1], [true], [{ a: 1 }], [["HS256"]]])("A01 refuses alg %p", (alg) => {
-    expect(reasonFor(token({ alg }))).toContain('"alg" is missing or not a string');
+    expect(reasonFor(token({ alg }))).toMatch(/"alg" is missing or/);
   });
 
   it.each([["crit"], ["b64"], ["jku"], ["jwk"], ["x5u"], ["x5c"], ["x5t"], ["x5t#S256"], ["zip"], ["cty"]])(
