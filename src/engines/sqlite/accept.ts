@@ -1,6 +1,7 @@
 import type { Acceptance, NewEvent } from "../../contracts/engine.js";
 import type { Connection } from "./connection.js";
 import type { Names } from "./names.js";
+import { hasOthers } from "./order.js";
 import type { AcceptRequest, PackedDelivery, Times } from "./protocol.js";
 import { state } from "./schema.js";
 import type { Tally } from "./tally.js";
@@ -148,21 +149,21 @@ export class Acceptor {
 
   #storeTask(receiver: string, event: number, task: NewEvent["tasks"][number], times: Times): void {
     const { connection, names, tally } = this.#parts;
-    const { handler, hold } = names.handler(receiver, task.handler);
+    const handler = names.handler(receiver, task.handler);
     const key = task.orderKey === undefined ? null : toStored(task.orderKey);
     const { dead } = task;
     let number: number = state.waiting;
     if (dead !== undefined) {
       number = state.dead;
       tally.count("dead");
-    } else if (key !== null && hasOthers(connection, handler, key, hold)) number = state.blocked;
+    } else if (key !== null && hasOthers(connection, handler, key)) number = state.blocked;
     connection
       .statement(
         "INSERT INTO hookgate_tasks(event, handler, state, due, order_key, error) VALUES (?, ?, ?, ?, ?, ?)",
       )
       .run(
         event,
-        handler,
+        handler.handler,
         number,
         Math.floor(times.storeMs),
         key,
@@ -182,11 +183,4 @@ function countOpen(events: readonly Positioned[]): number {
     for (const { dead } of event.tasks) if (dead === undefined) open++;
   }
   return open;
-}
-
-/** Whether a new task under an order key must wait for another: one that waits or runs, or a dead letter that holds. */
-function hasOthers(connection: Connection, handler: number, key: string, hold: boolean): boolean {
-  const sql =
-    "SELECT 1 FROM hookgate_tasks WHERE handler = ? AND order_key = ? AND order_key IS NOT NULL AND state IN (0, 1, 2";
-  return connection.statement(`${sql}${hold ? ", 4" : ""}) LIMIT 1`).get(handler, key) !== undefined;
 }

@@ -1,9 +1,49 @@
 import type { Connection } from "./connection.js";
 import type { HandlerRow } from "./names.js";
+import { state } from "./schema.js";
+
+/**
+ * Open and dead tasks of one order key. The two conditions on the state are those of the index: SQLite uses a partial index
+ * only where a query repeats them, and `IN` instead of them would make it sort.
+ */
+const ofKey =
+  "hookgate_tasks INDEXED BY hookgate_tasks_by_key WHERE state <> 3 AND state <> 5 AND handler = ? AND order_key = ?";
+
+/** A task of an order key. */
+interface KeyedTask {
+  readonly event: number;
+  readonly state: number;
+}
+
+/** The task that says most about its key: one that waits, else the oldest that is blocked, else one that runs, else dead. */
+function leadOf(connection: Connection, handler: HandlerRow, key: string): KeyedTask | undefined {
+  return connection
+    .statement(`SELECT event, state FROM ${ofKey} ORDER BY state, event LIMIT 1`)
+    .get(handler.handler, key) as KeyedTask | undefined;
+}
+
+/** The oldest task of a key in a state. */
+function oldestOf(
+  connection: Connection,
+  handler: HandlerRow,
+  key: string,
+  inState: number,
+): number | undefined {
+  const row = connection
+    .statement(`SELECT event FROM ${ofKey} AND state = ? ORDER BY event LIMIT 1`)
+    .get(handler.handler, key, inState) as { readonly event: number } | undefined;
+  return row?.event;
+}
+
+/** Whether a new task under an order key must wait for another: one that waits or runs, or a dead letter that holds. */
+export function hasOthers(connection: Connection, handler: HandlerRow, key: string): boolean {
+  const lead = leadOf(connection, handler, key);
+  return lead !== undefined && (lead.state !== state.dead || handler.hold);
+}
 
 /**
  * After a task under an order key has come to rest: lets the next one of its key be claimed, unless another waits or runs,
- * or a dead letter ahead of it holds it.
+ * or a dead letter ahead of it holds it. Its cost does not depend on how many tasks the key has.
  */
 export function promote(
   connection: Connection,
@@ -12,17 +52,11 @@ export function promote(
   storeMs: number,
 ): void {
   if (key === null) return;
-  const ofKey = "handler = ? AND order_key = ? AND order_key IS NOT NULL";
-  const busy = connection
-    .statement(`SELECT 1 FROM hookgate_tasks WHERE ${ofKey} AND state IN (0, 2) LIMIT 1`)
-    .get(handler.handler, key);
-  if (busy !== undefined) return;
-  const next = connection
-    .statement(
-      `SELECT event, state FROM hookgate_tasks WHERE ${ofKey} AND state IN (1${handler.hold ? ", 4" : ""}) ORDER BY event LIMIT 1`,
-    )
-    .get(handler.handler, key) as { readonly event: number; readonly state: number } | undefined;
-  if (next === undefined || next.state !== 1) return;
+  const next = leadOf(connection, handler, key);
+  if (next?.state !== state.blocked) return;
+  if (oldestOf(connection, handler, key, state.running) !== undefined) return;
+  const dead = handler.hold ? oldestOf(connection, handler, key, state.dead) : undefined;
+  if (dead !== undefined && dead < next.event) return;
   connection
     .statement("UPDATE hookgate_tasks SET state = 0, due = max(due, ?) WHERE event = ? AND handler = ?")
     .run(Math.floor(storeMs), next.event, handler.handler);

@@ -8,7 +8,7 @@ export function readStats(connection: Connection, receiver: string | undefined, 
   const waiting = countBy(connection, "state = 0");
   for (const [handler, count] of countBy(
     connection,
-    "order_key IS NOT NULL AND state IN (0, 1, 2, 4) AND state = 1",
+    "order_key IS NOT NULL AND state <> 3 AND state <> 5 AND state = 1",
   )) {
     waiting.set(handler, (waiting.get(handler) ?? 0) + count);
   }
