@@ -7,7 +7,7 @@ import { sourceCredentials } from "./credentials/source-credentials.js";
 import type { AuthPolicy } from "./gate/authenticate.js";
 import { TokenMemory } from "./gate/token-memory.js";
 import type { Clock } from "./lib/clock.js";
-import { assertOptions, describe, flagOption, own } from "./lib/options.js";
+import { assertOptions, describe, flagOption, OptionError, own } from "./lib/options.js";
 
 /** The one-line form: one service with its own key, its own JWTs, or both. What is given is accepted. */
 export interface SingleServiceAuth {
@@ -99,8 +99,9 @@ function assertUsesRemembered({ credentials, tokens, remembersUses }: AuthPolicy
     ({ kind, policy }) => kind === "jwt" && policy?.replay === "refuse",
   );
   if (found === undefined) return;
-  throw new TypeError(
-    `${where}: the JWT credential "${found.id}" has replay: "refuse", which needs a receiver with an \`inbox\`: used tokens are remembered there`,
+  throw new OptionError(
+    where,
+    `: the JWT credential "${found.id}" has replay: "refuse", which needs a receiver with an \`inbox\`: used tokens are remembered there`,
   );
 }
 
@@ -115,18 +116,20 @@ function resolveForm(auth: unknown, where: string, context: AuthContext): Resolv
   const { source } = context;
   if (source?.auth !== undefined) {
     if (auth === undefined) return fromSource(source.name, source.auth, context);
-    throw new TypeError(
-      `${where} and the source "${source.name}" are both given, and the source brings its own credentials: leave \`auth\` out`,
+    throw new OptionError(
+      where,
+      ` and the source "${source.name}" are both given, and the source brings its own credentials: leave \`auth\` out`,
     );
   }
   if (auth === undefined && source?.signs === true) return { policy: anyCaller, ownsCredentials: false };
-  if (auth === undefined || auth === null) throw new TypeError(`${where} is missing: ${howTo}`);
+  if (auth === undefined || auth === null) throw new OptionError(where, ` is missing: ${howTo}`);
   assertOptions(auth, authOptionNames, where);
   for (const credential of ["serviceKey", "jwt", "credentials"]) {
     // Left out is one thing; here something was meant to stand, and a kind of credential would silently not count.
     if (Object.hasOwn(auth, credential) && auth[credential] === undefined) {
-      throw new TypeError(
-        `${where}.${credential} is undefined: is its environment variable set? Leave the option out where it is not wanted`,
+      throw new OptionError(
+        where,
+        `.${credential} is undefined: is its environment variable set? Leave the option out where it is not wanted`,
       );
     }
   }
@@ -137,7 +140,7 @@ function resolveForm(auth: unknown, where: string, context: AuthContext): Resolv
   if (given.includes("credentials") || given.includes("accept") || given.includes("keyHeader")) {
     return { policy: fromCredentials(auth, given, where), ownsCredentials: false };
   }
-  if (given.length === 0) throw new TypeError(`${where} has nothing to check callers by: ${howTo}`);
+  if (given.length === 0) throw new OptionError(where, ` has nothing to check callers by: ${howTo}`);
   const { credentials, keyHeader } = singleServiceCredentials(
     { name: context.name, serviceKey: own(auth, "serviceKey"), jwt: own(auth, "jwt") },
     where,
@@ -155,7 +158,7 @@ function resolveForm(auth: unknown, where: string, context: AuthContext): Resolv
 function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], where: string): Form {
   const on = flagOption(auth.dangerouslyAcceptAnyone, `${where}.dangerouslyAcceptAnyone`);
   if (!on || given.length > 1) {
-    throw new TypeError(`${where}.dangerouslyAcceptAnyone must be true and stand alone: ${howTo}`);
+    throw new OptionError(`${where}.dangerouslyAcceptAnyone`, ` must be true and stand alone: ${howTo}`);
   }
   return anyCaller;
 }
@@ -182,14 +185,16 @@ function fromSource(sourceName: string, auth: SourceAuth, { name, clock }: AuthC
 
 function fromCredentials(auth: Record<string, unknown>, given: readonly string[], where: string): Form {
   if (given.includes("serviceKey") || given.includes("jwt")) {
-    throw new TypeError(
-      `${where} mixes two forms: \`serviceKey\` and \`jwt\` are for a single service; with \`credentials\` put them under the service in defineCredentials`,
+    throw new OptionError(
+      where,
+      ` mixes two forms: \`serviceKey\` and \`jwt\` are for a single service; with \`credentials\` put them under the service in defineCredentials`,
     );
   }
   const credentials = auth.credentials;
   if (!isCredentialSource(credentials)) {
-    throw new TypeError(
-      `${where}.credentials must come from defineCredentials, credentialsFromFile or credentialsFrom, not ${describe(credentials)}`,
+    throw new OptionError(
+      `${where}.credentials`,
+      ` must come from defineCredentials, credentialsFromFile or credentialsFrom, not ${describe(credentials)}`,
     );
   }
   const accept = parseAccept(own(auth, "accept"), `${where}.accept`);
@@ -210,11 +215,11 @@ function parseAccept(value: unknown, where: string): readonly CredentialKind[] {
   if (value === undefined) return ["jwt", "service-key"];
   const list = kinds.map((kind) => `"${kind}"`).join(", ");
   if (!Array.isArray(value) || value.length === 0) {
-    throw new TypeError(`${where} must be an array with at least one of ${list}, not ${describe(value)}`);
+    throw new OptionError(where, ` must be an array with at least one of ${list}, not ${describe(value)}`);
   }
   const unknown = value.find((kind) => !kinds.includes(kind));
   if (unknown !== undefined) {
-    throw new TypeError(`${where} holds ${JSON.stringify(unknown)}; the kinds of credential are ${list}`);
+    throw new OptionError(where, ` holds ${JSON.stringify(unknown)}; the kinds of credential are ${list}`);
   }
   return [...new Set(value as CredentialKind[])];
 }

@@ -9,7 +9,7 @@ import type { OpenedEnvelope } from "./events/envelope.js";
 import { type Authenticated, authenticate } from "./gate/authenticate.js";
 import { findSender, type ShadowListener } from "./gate/sender-address.js";
 import { TokenMemory } from "./gate/token-memory.js";
-import { assertOptions, describe } from "./lib/options.js";
+import { assertOptions, describe, OptionError } from "./lib/options.js";
 import { printable } from "./lib/printable.js";
 import {
   checkData,
@@ -230,8 +230,9 @@ function readRequest(request: ExplainRequest): ReadRequest {
   for (const [name, value] of Object.entries(given.headers ?? {})) {
     const lines = typeof value === "string" ? [value] : value;
     if (!Array.isArray(lines) || !lines.every((line) => typeof line === "string")) {
-      throw new TypeError(
-        `explain's request: the header "${printable(name)}" must be a string or a list, not ${describe(value)}`,
+      throw new OptionError(
+        "explain's request",
+        `: the header "${printable(name)}" must be a string or a list, not ${describe(value)}`,
       );
     }
     for (const line of lines) rawHeaders.push(name, line);

@@ -67,6 +67,7 @@ export type { InboxOptions } from "./inbox/options.js";
 export type { RetentionOptions } from "./inbox/retention-options.js";
 export type { Clock } from "./lib/clock.js";
 export type { Duration } from "./lib/duration.js";
+export { OptionError } from "./lib/options.js";
 export { DoNotRetry, LeaseLostError, RetryLater } from "./lib/task-errors.js";
 export { createReceiver, type Receiver } from "./receiver.js";
 export type { ContextOf, NoInbox, ReceiverOptions } from "./receiver-options.js";

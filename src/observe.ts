@@ -17,7 +17,7 @@ import { SignatureRefusal } from "./gate/signature.js";
 import type { Clock } from "./lib/clock.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import { MinuteCounts } from "./lib/minute-counts.js";
-import { assertOptions, describe } from "./lib/options.js";
+import { assertOptions, describe, OptionError } from "./lib/options.js";
 import { printable } from "./lib/printable.js";
 import { stderrLogger } from "./lib/stderr-logger.js";
 
@@ -224,7 +224,7 @@ function parseHooks(value: unknown, where: string): Hooks {
   for (const name of hookNames) {
     const hook = Object.hasOwn(value, name) ? value[name] : undefined;
     if (hook !== undefined && typeof hook !== "function") {
-      throw new TypeError(`${where}.${name} must be a function, not ${describe(hook)}`);
+      throw new OptionError(`${where}.${name}`, ` must be a function, not ${describe(hook)}`);
     }
   }
   return { ...(value as Hooks) };
@@ -235,8 +235,9 @@ function parseLogger(value: unknown, where: string): Logger | undefined {
   const methods = ["debug", "info", "warn", "error"] as const;
   const missing = methods.filter((m) => typeof (value as Record<string, unknown> | null)?.[m] !== "function");
   if (missing.length > 0) {
-    throw new TypeError(
-      `${where} must have the methods debug, info, warn and error, as pino and console have; missing: ${missing.join(", ")}`,
+    throw new OptionError(
+      where,
+      ` must have the methods debug, info, warn and error, as pino and console have; missing: ${missing.join(", ")}`,
     );
   }
   return value as Logger;

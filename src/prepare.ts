@@ -16,7 +16,7 @@ import { parseBodyOptions } from "./http/read-body.js";
 import { type InboxSettings, parseInboxOptions } from "./inbox/options.js";
 import { Store } from "./inbox/store.js";
 import { type Clock, parseClock } from "./lib/clock.js";
-import { assertOptions, numberOption, own, stringOption } from "./lib/options.js";
+import { assertOptions, numberOption, OptionError, own, stringOption } from "./lib/options.js";
 import { createObserver } from "./observe.js";
 import type { ContextOf, ReceiverOptions } from "./receiver-options.js";
 import { parseSource } from "./source-option.js";
@@ -128,8 +128,9 @@ function envelopeOf(
   if (source === undefined) return createEnvelope(options, name, where);
   const given = (["type", "id", "data"] as const).find((locator) => own(options, locator) !== undefined);
   if (given === undefined) return createSourceEnvelope(source, name);
-  throw new TypeError(
-    `${where}.${given} cannot stand beside \`source\`: ${source.name} says where type, id and data are; leave it out, or take customSource`,
+  throw new OptionError(
+    `${where}.${given}`,
+    ` cannot stand beside \`source\`: ${source.name} says where type, id and data are; leave it out, or take customSource`,
   );
 }
 

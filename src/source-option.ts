@@ -1,5 +1,5 @@
 import type { BodyKind, Source } from "./contracts/source.js";
-import { describe } from "./lib/options.js";
+import { describe, OptionError } from "./lib/options.js";
 
 const kinds: readonly BodyKind[] = ["json", "form", "xml", "bytes", "empty"];
 const secretHeaders: readonly string[] = ["authorization", "proxy-authorization", "cookie"];
@@ -11,21 +11,25 @@ export function parseSource<EventMap>(value: unknown, where: string): Source<Eve
   const howTo =
     'give what a source makes, such as github({ secret }) of "hookgate/github", or customSource({ … })';
   if (typeof source !== "object" || source === null || typeof source.events !== "function") {
-    throw new TypeError(`${where} must be a source, not ${describe(value)}; ${howTo}`);
+    throw new OptionError(where, ` must be a source, not ${describe(value)}; ${howTo}`);
   }
   const { name, bodies, headers, deadlineMs, mediaTypes = {} } = source;
   if (typeof name !== "string" || name === "")
-    throw new TypeError(`${where}.name must be a string; ${howTo}`);
+    throw new OptionError(`${where}.name`, ` must be a string; ${howTo}`);
   const strange = Array.isArray(bodies)
     ? [...bodies, ...Object.values(mediaTypes)].find((kind) => !kinds.includes(kind))
     : bodies;
   if (!Array.isArray(bodies) || strange !== undefined) {
-    throw new TypeError(
-      `${where}.bodies must be a list of ${kinds.map((kind) => `"${kind}"`).join(", ")}; ${howTo}`,
+    throw new OptionError(
+      `${where}.bodies`,
+      ` must be a list of ${kinds.map((kind) => `"${kind}"`).join(", ")}; ${howTo}`,
     );
   }
   if (typeof deadlineMs !== "number" || !(deadlineMs > 0)) {
-    throw new TypeError(`${where}.deadlineMs must be a number of milliseconds, not ${describe(deadlineMs)}`);
+    throw new OptionError(
+      `${where}.deadlineMs`,
+      ` must be a number of milliseconds, not ${describe(deadlineMs)}`,
+    );
   }
   assertHeaders(headers, `${where}.headers`);
   return source as Source<EventMap>;
@@ -40,8 +44,9 @@ function assertHeaders(headers: unknown, where: string): void {
   const fits = (name: unknown): boolean =>
     typeof name === "string" && name === name.toLowerCase() && !isSecret(name);
   if (!Array.isArray(headers) || !headers.every(fits)) {
-    throw new TypeError(
-      `${where} must be a list of lower-case header names, none of which holds a credential`,
+    throw new OptionError(
+      where,
+      ` must be a list of lower-case header names, none of which holds a credential`,
     );
   }
 }

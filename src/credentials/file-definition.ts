@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { decodeUtf8, parseStrictJson } from "../gate/strict-json.js";
 import type { Environment } from "../lib/environment.js";
-import { assertOptions, choiceOption, own, stringOption } from "../lib/options.js";
+import { assertOptions, choiceOption, OptionError, own, stringOption } from "../lib/options.js";
 import { Problems } from "./problems.js";
 
 /** Where a value stands that must not be written into a credentials file. `file` is relative to that file. */
@@ -104,8 +104,9 @@ function resolveToken(token: unknown, where: string, read: Read, problems: Probl
 
 function resolveSecret(secret: unknown, where: string, read: Read): unknown {
   if (!isMembers(secret) || Object.hasOwn(secret, "env") === Object.hasOwn(secret, "file")) {
-    throw new TypeError(
-      `${where}: a secret must not stand in a file; refer to it by { "env": "NAME" } or { "file": "path" }`,
+    throw new OptionError(
+      where,
+      `: a secret must not stand in a file; refer to it by { "env": "NAME" } or { "file": "path" }`,
     );
   }
   assertOptions(secret, ["env", "file", "encoding"], where);
@@ -116,7 +117,7 @@ function resolveSecret(secret: unknown, where: string, read: Read): unknown {
 
 function readJson(reference: Members, where: string, read: Read): unknown {
   const parsed = parseStrictJson(read(reference, where));
-  if (!parsed.ok) throw new TypeError(`${where}: the file ${own(reference, "file")} ${parsed.reason}`);
+  if (!parsed.ok) throw new OptionError(where, `: the file ${own(reference, "file")} ${parsed.reason}`);
   return parsed.value;
 }
 
@@ -124,8 +125,9 @@ function readVariable(name: unknown, where: string, environment: Environment): s
   const variable = stringOption(name, `${where}.env`);
   const value = environment.variable(variable);
   if (value === undefined || value === "") {
-    throw new TypeError(
-      `${where}: the environment variable ${variable} is ${value === "" ? "empty" : "not set"}; set it for this process`,
+    throw new OptionError(
+      where,
+      `: the environment variable ${variable} is ${value === "" ? "empty" : "not set"}; set it for this process`,
     );
   }
   return value;
@@ -136,20 +138,22 @@ function readText(path: string, where: string, reader: ReferenceReader): string 
   try {
     bytes = reader.readFile(path);
   } catch (error) {
-    throw new TypeError(
-      `${where}: cannot read ${path} (${errorCode(error)}); the path is relative to the file`,
+    throw new OptionError(
+      where,
+      `: cannot read ${path} (${errorCode(error)}); the path is relative to the file`,
     );
   }
   const text = decodeUtf8(bytes);
   if (text === undefined) {
-    throw new TypeError(
-      `${where}: ${path} is not UTF-8 text; store bytes as base64 with "encoding": "base64"`,
+    throw new OptionError(
+      where,
+      `: ${path} is not UTF-8 text; store bytes as base64 with "encoding": "base64"`,
     );
   }
   // An editor's line end is not part of the secret.
   const end = text.endsWith("\r\n") ? -2 : text.endsWith("\n") ? -1 : text.length;
   const trimmed = text.slice(0, end);
-  if (trimmed === "") throw new TypeError(`${where}: ${path} is empty`);
+  if (trimmed === "") throw new OptionError(where, `: ${path} is empty`);
   return trimmed;
 }
 
@@ -161,6 +165,7 @@ export function errorCode(error: unknown): string {
 /** A failure to read or use a credentials file, as an error that names the file and the fix. */
 export function fileError(error: unknown, path: string): Error {
   const { code } = error as NodeJS.ErrnoException;
+  if (error instanceof OptionError) return error.within(`credentials file ${path}: `);
   if (error instanceof TypeError && code === undefined) {
     return new TypeError(`credentials file ${path}: ${error.message}`, { cause: error });
   }

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { SourceReport, TokenCredential } from "../contracts/credential.js";
 import { type Clock, systemClock } from "../lib/clock.js";
 import { type Environment, systemEnvironment } from "../lib/environment.js";
-import { assertOptions, describe, numberOption, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, numberOption, OptionError, own, stringOption } from "../lib/options.js";
 import type { CredentialIndex } from "./credential-index.js";
 import {
   definitionName,
@@ -243,19 +243,19 @@ function readBytes(descriptor: number, size: number): Buffer {
 
 function absolutePath(path: unknown): string {
   if (path instanceof URL) return fileURLToPath(path);
-  return resolve(stringOption(path, "the path of credentialsFromFile"));
+  return resolve(stringOption(path, "credentialsFromFile's path"));
 }
 
 function parseOptions(options: CredentialsFileOptions): ResolvedOptions {
-  const where = "the options of credentialsFromFile";
+  const where = "credentialsFromFile's options";
   assertOptions(options, ["pollMs", "env", "clock"], where);
   const env = own(options, "env");
   if (env !== undefined && (typeof env !== "object" || env === null)) {
-    throw new TypeError(`${where}: env must be an object such as process.env, not ${describe(env)}`);
+    throw new OptionError(`${where}.env`, ` must be an object such as process.env, not ${describe(env)}`);
   }
   const variables = env as NonNullable<CredentialsFileOptions["env"]> | undefined;
   return {
-    pollMs: numberOption(own(options, "pollMs"), `${where}: pollMs`, {
+    pollMs: numberOption(own(options, "pollMs"), `${where}.pollMs`, {
       min: 50,
       max: 3_600_000,
       fallback: 1000,

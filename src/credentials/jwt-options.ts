@@ -13,6 +13,7 @@ import {
   describe,
   flagOption,
   numberOption,
+  OptionError,
   own,
   stringOption,
 } from "../lib/options.js";
@@ -147,19 +148,20 @@ function parseAudience(value: unknown, where: string): readonly string[] | undef
   if (typeof value === "string") return [stringOption(value, where)];
   const list = stringList(value, where);
   if (list.length === 0)
-    throw new TypeError(`${where} is empty, so no token could pass; name an audience or leave it out`);
+    throw new OptionError(where, ` is empty, so no token could pass; name an audience or leave it out`);
   return list;
 }
 
 function stringList(value: unknown, where: string): readonly string[] {
   if (!Array.isArray(value))
-    throw new TypeError(`${where} must be an array of strings, not ${describe(value)}`);
+    throw new OptionError(where, ` must be an array of strings, not ${describe(value)}`);
   return Object.freeze(value.map((entry: unknown, index) => stringOption(entry, `${where}[${index}]`)));
 }
 
 function kidOption(value: unknown, where: string): string {
   const kid = stringOption(value, where);
-  if (kid.length > maxKidLength) throw new TypeError(`${where} must have at most ${maxKidLength} characters`);
+  if (kid.length > maxKidLength)
+    throw new OptionError(where, ` must have at most ${maxKidLength} characters`);
   return kid;
 }
 
@@ -179,12 +181,13 @@ function parseKeys(options: Record<string, unknown>, where: string, context: Key
   const { algorithms } = context;
   const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
   if (insecureShortSecret && name !== "secret") {
-    throw new TypeError(`${where}.insecureShortSecret is only for \`secret\`; leave it out`);
+    throw new OptionError(`${where}.insecureShortSecret`, ` is only for \`secret\`; leave it out`);
   }
   if (name === "jwks" || name === "jwksUri") {
     if (own(options, "kid") !== undefined) {
-      throw new TypeError(
-        `${where}.kid is only for \`secret\` and \`publicKey\`: the keys of a set have their own`,
+      throw new OptionError(
+        `${where}.kid`,
+        ` is only for \`secret\` and \`publicKey\`: the keys of a set have their own`,
       );
     }
     return name === "jwks" ? localSet(material, at, algorithms) : remoteSet(material, at, context);
@@ -204,11 +207,12 @@ function keyOption(options: Record<string, unknown>, where: string): (typeof key
   if (name === undefined) {
     const named = keyOptionNames.find((candidate) => Object.hasOwn(options, candidate));
     const hint = named === undefined ? "" : `; ${named} is undefined: is an environment variable missing?`;
-    throw new TypeError(`${where} has no key: give one of ${keyOptionNames.join(", ")}${hint}`);
+    throw new OptionError(where, ` has no key: give one of ${keyOptionNames.join(", ")}${hint}`);
   }
   if (given.length > 1) {
-    throw new TypeError(
-      `${where} has ${given.join(" and ")}; a credential has one kind of key: make a credential of each ` +
+    throw new OptionError(
+      where,
+      ` has ${given.join(" and ")}; a credential has one kind of key: make a credential of each ` +
         "(`jwt` takes an array)",
     );
   }
@@ -229,8 +233,9 @@ function parseKid(options: Record<string, unknown>, where: string): string | und
 function setAlgorithms(algorithms: readonly JwsAlgorithm[] | undefined, where: string): readonly string[] {
   const secret = algorithms?.find((algorithm) => algorithm.kty === "oct");
   if (secret !== undefined) {
-    throw new TypeError(
-      `${where} holds public keys, which cannot check ${secret.name}; give a shared secret as \`secret\``,
+    throw new OptionError(
+      where,
+      ` holds public keys, which cannot check ${secret.name}; give a shared secret as \`secret\``,
     );
   }
   const all = [...jwsAlgorithms.values()].filter((algorithm) => algorithm.kty !== "oct");
@@ -241,8 +246,9 @@ function localSet(jwks: unknown, where: string, algorithms: readonly JwsAlgorith
   setAlgorithms(algorithms, where);
   const keys = parseKeySet(jwks, { where, algorithms });
   if (keys.length === 0) {
-    throw new TypeError(
-      `${where} has no key that can check tokens${algorithms === undefined ? "" : " with the given `algorithms`"}; ` +
+    throw new OptionError(
+      where,
+      ` has no key that can check tokens${algorithms === undefined ? "" : " with the given `algorithms`"}; ` +
         "look at the keys' kty, use and alg",
     );
   }

@@ -1,4 +1,4 @@
-import { stringOption } from "../lib/options.js";
+import { OptionError, stringOption } from "../lib/options.js";
 
 /** The header that keys stand in unless configured. */
 export const defaultKeyHeader = "key";
@@ -8,11 +8,12 @@ export function parseKeyHeader(value: unknown, where: string): string {
   if (value === undefined) return defaultKeyHeader;
   const header = stringOption(value, where).toLowerCase();
   if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header)) {
-    throw new TypeError(`${where} is not a header name (RFC 9110 section 5.1)`);
+    throw new OptionError(where, ` is not a header name (RFC 9110 section 5.1)`);
   }
   if (header === "authorization" || header === "cookie") {
-    throw new TypeError(
-      `${where}: a key cannot stand in "${header}"; use a header of its own, such as "key" or "x-api-key"`,
+    throw new OptionError(
+      where,
+      `: a key cannot stand in "${header}"; use a header of its own, such as "key" or "x-api-key"`,
     );
   }
   return header;

@@ -1,6 +1,6 @@
 import { hashKey, maxKeyBytes } from "../gate/service-key.js";
 import { type Lifetime, type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
-import { assertOptions, describe, flagOption, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, flagOption, OptionError, own, stringOption } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 
 /** The shortest key that is taken without `insecureShortKey`, in characters. */
@@ -45,7 +45,7 @@ export const makeAKey =
  */
 export function parseKeyOptions(value: unknown, where: string, keyWhere = `${where}.key`): ParsedKey {
   if (typeof value === "string") {
-    throw new TypeError(`${where} must be an object such as { id: "key-1", key: "…" }, not a string`);
+    throw new OptionError(where, ` must be an object such as { id: "key-1", key: "…" }, not a string`);
   }
   assertOptions(value, known, where);
   const id = parseId(own(value, "id"), `${where}.id`);
@@ -53,12 +53,12 @@ export function parseKeyOptions(value: unknown, where: string, keyWhere = `${whe
   const insecureShortKey = flagOption(own(value, "insecureShortKey"), `${where}.insecureShortKey`);
   const hasKey = Object.hasOwn(value, "key");
   const hasDigest = own(value, "digest") !== undefined;
-  if (hasKey && hasDigest) throw new TypeError(`${where} has both key and digest; keep one of them`);
+  if (hasKey && hasDigest) throw new OptionError(where, ` has both key and digest; keep one of them`);
   if (!hasKey && !hasDigest) {
-    throw new TypeError(`${where} needs key, or digest with the key's SHA-256; ${makeAKey}`);
+    throw new OptionError(where, ` needs key, or digest with the key's SHA-256; ${makeAKey}`);
   }
   if (hasDigest && insecureShortKey) {
-    throw new TypeError(`${where}.insecureShortKey goes with key, not with digest; take it out`);
+    throw new OptionError(`${where}.insecureShortKey`, ` goes with key, not with digest; take it out`);
   }
   const digest = hasDigest
     ? parseDigest(own(value, "digest"), `${where}.digest`)
@@ -74,24 +74,26 @@ export function parseKeyOptions(value: unknown, where: string, keyWhere = `${whe
 export function parseKeyText(value: unknown, where: string, insecureShortKey: boolean): Buffer {
   if (value === undefined || value === "undefined" || value === "null") {
     const found = value === undefined ? "undefined" : `the text "${value}"`;
-    throw new TypeError(`${where} is ${found}: is the environment variable set that it comes from?`);
+    throw new OptionError(where, ` is ${found}: is the environment variable set that it comes from?`);
   }
-  if (typeof value !== "string") throw new TypeError(`${where} must be a string, not ${describe(value)}`);
-  if (value === "") throw new TypeError(`${where} is an empty string; ${makeAKey}`);
+  if (typeof value !== "string") throw new OptionError(where, ` must be a string, not ${describe(value)}`);
+  if (value === "") throw new OptionError(where, ` is an empty string; ${makeAKey}`);
   for (const char of value) {
     if (char > " " && char <= "~" && char !== ",") continue;
-    throw new TypeError(
-      `${where} holds ${characterName(char)}; a key is printable ASCII without spaces and commas; ${makeAKey}`,
+    throw new OptionError(
+      where,
+      ` holds ${characterName(char)}; a key is printable ASCII without spaces and commas; ${makeAKey}`,
     );
   }
   if (value.length < minKeyLength && !insecureShortKey) {
-    throw new TypeError(
-      `${where} has ${value.length} characters and must have ${minKeyLength} or more; ${makeAKey}; ` +
+    throw new OptionError(
+      where,
+      ` has ${value.length} characters and must have ${minKeyLength} or more; ${makeAKey}; ` +
         "to take a short key all the same: { id, key, insecureShortKey: true }",
     );
   }
   if (value.length > maxKeyBytes) {
-    throw new TypeError(`${where} has ${value.length} characters and may have ${maxKeyBytes} at most`);
+    throw new OptionError(where, ` has ${value.length} characters and may have ${maxKeyBytes} at most`);
   }
   return hashKey(value).digest;
 }
@@ -112,8 +114,9 @@ export function parseDigest(value: unknown, where: string): Buffer {
     const bytes = Buffer.from(text, "base64url");
     if (bytes.toString("base64url") === text) return bytes;
   }
-  throw new TypeError(
-    `${where} must be the key's SHA-256 as "sha256:" and 64 hex digits, not ${describe(value)}` +
+  throw new OptionError(
+    where,
+    ` must be the key's SHA-256 as "sha256:" and 64 hex digits, not ${describe(value)}` +
       `${text === "" ? "" : ` of ${text.length} characters`}; npx hookgate key new writes one`,
   );
 }
@@ -121,10 +124,10 @@ export function parseDigest(value: unknown, where: string): Buffer {
 /** Reads the id of a credential: 1 to 100 characters, none of them a control character. */
 export function parseId(value: unknown, where: string): string {
   if (value === undefined)
-    throw new TypeError(`${where} is missing; give the credential a name, such as "key-1"`);
+    throw new OptionError(where, ` is missing; give the credential a name, such as "key-1"`);
   const id = stringOption(value, where);
   if (id.length > 100 || id !== id.trim() || printable(id) !== id) {
-    throw new TypeError(`${where} must be 1 to 100 printable ASCII characters without spaces at its ends`);
+    throw new OptionError(where, ` must be 1 to 100 printable ASCII characters without spaces at its ends`);
   }
   return id;
 }

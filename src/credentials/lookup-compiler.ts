@@ -9,7 +9,7 @@ import type {
 import { type AllowIpsOptions, resolveAllowIps } from "../gate/allowlist.js";
 import type { Clock } from "../lib/clock.js";
 import { lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
-import { assertOptions, describe, own } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own } from "../lib/options.js";
 import { parseJwtOptions } from "./jwt-options.js";
 import { parseId } from "./key-options.js";
 import { reusingRemoteSets } from "./remote-reuse.js";
@@ -52,7 +52,7 @@ export function createLookupCompiler(clock: Clock, onEvent: (report: SourceRepor
     const tenant = parseId(own(found, "tenant"), `${where}.tenant`);
     const given = own(found, "service");
     if (!needsService && given !== undefined) {
-      throw new TypeError(`${where}.service is set, but a profile key belongs to its tenant`);
+      throw new OptionError(`${where}.service`, ` is set, but a profile key belongs to its tenant`);
     }
     const owner = needsService ? { tenant, service: parseId(given, `${where}.service`) } : { tenant };
     return { ...owner, allowIps: listsOf(own(found, "allowIps"), `${where}.allowIps`) };
@@ -110,7 +110,7 @@ type Members = readonly (readonly [string, unknown])[];
 
 function assertObject(value: unknown, where: string): asserts value is Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError(`${where} must be an object or undefined, not ${describe(value)}`);
+    throw new OptionError(where, ` must be an object or undefined, not ${describe(value)}`);
   }
 }
 

@@ -11,7 +11,7 @@ import type { AllowIpsOptions, Allowlist } from "../gate/allowlist.js";
 import { type Clock, systemClock } from "../lib/clock.js";
 import type { LifetimeOptions } from "../lib/lifetime.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { assertOptions, describe, numberOption, own } from "../lib/options.js";
+import { assertOptions, describe, numberOption, OptionError, own } from "../lib/options.js";
 import type { JwtOptions } from "./jwt-options.js";
 import { createLookupCompiler } from "./lookup-compiler.js";
 import { createReports } from "./reports.js";
@@ -68,11 +68,11 @@ export function credentialsFrom(
   options: CredentialLookupOptions = {},
 ): CredentialSource {
   const { key, token } = parseLookup(lookup);
-  const where = "the options of credentialsFrom";
+  const where = "credentialsFrom's options";
   assertOptions(options, ["deadlineMs", "clock"], where);
   const clock = (own(options, "clock") as Clock | undefined) ?? systemClock;
   const bounds = { min: 1, max: 60_000, fallback: 2000 };
-  const deadlineMs = numberOption(own(options, "deadlineMs"), `${where}: deadlineMs`, bounds);
+  const deadlineMs = numberOption(own(options, "deadlineMs"), `${where}.deadlineMs`, bounds);
   const reports = createReports();
   const compiler = createLookupCompiler(clock, reports.tell);
 
@@ -112,19 +112,21 @@ export function credentialsFrom(
 
 function parseLookup(value: unknown): CredentialLookup {
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(
-      `credentialsFrom takes an object with the functions key, token or both, not ${describe(value)}`,
+    throw new OptionError(
+      `credentialsFrom`,
+      ` takes an object with the functions key, token or both, not ${describe(value)}`,
     );
   }
   // An instance of a class has its methods on the prototype, so this is not an options object.
   const { key, token } = value as Record<string, unknown>;
   for (const [name, method] of Object.entries({ key, token })) {
     if (method === undefined || typeof method === "function") continue;
-    throw new TypeError(`credentialsFrom: ${name} must be a function, not ${describe(method)}`);
+    throw new OptionError(`credentialsFrom`, `: ${name} must be a function, not ${describe(method)}`);
   }
   if (key === undefined && token === undefined) {
-    throw new TypeError(
-      "credentialsFrom needs the function key(digest, kind), token({ issuer, keyId }) or both",
+    throw new OptionError(
+      "credentialsFrom",
+      " needs the function key(digest, kind), token({ issuer, keyId }) or both",
     );
   }
   return { key, token } as CredentialLookup;

@@ -2,7 +2,7 @@ import type { AddressList, KeyKind, Owner, SourceReport } from "../contracts/cre
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../gate/allowlist.js";
 import type { Clock } from "../lib/clock.js";
 import { systemClock } from "../lib/clock.js";
-import { assertOptions, describe, own } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own } from "../lib/options.js";
 import { type CredentialIndex, IndexBuilder } from "./credential-index.js";
 import { type JwtOptions, parseJwtOptions } from "./jwt-options.js";
 import { type KeyOptions, parseId, parseKeyOptions } from "./key-options.js";
@@ -125,7 +125,7 @@ class DefinitionParser {
     const profileKeys = this.#list(own(value, "profileKeys"), `${where}.profileKeys`);
     const services = entriesOf(own(value, "services") ?? {}, `${where}.services`);
     if (profileKeys.length === 0 && services.length === 0) {
-      throw new TypeError(`${where} has no credential; give it profileKeys or services, or take it out`);
+      throw new OptionError(where, ` has no credential; give it profileKeys or services, or take it out`);
     }
     this.#keys(profileKeys, "profile-key", { tenant, allowIps: lists }, `${where}.profileKeys`);
     for (const [service, definition] of services) {
@@ -143,7 +143,7 @@ class DefinitionParser {
     const jwt = own(value, "jwt");
     const tokens = jwt === undefined ? [] : Array.isArray(jwt) ? jwt : [jwt];
     if (keys.length === 0 && tokens.length === 0) {
-      throw new TypeError(`${where} has no credential; give it serviceKeys or jwt, or take it out`);
+      throw new OptionError(where, ` has no credential; give it serviceKeys or jwt, or take it out`);
     }
     this.#keys(keys, "service-key", full, `${where}.serviceKeys`);
     addTokens(jwt, full, `${where}.jwt`, {
@@ -163,7 +163,7 @@ class DefinitionParser {
 
   #list(value: unknown, where: string): readonly unknown[] {
     if (value === undefined) return [];
-    if (!Array.isArray(value)) throw new TypeError(`${where} must be an array, not ${describe(value)}`);
+    if (!Array.isArray(value)) throw new OptionError(where, ` must be an array, not ${describe(value)}`);
     return value;
   }
 
@@ -204,14 +204,14 @@ export function addTokens(
 
 function assertObject(value: unknown, where: string): void {
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(`${where} must be an object, not ${describe(value)}`);
+    throw new OptionError(where, ` must be an object, not ${describe(value)}`);
   }
 }
 
 /** The own members of an object whose names are the user's: tenants, services. */
 function entriesOf(value: unknown, where: string): [string, unknown][] {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError(`${where} must be an object with a member for each name, not ${describe(value)}`);
+    throw new OptionError(where, ` must be an object with a member for each name, not ${describe(value)}`);
   }
   return Object.entries(value);
 }

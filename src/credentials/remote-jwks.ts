@@ -5,7 +5,15 @@ import { CredentialsUnavailableError } from "../errors.js";
 import type { JwsAlgorithm } from "../gate/algorithms.js";
 import { parseKeySet } from "../gate/token-key.js";
 import type { Clock } from "../lib/clock.js";
-import { assertOptions, describe, flagOption, numberOption, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  describe,
+  flagOption,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import { fetchKeySet } from "./fetch-key-set.js";
 import { type LocalKeySet, localKeySet } from "./jwks.js";
 import { createPrivateAddressCheck } from "./private-address.js";
@@ -89,18 +97,20 @@ function parseUri(
 ): URL {
   const uri = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
   if (uri?.protocol !== "https:") {
-    throw new TypeError(
-      `${where} must be an https URL, such as "https://issuer.example/jwks.json", not ${describe(value)} ` +
+    throw new OptionError(
+      where,
+      ` must be an https URL, such as "https://issuer.example/jwks.json", not ${describe(value)} ` +
         "of another form: keys that come over plain HTTP could be anyone's",
     );
   }
   if (uri.username !== "" || uri.password !== "") {
-    throw new TypeError(`${where} must not hold a user name or password: a public key set needs none`);
+    throw new OptionError(where, ` must not hold a user name or password: a public key set needs none`);
   }
   const host = uri.hostname.replace(/^\[|\]$/g, "");
   if (isIP(host) !== 0 && isForbiddenAddress?.(host) === true) {
-    throw new TypeError(
-      `${where} stands on ${host}, outside the public internet; if that is meant: dangerouslyAllowPrivateAddress: true`,
+    throw new OptionError(
+      where,
+      ` stands on ${host}, outside the public internet; if that is meant: dangerouslyAllowPrivateAddress: true`,
     );
   }
   return uri;
@@ -112,7 +122,7 @@ function parseCa(value: unknown, where: string): string | undefined {
   try {
     new X509Certificate(ca);
   } catch (cause) {
-    throw new TypeError(`${where} must be a certificate in PEM, "-----BEGIN CERTIFICATE-----" and so on`, {
+    throw new OptionError(where, ` must be a certificate in PEM, "-----BEGIN CERTIFICATE-----" and so on`, {
       cause,
     });
   }

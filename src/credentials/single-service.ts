@@ -1,6 +1,6 @@
 import type { Owner } from "../contracts/credential.js";
 import type { Clock } from "../lib/clock.js";
-import { assertOptions, describe, own } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own } from "../lib/options.js";
 import { IndexBuilder } from "./credential-index.js";
 import { parseKeyHeader } from "./key-header.js";
 import { type KeyOptions, makeAKey, parseKeyOptions } from "./key-options.js";
@@ -37,7 +37,7 @@ export function singleServiceCredentials(
   const owner: Owner = { tenant: defaultTenant, service: options.name, allowIps: [] };
   const { serviceKey, jwt } = options;
   if (serviceKey === undefined && jwt === undefined) {
-    throw new TypeError(`${where} needs serviceKey, jwt or both; is an environment variable missing?`);
+    throw new OptionError(where, ` needs serviceKey, jwt or both; is an environment variable missing?`);
   }
   const keyHeader = problems.attempt(() => {
     const { header, keys } = readServiceKey(serviceKey, `${where}.serviceKey`);
@@ -75,18 +75,22 @@ function readServiceKey(
   if (value === undefined) return { keys: [] };
   if (typeof value === "string") return { keys: [namedKey(value, 0, where)] };
   if (Array.isArray(value)) {
-    if (value.length === 0) throw new TypeError(`${where} is an empty array; ${makeAKey}`);
+    if (value.length === 0) throw new OptionError(where, ` is an empty array; ${makeAKey}`);
     return { keys: value.map((key, at) => namedKey(key, at, `${where}[${at}]`)) };
   }
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(
-      `${where} must be a key, an array of keys, or { header?, keys: [{ id, key }] }, not ${describe(value)}`,
+    throw new OptionError(
+      where,
+      ` must be a key, an array of keys, or { header?, keys: [{ id, key }] }, not ${describe(value)}`,
     );
   }
   assertOptions(value, ["header", "keys"], where);
   const keys = own(value, "keys");
   if (!Array.isArray(keys) || keys.length === 0) {
-    throw new TypeError(`${where}.keys must be an array of at least one { id, key }, not ${describe(keys)}`);
+    throw new OptionError(
+      `${where}.keys`,
+      ` must be an array of at least one { id, key }, not ${describe(keys)}`,
+    );
   }
   return {
     header: own(value, "header"),
@@ -97,7 +101,7 @@ function readServiceKey(
 function namedKey(key: unknown, at: number, place: string): PlacedKey {
   // An object here is a slip between the forms; only the object form takes ids.
   if (typeof key === "object" && key !== null) {
-    throw new TypeError(`${place} is an object; keys with options go into { keys: [{ id, key }] }`);
+    throw new OptionError(place, ` is an object; keys with options go into { keys: [{ id, key }] }`);
   }
   return { value: { id: `key-${at + 1}`, key }, place, textPlace: place };
 }

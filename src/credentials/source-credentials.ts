@@ -2,7 +2,7 @@ import type { CredentialSource } from "../contracts/credential.js";
 import type { SourceAuth, TokenHint } from "../contracts/source.js";
 import type { Clock } from "../lib/clock.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { own } from "../lib/options.js";
+import { OptionError, own } from "../lib/options.js";
 import { credentialsFrom, type FoundToken } from "./lookup.js";
 import { rememberingLookup } from "./lookup-memory.js";
 import { defaultTenant, singleServiceCredentials } from "./single-service.js";
@@ -31,7 +31,7 @@ function credentialsOf(auth: SourceAuth, { sourceName, service, clock }: SourceO
   const where = `the source "${sourceName}"`;
   const [jwt, token, memory] = [own(auth, "jwt"), own(auth, "token"), own(auth, "tokenMemory")];
   if ((jwt === undefined) === (token === undefined)) {
-    throw new TypeError(`${where}: auth must have either \`jwt\` or \`token\``);
+    throw new OptionError(where, `: auth must have either \`jwt\` or \`token\``);
   }
   if (token === undefined) return singleServiceCredentials({ name: service, jwt }, where, clock).credentials;
   const remembering = memory === undefined ? undefined : rememberingLookup(token, memory, clock);

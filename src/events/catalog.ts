@@ -1,6 +1,6 @@
 import type { MaybePromise } from "../contracts/credential.js";
 import type { SchemaIssue, SchemaResult, StandardSchema } from "../contracts/standard-schema.js";
-import { describe } from "../lib/options.js";
+import { describe, OptionError } from "../lib/options.js";
 import { isUncheckedTypes } from "./event-map.js";
 import { maxTypeLength, quoted, typeNameFault } from "./event-name.js";
 
@@ -64,22 +64,24 @@ const example = `{ "order.paid": schema }`;
 /** A Map, because the types of deliveries come from outside (ATTACKS G01). */
 function readSchemas(events: unknown, where: string): ReadonlyMap<string, Validator> {
   if (typeof events === "function" || (isObject(events) && "~standard" in events)) {
-    throw new TypeError(`${where} is a schema or function itself; name the event it is for: ${example}`);
+    throw new OptionError(where, ` is a schema or function itself; name the event it is for: ${example}`);
   }
   if (!isObject(events) || Array.isArray(events)) {
-    throw new TypeError(
-      `${where} must be an object of event types and their schemas, as in ${example}, not ${describe(events)}; leave it out to take any type`,
+    throw new OptionError(
+      where,
+      ` must be an object of event types and their schemas, as in ${example}, not ${describe(events)}; leave it out to take any type`,
     );
   }
   const schemas = new Map<string, Validator>();
   for (const [type, schema] of Object.entries(events)) {
     const fault = typeNameFault(type) ?? (type.includes("*") ? starInType(type) : undefined);
-    if (fault !== undefined) throw new TypeError(`${where}: ${fault}`);
+    if (fault !== undefined) throw new OptionError(where, `: ${fault}`);
     schemas.set(type, readSchema(schema, `${where}[${quoted(type)}]`));
   }
   if (schemas.size === 0) {
-    throw new TypeError(
-      `${where} names no event type; write ${example}, or leave it out to take any type unchecked`,
+    throw new OptionError(
+      where,
+      ` names no event type; write ${example}, or leave it out to take any type unchecked`,
     );
   }
   return schemas;
@@ -92,17 +94,19 @@ function starInType(type: string): string {
 function readSchema(schema: unknown, where: string): Validator {
   if (!(isObject(schema) || typeof schema === "function") || !("~standard" in schema)) {
     const found = isObject(schema) ? 'an object without "~standard"' : describe(schema);
-    throw new TypeError(
-      `${where} must be a Standard Schema (zod 3.24+, valibot 1+, arktype 2+), not ${found}; for types without run-time checks use events: uncheckedTypes<{ … }>()`,
+    throw new OptionError(
+      where,
+      ` must be a Standard Schema (zod 3.24+, valibot 1+, arktype 2+), not ${found}; for types without run-time checks use events: uncheckedTypes<{ … }>()`,
     );
   }
   const standard: unknown = schema["~standard"];
   if (!isObject(standard) || !("validate" in standard) || typeof standard.validate !== "function") {
-    throw new TypeError(`${where}["~standard"] has no "validate"; use a schema library's own schema`);
+    throw new OptionError(where, `["~standard"] has no "validate"; use a schema library's own schema`);
   }
   if (!("version" in standard) || standard.version !== 1) {
-    throw new TypeError(
-      `${where} speaks another version of Standard Schema than 1; use a release that has version 1`,
+    throw new OptionError(
+      where,
+      ` speaks another version of Standard Schema than 1; use a release that has version 1`,
     );
   }
   return standard as Validator;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ParsedDelivery } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
-import { assertOptions, describe, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
 
 /** Where something stands: a member path of the body (`"meta.type"`), a header, or a function that finds it. */
 export type Locator = string | { readonly header: string } | ((delivery: ParsedDelivery) => unknown);
@@ -45,7 +45,10 @@ export function createEnvelope(options: EnvelopeOptions, name: string, where: st
   const findId = locator(own(options, "id") ?? "id", `${where}.id`);
   const data = own(options, "data");
   if (typeof data === "object") {
-    throw new TypeError(`${where}.data must be a member path or a function; data cannot stand in a header`);
+    throw new OptionError(
+      `${where}.data`,
+      ` must be a member path or a function; data cannot stand in a header`,
+    );
   }
   const findData =
     data === undefined ? (delivery: ParsedDelivery) => delivery.body : locator(data, `${where}.data`);

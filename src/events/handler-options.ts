@@ -1,5 +1,13 @@
 import type { Handler, WebhookEvent } from "../contracts/event.js";
-import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import { parseRetry, type RetryOptions, type RetryPolicy } from "./retry-policy.js";
 
 /** What may be said about a handler when it is registered. */
@@ -69,7 +77,9 @@ export function readHandler(
   given: { readonly options: unknown; readonly tasks: TaskRules | undefined },
 ): RegisteredHandler {
   if (typeof handler !== "function") {
-    throw new TypeError(`${label}: the handler must be a function, not ${describe(handler)}`);
+    throw new OptionError(label, `: the handler must be a function, not ${describe(handler)}`, {
+      option: "handler",
+    });
   }
   const options: unknown = given.options === undefined ? {} : given.options;
   assertOptions(options, optionNames, `${label} options`);
@@ -93,8 +103,9 @@ function readTaskOptions(
 ): TaskOptions {
   const given = taskOptions.find((option) => own(options, option) !== undefined);
   if (tasks === undefined && given !== undefined) {
-    throw new TypeError(
-      `${label} ${given} is for handlers that are run from an inbox; give createReceiver one (\`inbox\`), or leave it out`,
+    throw new OptionError(
+      `${label} ${given}`,
+      ` is for handlers that are run from an inbox; give createReceiver one (\`inbox\`), or leave it out`,
     );
   }
   const maxAttempts = own(options, "maxAttempts");
@@ -115,13 +126,15 @@ function readTaskOptions(
 function readOrderBy(value: unknown, label: string, tasks: TaskRules | undefined): TaskOptions["orderBy"] {
   if (value === undefined) return undefined;
   if (typeof value !== "function") {
-    throw new TypeError(
-      `${label} orderBy must be a function that returns an event's key, not ${describe(value)}`,
+    throw new OptionError(
+      `${label} orderBy`,
+      ` must be a function that returns an event's key, not ${describe(value)}`,
     );
   }
   if (tasks?.ordered !== true) {
-    throw new TypeError(
-      `${label} orderBy: the inbox's engine keeps no order; leave it out, or use another engine`,
+    throw new OptionError(
+      `${label} orderBy`,
+      `: the inbox's engine keeps no order; leave it out, or use another engine`,
     );
   }
   return value as TaskOptions["orderBy"];
@@ -141,7 +154,7 @@ function readTimeout(value: unknown, where: string): number | undefined {
 function readName(value: unknown, where: string): string {
   const name = stringOption(value, where);
   if (name.length > 200 || /\p{Cc}/u.test(name)) {
-    throw new TypeError(`${where} must have at most 200 characters and no control characters`);
+    throw new OptionError(where, ` must have at most 200 characters and no control characters`);
   }
   return name;
 }

@@ -1,5 +1,5 @@
 import type { AnyEventMap, HandlerContext } from "../contracts/event.js";
-import { describe } from "../lib/options.js";
+import { describe, OptionError } from "../lib/options.js";
 import type { Catalog } from "./catalog.js";
 import type { EventOf, EventsByName, NameOf } from "./event-map.js";
 import { quoted } from "./event-name.js";
@@ -67,8 +67,10 @@ export function createHandlers<EventMap = AnyEventMap, Context = HandlerContext>
     assertOpen(label);
     const entry = readHandler(label, matcher.defaultName, handler, { options, tasks });
     if (registered.some((other) => other.entry.name === entry.name)) {
-      throw new TypeError(
-        `${label}: there is a handler named ${quoted(entry.name)} already; give this one a name of its own, as in on(types, handler, { name: "…" })`,
+      throw new OptionError(
+        label,
+        `: there is a handler named ${quoted(entry.name)} already; give this one a name of its own, as in on(types, handler, { name: "…" })`,
+        { option: "name" },
       );
     }
     registered.push({ entry, matcher });

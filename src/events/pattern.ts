@@ -1,4 +1,4 @@
-import { describe, nearest } from "../lib/options.js";
+import { describe, nearest, OptionError } from "../lib/options.js";
 import type { Catalog } from "./catalog.js";
 import { quoted, typeNameFault } from "./event-name.js";
 
@@ -26,7 +26,7 @@ export const matchAny: Matcher = Object.freeze({
 export function createMatcher(types: unknown, catalog: Catalog): Matcher {
   const given: readonly unknown[] = Array.isArray(types) ? types : [types];
   if (given.length === 0) {
-    throw new TypeError("on([]) names no event type; name at least one, or use onAny(handler)");
+    throw typesError("on([])", " names no event type; name at least one, or use onAny(handler)");
   }
   const exact = new Set<string>();
   const prefixes = new Set<string>();
@@ -45,15 +45,15 @@ export function createMatcher(types: unknown, catalog: Catalog): Matcher {
 
 function assertName(name: unknown, catalog: Catalog): asserts name is string {
   if (typeof name !== "string") {
-    throw new TypeError(`on takes an event type, a pattern or a list of them, not ${describe(name)}`);
+    throw typesError("on", ` takes an event type, a pattern or a list of them, not ${describe(name)}`);
   }
   const label = `on(${quoted(name)})`;
   const fault = typeNameFault(name);
-  if (fault !== undefined) throw new TypeError(`${label}: ${fault}`);
-  if (name === "*") throw new TypeError(`${label}: for every event type use onAny(handler)`);
+  if (fault !== undefined) throw typesError(label, `: ${fault}`);
+  if (name === "*") throw typesError(label, `: for every event type use onAny(handler)`);
   const star = name.indexOf("*");
   if (star !== -1 && !(star === name.length - 1 && name.endsWith(".*"))) {
-    throw new TypeError(`${label}: "*" may stand only for the last segments, as in "order.*"`);
+    throw typesError(label, `: "*" may stand only for the last segments, as in "order.*"`);
   }
   if (catalog.types !== undefined) assertKnown(name, catalog.types, label);
 }
@@ -63,10 +63,15 @@ function assertKnown(name: string, types: readonly string[], label: string): voi
     const start = name.slice(0, -1);
     if (types.some((type) => type.startsWith(start))) return;
     const patterns = new Set(types.flatMap(patternsOf));
-    throw new TypeError(`${label} matches no event type in events; ${hint(name, [...patterns], types)}`);
+    throw typesError(label, ` matches no event type in events; ${hint(name, [...patterns], types)}`);
   }
   if (types.includes(name)) return;
-  throw new TypeError(`${label}: events has no such type; ${hint(name, types, types)}`);
+  throw typesError(label, `: events has no such type; ${hint(name, types, types)}`);
+}
+
+/** A mistake in the first argument of `on`. */
+function typesError(label: string, text: string): OptionError {
+  return new OptionError(label, text, { option: "types" });
 }
 
 /** Every pattern that matches a type: of `a.b.c`, `a.*` and `a.b.*`. */

@@ -1,5 +1,5 @@
 import type { WebhookEvent } from "../contracts/event.js";
-import { assertOptions, describe, numberOption, own } from "../lib/options.js";
+import { assertOptions, describe, numberOption, OptionError, own } from "../lib/options.js";
 
 /** A failed attempt. */
 export interface RetryFailure {
@@ -75,8 +75,9 @@ function byFunction(delayOf: (failure: RetryFailure) => unknown, where: string):
       const delay = delayOf(failure);
       if (delay === undefined) return undefined;
       if (typeof delay !== "number" || Number.isNaN(delay) || delay < 0) {
-        throw new TypeError(
-          `${where} must return milliseconds, 0 or more, or undefined for no further attempt, not ${describe(delay)}`,
+        throw new OptionError(
+          where,
+          ` must return milliseconds, 0 or more, or undefined for no further attempt, not ${describe(delay)}`,
         );
       }
       return boundedDelay(delay);

@@ -1,5 +1,5 @@
 import type { webcrypto } from "node:crypto";
-import { describe } from "../lib/options.js";
+import { describe, OptionError } from "../lib/options.js";
 
 /** Kinds of key (RFC 7518 section 6.1, RFC 8037): `curve` is a JWK's `crv`, undefined for secrets and RSA. */
 export interface KeyShape {
@@ -47,13 +47,14 @@ export function fits(algorithm: JwsAlgorithm, shape: KeyShape): boolean {
 export function parseAlgorithms(value: unknown, where: string): readonly JwsAlgorithm[] | undefined {
   if (value === undefined) return undefined;
   if (!Array.isArray(value) || value.length === 0) {
-    throw new TypeError(`${where} must be an array such as ["RS256"], or left out, not ${describe(value)}`);
+    throw new OptionError(where, ` must be an array such as ["RS256"], or left out, not ${describe(value)}`);
   }
   const algorithms = value.map((name: unknown) => knownAlgorithm(name, where));
   const families = new Set(algorithms.map((algorithm) => algorithm.family));
   if (families.size > 1) {
-    throw new TypeError(
-      `${where} mixes the families ${[...families].join(" and ")}; one credential checks one family: ` +
+    throw new OptionError(
+      where,
+      ` mixes the families ${[...families].join(" and ")}; one credential checks one family: ` +
         "make a credential of each",
     );
   }
@@ -63,16 +64,16 @@ export function parseAlgorithms(value: unknown, where: string): readonly JwsAlgo
 function knownAlgorithm(name: unknown, where: string): JwsAlgorithm {
   const known = [...jwsAlgorithms.keys()];
   if (typeof name !== "string") {
-    throw new TypeError(`${where} must hold names such as "RS256", not ${describe(name)}`);
+    throw new OptionError(where, ` must hold names such as "RS256", not ${describe(name)}`);
   }
   const algorithm = jwsAlgorithms.get(name);
   if (algorithm !== undefined) return algorithm;
   if (name.toLowerCase() === "none") {
-    throw new TypeError(`${where} must not hold "none": it would accept tokens that nobody signed`);
+    throw new OptionError(where, ` must not hold "none": it would accept tokens that nobody signed`);
   }
   const near = known.find((candidate) => candidate.toLowerCase() === name.toLowerCase());
   const hint = near === undefined ? `known are ${known.join(", ")}` : `did you mean "${near}"?`;
-  throw new TypeError(`${where} holds an unknown algorithm "${name.slice(0, 20)}"; ${hint}`);
+  throw new OptionError(where, ` holds an unknown algorithm "${name.slice(0, 20)}"; ${hint}`);
 }
 
 function hmac(bits: number): JwsAlgorithm {

@@ -1,5 +1,5 @@
 import type { IpAddress } from "../contracts/ip.js";
-import { assertOptions, choiceOption, describe, numberOption, own } from "../lib/options.js";
+import { assertOptions, choiceOption, describe, numberOption, OptionError, own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { parseForwarded, readForwardedForEntry, readForwardedNode } from "./forwarded.js";
 import { parsePeerAddress } from "./ip.js";
@@ -59,8 +59,9 @@ export function clientAddressResolver(
   const proxies: unknown = own(options, "trustedProxies");
   if (proxies === undefined) {
     if (header === undefined) return undeclared;
-    throw new TypeError(
-      `${where}.header has no effect without ${where}.trustedProxies; name the proxies there`,
+    throw new OptionError(
+      `${where}.header`,
+      ` has no effect without ${where}.trustedProxies; name the proxies there`,
     );
   }
   const hops = new HopHeader(name);
@@ -79,8 +80,9 @@ interface Proxies {
 function readProxies(value: unknown, where: string): Proxies {
   if (!Array.isArray(value)) {
     const everyone = "what everyone trusts, everyone can write; ";
-    throw new TypeError(
-      `${where} must be an array such as ["10.0.0.0/8", "loopback"] or the number of proxies, not ${
+    throw new OptionError(
+      where,
+      ` must be an array such as ["10.0.0.0/8", "loopback"] or the number of proxies, not ${
         typeof value === "boolean"
           ? `${value}; ${value ? everyone : ""}leave it out for none`
           : describe(value)

@@ -8,7 +8,7 @@ import type {
   SignedContent,
   SigningKey,
 } from "../contracts/signature.js";
-import { choiceOption, numberOption } from "../lib/options.js";
+import { choiceOption, numberOption, OptionError } from "../lib/options.js";
 import { type Candidate, type Readable, readSignature } from "./signature-parts.js";
 import { compileSigned } from "./signed-content.js";
 
@@ -40,9 +40,9 @@ export function createHeaderCheck(scheme: HeaderScheme, where: string): CheckSig
   const variants = scheme.variants
     .map((variant, at) => prepareVariant(variant, scheme, `${where}.variants[${at}]`))
     .sort((one, other) => other.label.length - one.label.length);
-  if (variants.length === 0) throw new TypeError(`${where}.variants is empty: no signature could pass`);
+  if (variants.length === 0) throw new OptionError(`${where}.variants`, ` is empty: no signature could pass`);
   if (scheme.headers.length === 0)
-    throw new TypeError(`${where}.headers is empty: there is no signature to read`);
+    throw new OptionError(`${where}.headers`, ` is empty: there is no signature to read`);
   const hasTimestamp = bringsTimestamp(scheme, where);
   const checkTime = hasTimestamp ? timeCheck(scheme, where) : undefined;
   const contentOf = compileSigned(scheme, hasTimestamp, where);
@@ -66,7 +66,7 @@ function assertForms(scheme: HeaderScheme, where: string): void {
   choiceOption(dsaEncoding, `${where}.dsaEncoding`, ["der", "ieee-p1363"], "der");
   choiceOption(timestampUnit, `${where}.timestampUnit`, ["seconds", "milliseconds"], "seconds");
   if (parts?.separator === "" || parts?.assign === "") {
-    throw new TypeError(`${where}.parts needs a separator and an assign, such as "," and "="`);
+    throw new OptionError(`${where}.parts`, ` needs a separator and an assign, such as "," and "="`);
   }
 }
 
@@ -74,13 +74,13 @@ function prepareVariant(variant: SignatureVariant, scheme: HeaderScheme, where: 
   const { label, algorithm, keys } = variant;
   const known = algorithms.get(algorithm);
   if (known === undefined) {
-    throw new TypeError(`${where}.algorithm must be one of ${[...algorithms.keys()].join(", ")}`);
+    throw new OptionError(`${where}.algorithm`, ` must be one of ${[...algorithms.keys()].join(", ")}`);
   }
-  if (keys.length === 0) throw new TypeError(`${where}.keys is empty: no signature could pass`);
+  if (keys.length === 0) throw new OptionError(`${where}.keys`, ` is empty: no signature could pass`);
   const { hash, macBytes } = known;
   const type = macBytes > 0 ? "secret" : "public";
   if (keys.some(({ key }) => key.type !== type)) {
-    throw new TypeError(`${where}.keys holds a key that is not ${type}, as ${algorithm} needs`);
+    throw new OptionError(`${where}.keys`, ` holds a key that is not ${type}, as ${algorithm} needs`);
   }
   return { label, keys, macBytes, verify: macBytes > 0 ? macOf(hash as string) : publicOf(hash, scheme) };
 }
@@ -107,7 +107,10 @@ function bringsTimestamp({ headers, parts }: HeaderScheme, where: string): boole
   if (parts?.timestamp !== undefined) return true;
   const those = headers.filter(({ timestamp }) => timestamp !== undefined).length;
   if (those > 0 && those < headers.length) {
-    throw new TypeError(`${where}.headers has sets with a timestamp and without: each needs one, or none`);
+    throw new OptionError(
+      `${where}.headers`,
+      ` has sets with a timestamp and without: each needs one, or none`,
+    );
   }
   return those > 0;
 }
@@ -118,7 +121,7 @@ function timeCheck(
   where: string,
 ): (timestamp: string, nowMs: number) => SignatureFault | undefined {
   if (toleranceSeconds === undefined)
-    throw new TypeError(`${where}.toleranceSeconds is missing: timestamps need bounds`);
+    throw new OptionError(`${where}.toleranceSeconds`, ` is missing: timestamps need bounds`);
   const bounds = { min: 1, max: 3_600, fallback: 300, integer: true };
   const tolerance = numberOption(toleranceSeconds, `${where}.toleranceSeconds`, bounds);
   const perSecond = timestampUnit === "milliseconds" ? 1_000 : 1;

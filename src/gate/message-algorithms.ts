@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { constants, createHmac, type KeyObject, timingSafeEqual, verify } from "node:crypto";
 import type { MessageAlgorithm, MessageKey } from "../contracts/signature.js";
+import { OptionError } from "../lib/options.js";
 
 interface Algorithm {
   /** Type of the key, as Node calls it. */
@@ -49,11 +50,11 @@ export const messageAlgorithms: readonly MessageAlgorithm[] = [...algorithms.key
 export function assertFits({ algorithm, key }: MessageKey, where: string): void {
   const known = algorithms.get(algorithm);
   if (known === undefined) {
-    throw new TypeError(`${where}.algorithm must be one of ${messageAlgorithms.join(", ")}`);
+    throw new OptionError(`${where}.algorithm`, ` must be one of ${messageAlgorithms.join(", ")}`);
   }
   const keyType = key.type === "public" ? key.asymmetricKeyType : key.type;
   if (keyType !== known.keyType || key.asymmetricKeyDetails?.namedCurve !== known.curve) {
-    throw new TypeError(`${where} has a key of another kind than ${algorithm} needs`);
+    throw new OptionError(where, ` has a key of another kind than ${algorithm} needs`);
   }
 }
 

@@ -6,7 +6,7 @@ import type {
   SignatureMatch,
   SignedRequest,
 } from "../contracts/signature.js";
-import { numberOption, stringOption } from "../lib/options.js";
+import { numberOption, OptionError, stringOption } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { contentDigestFault, digestHashes } from "./content-digest.js";
 import { assertFits, verifyMessage } from "./message-algorithms.js";
@@ -77,11 +77,11 @@ export function createMessageCheck(scheme: MessageScheme, where: string): CheckS
 
 function policyOf(scheme: MessageScheme, where: string): Policy {
   const { tag, toleranceSeconds, publicUrl, insecureUnsignedBody } = scheme;
-  if (scheme.keys.length === 0) throw new TypeError(`${where}.keys is empty: no signature could pass`);
+  if (scheme.keys.length === 0) throw new OptionError(`${where}.keys`, ` is empty: no signature could pass`);
   const keys = new Map<string, MessageKey>();
   for (const [at, key] of scheme.keys.entries()) {
     assertFits(key, `${where}.keys[${at}]`);
-    if (keys.has(key.id)) throw new TypeError(`${where}.keys has two keys with the id "${key.id}"`);
+    if (keys.has(key.id)) throw new OptionError(`${where}.keys`, ` has two keys with the id "${key.id}"`);
     keys.set(key.id, key);
   }
   const required = scheme.required.map((text, at) => requiredOf(text, publicUrl, `${where}.required[${at}]`));
@@ -103,10 +103,11 @@ function policyOf(scheme: MessageScheme, where: string): Policy {
 
 function requiredOf(text: unknown, publicUrl: string | undefined, where: string): Component {
   const component = parseComponent(stringOption(text, where));
-  if ("unusable" in component) throw new TypeError(`${where}: ${component.unusable}`);
+  if ("unusable" in component) throw new OptionError(where, `: ${component.unusable}`);
   if (needsPublicUrl(component) && publicUrl === undefined) {
-    throw new TypeError(
-      `${where} is ${component.name}, which publicUrl alone can tell: give the URL under which the sender calls you`,
+    throw new OptionError(
+      where,
+      ` is ${component.name}, which publicUrl alone can tell: give the URL under which the sender calls you`,
     );
   }
   return component;

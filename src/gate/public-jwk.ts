@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { describe, own } from "../lib/options.js";
+import { describe, OptionError, own } from "../lib/options.js";
 import { fits, type JwsAlgorithm, jwsAlgorithms, type KeyShape } from "./algorithms.js";
 import { decodeBase64url, maxKidLength } from "./token-format.js";
 import { weakEd25519, weakRsa } from "./weak-keys.js";
@@ -46,8 +46,9 @@ export function readPublicJwk(value: unknown, where: string): PublicKey | Unusab
   const jwk = ownMembers(value, where);
   const kid = jwk.get("kid");
   if (kid !== undefined && (typeof kid !== "string" || kid === "" || kid.length > maxKidLength)) {
-    throw new TypeError(
-      `${where}.kid must be a string of 1 to ${maxKidLength} characters, not ${describe(kid)}`,
+    throw new OptionError(
+      `${where}.kid`,
+      ` must be a string of 1 to ${maxKidLength} characters, not ${describe(kid)}`,
     );
   }
   const shape = readShape(jwk);
@@ -71,17 +72,19 @@ function ownMembers(value: unknown, where: string): ReadonlyMap<string, unknown>
   const kty =
     typeof value === "object" && value !== null ? own(value as { kty?: unknown }, "kty") : undefined;
   if (typeof kty !== "string") {
-    throw new TypeError(
-      `${where} must be a public key as a JWK, { kty: "…", … }, not ${describe(value)} without kty`,
+    throw new OptionError(
+      where,
+      ` must be a public key as a JWK, { kty: "…", … }, not ${describe(value)} without kty`,
     );
   }
   const jwk = new Map(Object.entries(value as object));
   if (kty === "oct" || jwk.has("k")) {
-    throw new TypeError(`${where} is a shared secret (kty "oct") among public keys; give it as \`secret\``);
+    throw new OptionError(where, ` is a shared secret (kty "oct") among public keys; give it as \`secret\``);
   }
   if (privateMembers.some((member) => jwk.has(member))) {
-    throw new TypeError(
-      `${where} is a private key; give the public one, without ${privateMembers.join(", ")}, ` +
+    throw new OptionError(
+      where,
+      ` is a private key; give the public one, without ${privateMembers.join(", ")}, ` +
         "and replace the key if others could read it here",
     );
   }
@@ -109,7 +112,7 @@ function readKey(jwk: ReadonlyMap<string, unknown>, shape: KeyShape, where: stri
     const bytes = typeof text === "string" ? decodeBase64url(text) : undefined;
     if (bytes === undefined || (length !== undefined && bytes.length !== length)) {
       const size = length === undefined ? "" : ` of ${length} bytes`;
-      throw new TypeError(`${where}.${name} must be base64url${size} without padding`);
+      throw new OptionError(`${where}.${name}`, ` must be base64url${size} without padding`);
     }
     members[name] = bytes.toString("base64url");
   }
@@ -117,7 +120,7 @@ function readKey(jwk: ReadonlyMap<string, unknown>, shape: KeyShape, where: stri
   try {
     key = createPublicKey({ key: members, format: "jwk" });
   } catch (cause) {
-    throw new TypeError(`${where} is not a valid ${shape.kty} key: its numbers are no point on the curve`, {
+    throw new OptionError(where, ` is not a valid ${shape.kty} key: its numbers are no point on the curve`, {
       cause,
     });
   }
@@ -133,6 +136,6 @@ export function assertStrongKey(key: KeyObject, where: string): void {
   if (n !== undefined && exponent !== undefined) weakness = weakRsa(Buffer.from(n, "base64url"), exponent);
   if (kty === "OKP" && x !== undefined) weakness = weakEd25519(Buffer.from(x, "base64url"));
   if (weakness !== undefined) {
-    throw new TypeError(`${where} ${weakness}; ask the sender for another key`);
+    throw new OptionError(where, ` ${weakness}; ask the sender for another key`);
   }
 }

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
+import { OptionError } from "../lib/options.js";
 import type { KeyShape } from "./algorithms.js";
 import { assertStrongKey, type PublicKey } from "./public-jwk.js";
 
@@ -12,23 +13,26 @@ export function readPublicPem(pem: string, where: string): PublicKey {
   const begin = "-----BEGIN ";
   const blocks = pem.split(begin).slice(1);
   if (blocks.some((block) => labelOf(block).endsWith("PRIVATE KEY"))) {
-    throw new TypeError(
-      `${where} is a private key; give the public one (\`openssl pkey -pubout\` makes it), ` +
+    throw new OptionError(
+      where,
+      ` is a private key; give the public one (\`openssl pkey -pubout\` makes it), ` +
         "and replace the key if others could read it here",
     );
   }
   const [block] = blocks;
   if (block === undefined || blocks.length > 1 || !labels.includes(labelOf(block))) {
-    throw new TypeError(
-      `${where} must hold one PEM block, "${begin}PUBLIC KEY-----" and so on, or be a JWK object`,
+    throw new OptionError(
+      where,
+      ` must hold one PEM block, "${begin}PUBLIC KEY-----" and so on, or be a JWK object`,
     );
   }
   let key: KeyObject;
   try {
     key = createPublicKey({ key: pem, format: "pem" });
   } catch (cause) {
-    throw new TypeError(
-      `${where} has the frame of a PEM key but cannot be read: is it cut, or are its line breaks lost? ` +
+    throw new OptionError(
+      where,
+      ` has the frame of a PEM key but cannot be read: is it cut, or are its line breaks lost? ` +
         'In an environment variable they may stand as \\n: .replaceAll("\\\\n", "\\n")',
       { cause },
     );
@@ -57,8 +61,9 @@ function shapeOf(key: KeyObject, where: string): KeyShape {
   if (curve !== undefined) return { kty: "EC", curve };
   const hint =
     type === "rsa-pss" ? "; give this RSA key without its PSS parameters, and PS256 in `algorithms`" : "";
-  throw new TypeError(
-    `${where} is a key of type ${type}, or on a curve, that no JWS algorithm here uses; ` +
+  throw new OptionError(
+    where,
+    ` is a key of type ${type}, or on a curve, that no JWS algorithm here uses; ` +
       `known are RSA, P-256, P-384, P-521 and Ed25519${hint}`,
   );
 }

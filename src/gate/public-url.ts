@@ -1,4 +1,4 @@
-import { describe } from "../lib/options.js";
+import { describe, OptionError } from "../lib/options.js";
 
 /**
  * Reads the option `publicUrl`: the origin under which senders reach us, which stands for the origin alone and is
@@ -12,8 +12,9 @@ export function parsePublicUrl(value: unknown, where: string): ((url: string) =>
     !/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/.test(value) ||
     !URL.canParse(value)
   ) {
-    throw new TypeError(
-      `${where} must be an origin or URL such as "https://hooks.example.com", without query, not ${describe(value)}`,
+    throw new OptionError(
+      where,
+      ` must be an origin or URL such as "https://hooks.example.com", without query, not ${describe(value)}`,
     );
   }
   const scheme = value.indexOf("//") + 2;

@@ -1,4 +1,4 @@
-import { describe } from "../lib/options.js";
+import { describe, OptionError } from "../lib/options.js";
 import { isWhole, parseRange, type Range } from "./range.js";
 import { explainRange } from "./range-faults.js";
 import { RangeSet } from "./range-set.js";
@@ -22,7 +22,7 @@ const mostFaultsNamed = 10;
  * (ATTACKS D09 to D14).
  */
 export function parseRanges(entries: unknown, where: string, rules: RangeListRules): RangeSet {
-  if (!Array.isArray(entries)) throw new TypeError(`${where} ${explainList(entries)}`);
+  if (!Array.isArray(entries)) throw new OptionError(where, ` ${explainList(entries)}`);
   const ranges: Range[] = [];
   const faults: string[] = [];
   for (let index = 0; index < entries.length; index++) {
@@ -34,12 +34,13 @@ export function parseRanges(entries: unknown, where: string, rules: RangeListRul
     const count = faults.length === 1 ? "1 entry" : `${faults.length} entries`;
     const more = faults.length > mostFaultsNamed ? `\n  and ${faults.length - mostFaultsNamed} more` : "";
     const named = faults.slice(0, mostFaultsNamed).join("");
-    throw new TypeError(`${where} has ${count} that cannot be used:${named}${more}`);
+    throw new OptionError(where, ` has ${count} that cannot be used:${named}${more}`);
   }
   const set = new RangeSet(ranges);
   if (set.wholeFamily !== undefined && !rules.allowAny) {
-    throw new TypeError(
-      `${where} holds every IPv${set.wholeFamily} address, all its ranges together; ${rules.anyFix}`,
+    throw new OptionError(
+      where,
+      ` holds every IPv${set.wholeFamily} address, all its ranges together; ${rules.anyFix}`,
     );
   }
   return set;

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { describe, own } from "../lib/options.js";
+import { describe, OptionError, own } from "../lib/options.js";
 
 /** An HMAC secret: text (its UTF-8 bytes are the secret), bytes, or bytes written as base64 or base64url. */
 export type SecretMaterial = string | Uint8Array | { readonly base64: string };
@@ -11,8 +11,9 @@ export function secretBytes(secret: unknown, where: string): Buffer {
   const base64 =
     typeof secret === "object" && secret !== null ? own(secret as { base64?: unknown }, "base64") : undefined;
   if (typeof base64 !== "string") {
-    throw new TypeError(
-      `${where} must be text, a Uint8Array or { base64: "…" }, not ${describe(secret)}; ` +
+    throw new OptionError(
+      where,
+      ` must be text, a Uint8Array or { base64: "…" }, not ${describe(secret)}; ` +
         "is an environment variable missing?",
     );
   }
@@ -25,8 +26,9 @@ export function base64Bytes(text: string, where: string): Buffer {
   const padded = bytes.toString("base64");
   const forms = [padded, padded.replaceAll("=", ""), bytes.toString("base64url")];
   if (forms.includes(text) || text === padded.replaceAll("+", "-").replaceAll("/", "_")) return bytes;
-  throw new TypeError(
-    `${where} is not base64 or base64url: look for white space, a cut end or other characters, ` +
+  throw new OptionError(
+    where,
+    ` is not base64 or base64url: look for white space, a cut end or other characters, ` +
       "or give the secret as text if it was not encoded",
   );
 }
@@ -35,8 +37,9 @@ export function base64Bytes(text: string, where: string): Buffer {
 export function assertNotPublicKey(bytes: Buffer, where: string): void {
   const isPem = bytes.includes("-----BEGIN ");
   if (isPem || (bytes[0] === 0x7b && bytes.includes('"kty"'))) {
-    throw new TypeError(
-      `${where} holds a ${isPem ? "PEM" : "JWK"} key, not a shared secret; give public keys as \`publicKey\``,
+    throw new OptionError(
+      where,
+      ` holds a ${isPem ? "PEM" : "JWK"} key, not a shared secret; give public keys as \`publicKey\``,
     );
   }
 }
@@ -44,8 +47,9 @@ export function assertNotPublicKey(bytes: Buffer, where: string): void {
 /** Text that begins or ends with white space was most likely read from a file with its line end. */
 export function assertTrimmed(secret: unknown, where: string): void {
   if (typeof secret === "string" && secret !== secret.trim()) {
-    throw new TypeError(
-      `${where} begins or ends with white space, perhaps the line end of a file: trim it, ` +
+    throw new OptionError(
+      where,
+      ` begins or ends with white space, perhaps the line end of a file: trim it, ` +
         "or give bytes where it belongs to the secret",
     );
   }

@@ -8,7 +8,7 @@ import type {
 } from "../contracts/signature.js";
 import { Refusal } from "../errors.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { own } from "../lib/options.js";
+import { OptionError, own } from "../lib/options.js";
 import { createHeaderCheck } from "./header-signature.js";
 import { createMessageCheck } from "./message-signature.js";
 import { parsePublicUrl } from "./public-url.js";
@@ -55,7 +55,7 @@ function checkOf(scheme: SignatureScheme, where: string): CheckSignature {
     case "http-message":
       return createMessageCheck(scheme, where);
     default:
-      throw new TypeError(`${where}.kind must be "header", "http-message" or "custom"`);
+      throw new OptionError(`${where}.kind`, ` must be "header", "http-message" or "custom"`);
   }
 }
 

@@ -5,7 +5,7 @@ import type {
   SignedContent,
   SignedRequest,
 } from "../contracts/signature.js";
-import { own } from "../lib/options.js";
+import { OptionError, own } from "../lib/options.js";
 
 /** What a scheme reads beside the signature. */
 export interface SignedParts {
@@ -33,18 +33,19 @@ export function compileSigned(scheme: HeaderScheme, hasTimestamp: boolean, where
   if (typeof signed === "function") return (request) => signed(request);
   const pieces = parseTemplate(signed, `${where}.signed`);
   const uses = (name: string): boolean => pieces.some((piece) => "name" in piece && piece.name === name);
-  if (!uses("body")) throw new TypeError(`${where}.signed leaves out {body}: any body would pass`);
+  if (!uses("body")) throw new OptionError(`${where}.signed`, ` leaves out {body}: any body would pass`);
   if (uses("timestamp") && !hasTimestamp)
-    throw new TypeError(`${where}.signed has a {timestamp} that no header brings`);
+    throw new OptionError(`${where}.signed`, ` has a {timestamp} that no header brings`);
   if (hasTimestamp && !uses("timestamp")) {
-    throw new TypeError(`${where}.signed leaves out {timestamp}: it could be replaced at will`);
+    throw new OptionError(`${where}.signed`, ` leaves out {timestamp}: it could be replaced at will`);
   }
   if (uses("id") && scheme.headers.some((set) => set.id === undefined)) {
-    throw new TypeError(`${where}.signed has an {id} that no header brings`);
+    throw new OptionError(`${where}.signed`, ` has an {id} that no header brings`);
   }
   if (uses("url") && scheme.publicUrl === undefined) {
-    throw new TypeError(
-      `${where}.publicUrl is missing: the URL is signed, and only you know under which one you are called`,
+    throw new OptionError(
+      `${where}.publicUrl`,
+      ` is missing: the URL is signed, and only you know under which one you are called`,
     );
   }
   if (pieces.length === 1) return ({ rawBody }) => [rawBody];
@@ -102,18 +103,18 @@ const names = ["body", "timestamp", "id", "url", "method"] as const;
 
 function parseTemplate(template: unknown, where: string): readonly Piece[] {
   if (typeof template !== "string" || template === "") {
-    throw new TypeError(`${where} must be a template such as "{timestamp}.{body}", or a function`);
+    throw new OptionError(where, ` must be a template such as "{timestamp}.{body}", or a function`);
   }
   // Split keeps what is in brackets: text and placeholders in turn.
   return template.split(/\{([^{}]*)\}/).flatMap((part, at): Piece[] => {
     if (at % 2 === 0) {
-      if (/[{}]/.test(part)) throw new TypeError(`${where} has a brace without its partner`);
+      if (/[{}]/.test(part)) throw new OptionError(where, ` has a brace without its partner`);
       return part === "" ? [] : [{ text: part }];
     }
     const name = names.find((known) => known === part);
     if (name !== undefined) return [{ name }];
     if (/^header:[!#$%&'*+\-.^_`|~0-9a-zA-Z]+$/.test(part)) return [{ header: part.slice(7).toLowerCase() }];
     const known = [...names, "header:NAME"].map((each) => `{${each}}`).join(", ");
-    throw new TypeError(`${where} has the unknown placeholder {${part}}; there are ${known}`);
+    throw new OptionError(where, ` has the unknown placeholder {${part}}; there are ${known}`);
   });
 }

@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer";
 import { createSecretKey } from "node:crypto";
 import type { MessageAlgorithm, SignatureAlgorithm, SigningKey } from "../contracts/signature.js";
 import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
-import { assertOptions, describe, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
 import { type PublicJwk, readPublicJwk } from "./public-jwk.js";
 import { readPublicPem } from "./public-pem.js";
 import { assertNotPublicKey, assertTrimmed, type SecretMaterial, secretBytes } from "./secret-bytes.js";
@@ -64,26 +64,27 @@ function secretOf(material: unknown, where: string, rules: SecretRules): Buffer 
   const { minBytes = 24, maxBytes, insecureShortSecret = false, decode } = rules;
   assertTrimmed(material, where);
   const fix = "give the secret that the sender shows, or make one: `openssl rand -base64 32`";
-  if (material === "") throw new TypeError(`${where} is empty; ${fix}`);
+  if (material === "") throw new OptionError(where, ` is empty; ${fix}`);
   const bytes =
     decode !== undefined && typeof material === "string"
       ? decode(material, where)
       : secretBytes(material, where);
   assertNotPublicKey(bytes, where);
-  if (bytes.length === 0) throw new TypeError(`${where} is empty; ${fix}`);
+  if (bytes.length === 0) throw new OptionError(where, ` is empty; ${fix}`);
   if (maxBytes !== undefined && bytes.length > maxBytes) {
-    throw new TypeError(`${where} has ${bytes.length} bytes, and ${maxBytes} are the most: ${fix}`);
+    throw new OptionError(where, ` has ${bytes.length} bytes, and ${maxBytes} are the most: ${fix}`);
   }
   if (bytes.length < minBytes) {
     if (insecureShortSecret) return bytes;
-    throw new TypeError(
-      `${where} has ${bytes.length} bytes, and ${minBytes} are the least: ${fix}. Only where the sender's secret ` +
+    throw new OptionError(
+      where,
+      ` has ${bytes.length} bytes, and ${minBytes} are the least: ${fix}. Only where the sender's secret ` +
         "cannot be changed: insecureShortSecret: true",
     );
   }
   const guessable = guessableSecret(bytes);
   if (guessable !== undefined) {
-    throw new TypeError(`${where} ${guessable}, so anyone can sign with it; ${fix}`);
+    throw new OptionError(where, ` ${guessable}, so anyone can sign with it; ${fix}`);
   }
   return bytes;
 }
@@ -98,11 +99,12 @@ export function parsePublicKeys(
     const { named, material } = unwrap(given, "publicKey", place);
     const read =
       typeof material === "string" ? readPublicPem(material, place) : readPublicJwk(material, place);
-    if ("unusable" in read) throw new TypeError(`${place} ${read.unusable}`);
+    if ("unusable" in read) throw new OptionError(place, ` ${read.unusable}`);
     const shape = shapes.get(algorithm);
     if (read.kty !== shape?.kty || read.curve !== shape.curve) {
-      throw new TypeError(
-        `${place} is a key of kind ${read.curve ?? read.kty}, which cannot check ${algorithm}`,
+      throw new OptionError(
+        place,
+        ` is a key of kind ${read.curve ?? read.kty}, which cannot check ${algorithm}`,
       );
     }
     return {
@@ -118,7 +120,7 @@ export function parsePublicKeys(
 function withDistinctIds(keys: readonly SigningKey[], where: string): readonly SigningKey[] {
   const ids = new Set<string>();
   for (const { id } of keys) {
-    if (ids.has(id)) throw new TypeError(`${where} has two keys with the id "${id}"; give each its own`);
+    if (ids.has(id)) throw new OptionError(where, ` has two keys with the id "${id}"; give each its own`);
     ids.add(id);
   }
   return keys;
@@ -140,11 +142,11 @@ interface Placed {
 
 function listOf(value: unknown, where: string, what: string): readonly Placed[] {
   if (value === undefined || value === null) {
-    throw new TypeError(`${where} is ${describe(value)}: is an environment variable missing?`);
+    throw new OptionError(where, ` is ${describe(value)}: is an environment variable missing?`);
   }
   if (!Array.isArray(value)) return [{ given: value, place: where }];
   if (value.length === 0 || value.length > mostKeys) {
-    throw new TypeError(`${where} must hold 1 to ${mostKeys} of ${what}, not ${value.length}`);
+    throw new OptionError(where, ` must hold 1 to ${mostKeys} of ${what}, not ${value.length}`);
   }
   return value.map((given: unknown, at) => ({ given, place: `${where}[${at}]` }));
 }

@@ -1,5 +1,5 @@
 import type { VerificationKey } from "../contracts/credential.js";
-import { describe, own } from "../lib/options.js";
+import { describe, OptionError, own } from "../lib/options.js";
 import { defaultAlgorithms, fits, type JwsAlgorithm } from "./algorithms.js";
 import { importableKey } from "./importable-key.js";
 import { type PublicKey, readPublicJwk } from "./public-jwk.js";
@@ -22,12 +22,13 @@ export interface KeyOptions {
 export function parsePublicKey(material: unknown, options: KeyOptions): VerificationKey {
   const { where } = options;
   const key = typeof material === "string" ? readPublicPem(material, where) : readPublicJwk(material, where);
-  if ("unusable" in key) throw new TypeError(`${where} ${key.unusable}`);
+  if ("unusable" in key) throw new OptionError(where, ` ${key.unusable}`);
   const unfit = options.algorithms?.find((algorithm) => !suits(algorithm, key));
   if (unfit !== undefined) {
     const usual = usualAlgorithms(key).map((algorithm) => algorithm.name);
-    throw new TypeError(
-      `${where} is a key of kind ${key.curve ?? key.kty}${key.bound === undefined ? "" : ` bound to its alg ${usual}`}, ` +
+    throw new OptionError(
+      where,
+      ` is a key of kind ${key.curve ?? key.kty}${key.bound === undefined ? "" : ` bound to its alg ${usual}`}, ` +
         `which cannot check ${unfit.name}; leave \`algorithms\` out for ${usual}`,
     );
   }
@@ -46,19 +47,21 @@ export function parseKeySet(set: unknown, options: Omit<KeyOptions, "kid">): rea
   const { where, algorithms } = options;
   const keys = typeof set === "object" && set !== null ? own(set as { keys?: unknown }, "keys") : undefined;
   if (!Array.isArray(keys)) {
-    throw new TypeError(
-      `${where} must be a JWK set, { keys: [ … ] }, not ${describe(set)} without such keys`,
+    throw new OptionError(
+      where,
+      ` must be a JWK set, { keys: [ … ] }, not ${describe(set)} without such keys`,
     );
   }
   if (keys.length > maxSetKeys)
-    throw new TypeError(`${where} has ${keys.length} keys; ${maxSetKeys} are the most`);
+    throw new OptionError(where, ` has ${keys.length} keys; ${maxSetKeys} are the most`);
   const kids = new Set<string>();
   const usable: VerificationKey[] = [];
   keys.forEach((member: unknown, index) => {
     const key = readPublicJwk(member, `${where}.keys[${index}]`);
     if (key.kid !== undefined && kids.size === kids.add(key.kid).size) {
-      throw new TypeError(
-        `${where}.keys[${index}] has the kid of another key in the set; a kid names one key`,
+      throw new OptionError(
+        `${where}.keys`,
+        `[${index}] has the kid of another key in the set; a kid names one key`,
       );
     }
     if ("unusable" in key) return;

@@ -1,5 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import type { VerificationKey } from "../contracts/credential.js";
+import { OptionError } from "../lib/options.js";
 import { defaultAlgorithms, type JwsAlgorithm } from "./algorithms.js";
 import { importableKey } from "./importable-key.js";
 import { assertNotPublicKey, assertTrimmed, secretBytes } from "./secret-bytes.js";
@@ -26,8 +27,9 @@ export function parseSecret(secret: unknown, options: SecretOptions): Verificati
   const algorithms = options.algorithms ?? defaultAlgorithms({ kty: "oct", curve: undefined });
   const unfit = algorithms.find((algorithm) => algorithm.kty !== "oct");
   if (unfit !== undefined) {
-    throw new TypeError(
-      `${where} is a shared secret, which cannot check ${unfit.name}; give \`publicKey\` instead of it, ` +
+    throw new OptionError(
+      where,
+      ` is a shared secret, which cannot check ${unfit.name}; give \`publicKey\` instead of it, ` +
         "or HS256, HS384 or HS512 in `algorithms`",
     );
   }
@@ -36,16 +38,17 @@ export function parseSecret(secret: unknown, options: SecretOptions): Verificati
   assertTrimmed(secret, where);
   const least = Math.max(...algorithms.map((algorithm) => algorithm.minSecretBytes));
   const fix = `use ${least} or more random bytes, such as \`openssl rand -base64 48\` prints`;
-  if (bytes.length === 0) throw new TypeError(`${where} is empty; ${fix}`);
+  if (bytes.length === 0) throw new OptionError(where, ` is empty; ${fix}`);
   if (bytes.length < least && !options.insecureShortSecret) {
-    throw new TypeError(
-      `${where} has ${bytes.length} bytes, too few for its algorithm: ${fix}. Only where the sender's secret cannot ` +
+    throw new OptionError(
+      where,
+      ` has ${bytes.length} bytes, too few for its algorithm: ${fix}. Only where the sender's secret cannot ` +
         "be changed: insecureShortSecret: true",
     );
   }
   const guessable = guessableSecret(bytes);
   if (guessable !== undefined) {
-    throw new TypeError(`${where} ${guessable}, so anyone can sign with it; ${fix}`);
+    throw new OptionError(where, ` ${guessable}, so anyone can sign with it; ${fix}`);
   }
   return importableKey(createSecretKey(bytes), options.kid, algorithms);
 }

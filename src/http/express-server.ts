@@ -1,5 +1,5 @@
 import { createServer, IncomingMessage, type RequestListener, type Server, ServerResponse } from "node:http";
-import { describe } from "../lib/options.js";
+import { describe, OptionError } from "../lib/options.js";
 
 /** An Express app, in the members that are used of it. */
 export interface ExpressApp {
@@ -22,7 +22,8 @@ export function createExpressServer(app: RequestListener & ExpressApp): Server {
   const { request, response } = (app ?? {}) as Partial<ExpressApp>;
   const isApp =
     typeof app === "function" && isMade(request, IncomingMessage) && isMade(response, ServerResponse);
-  if (!isApp) throw new TypeError(`createExpressServer's app must be an Express app, not ${describe(app)}`);
+  if (!isApp)
+    throw new OptionError("createExpressServer's app", ` must be an Express app, not ${describe(app)}`);
   return createServer(constructorsOf(app, Number.parseInt(process.versions.node, 10)), app);
 }
 

@@ -4,7 +4,7 @@ import getRawBody from "raw-body";
 import type { BodyKind } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
 import type { Clock } from "../lib/clock.js";
-import { assertOptions, choiceOption, describe, numberOption, own } from "../lib/options.js";
+import { assertOptions, choiceOption, describe, numberOption, OptionError, own } from "../lib/options.js";
 
 /** The option `body` of a receiver. */
 export interface BodyOptions {
@@ -59,7 +59,7 @@ export function parseBodyOptions(
 function parseTypes(types: unknown, where: string, usual: readonly BodyKind[]): readonly BodyKind[] {
   if (types === undefined) return usual;
   if (!Array.isArray(types) || types.length === 0) {
-    throw new TypeError(`${where} must be a list of "json", "form" and "xml", not ${describe(types)}`);
+    throw new OptionError(where, ` must be a list of "json", "form" and "xml", not ${describe(types)}`);
   }
   return types.map((type: unknown, index) => choiceOption(type ?? null, `${where}[${index}]`, kinds, "json"));
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { describe } from "../lib/options.js";
+import { describe, OptionError } from "../lib/options.js";
 import type { Middleware } from "./guard.js";
 
 /**
@@ -13,13 +13,15 @@ export function createRequestListener(
   app?: RequestListener,
 ): RequestListener {
   if (typeof path !== "string" || !path.startsWith("/") || /[?#\s]/.test(path)) {
-    throw new TypeError(
-      `requestListener's path must be a path such as "/hooks/orders", without query, not ${describe(path)}`,
+    throw new OptionError(
+      "requestListener's path",
+      ` must be a path such as "/hooks/orders", without query, not ${describe(path)}`,
     );
   }
   if (app !== undefined && typeof app !== "function") {
-    throw new TypeError(
-      `requestListener's app must be a request listener such as an Express app, not ${describe(app)}`,
+    throw new OptionError(
+      "requestListener's app",
+      ` must be a request listener such as an Express app, not ${describe(app)}`,
     );
   }
   const others = app ?? notFound;

@@ -9,7 +9,15 @@ import type {
   Selection,
 } from "../contracts/engine.js";
 import type { Clock } from "../lib/clock.js";
-import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import type { InboxObserver } from "./observer.js";
 import { purge } from "./retention.js";
 
@@ -96,8 +104,9 @@ export function createInspection(parts: InspectionParts): Inbox {
     const { handlers, dryRun } = readChange(options, `${where}'s options`);
     const unknown = handlers?.find((name) => !parts.hasHandler(name));
     if (action === "replay" && unknown !== undefined) {
-      throw new TypeError(
-        `${where}'s options name the handler ${JSON.stringify(unknown)}, which is not registered`,
+      throw new OptionError(
+        `${where}'s options`,
+        ` name the handler ${JSON.stringify(unknown)}, which is not registered`,
       );
     }
     parts.assertOpen();
@@ -145,7 +154,7 @@ function readFilter(given: Record<string, unknown>, where: string, parts: Inspec
     const value = own(given, name);
     if (value === undefined) continue;
     if (!parts.engine.capabilities.search && !everyEngine.includes(name)) {
-      throw new TypeError(`${where}.${name}: the inbox's engine has no search; leave it out`);
+      throw new OptionError(`${where}.${name}`, `: the inbox's engine has no search; leave it out`);
     }
     filter[name] = readFilterValue(name, value, `${where}.${name}`);
   }
@@ -155,7 +164,7 @@ function readFilter(given: Record<string, unknown>, where: string, parts: Inspec
 function readFilterValue(name: (typeof filterNames)[number], value: unknown, where: string): unknown {
   if (name === "state") return choiceOption(value, where, states, "pending");
   if (name === "fromMs" || name === "beforeMs") return readTime(value, where);
-  if (typeof value !== "string") throw new TypeError(`${where} must be a string, not ${describe(value)}`);
+  if (typeof value !== "string") throw new OptionError(where, ` must be a string, not ${describe(value)}`);
   return value;
 }
 
@@ -185,7 +194,7 @@ function readSelection(selection: unknown, where: string, parts: InspectionParts
   const recordIds = own(selection, "recordIds");
   const filter = own(selection, "filter");
   if ((recordIds === undefined) === (filter === undefined)) {
-    throw new TypeError(`${where} must have either recordIds or filter; { filter: {} } selects all`);
+    throw new OptionError(where, ` must have either recordIds or filter; { filter: {} } selects all`);
   }
   if (recordIds !== undefined) return { recordIds: readNames(recordIds, `${where}.recordIds`) };
   assertOptions(filter, filterNames, `${where}.filter`);
@@ -208,7 +217,7 @@ function readChange(
 function readNames(value: unknown, where: string): readonly string[] {
   if (!Array.isArray(value) || value.length > mostIds) {
     const found = Array.isArray(value) ? `one of ${value.length}` : describe(value);
-    throw new TypeError(`${where} must be a list of at most ${mostIds} strings, not ${found}`);
+    throw new OptionError(where, ` must be a list of at most ${mostIds} strings, not ${found}`);
   }
   return value.map((name: unknown, at) => stringOption(name, `${where}[${at}]`));
 }
@@ -221,7 +230,7 @@ function readPurge(options: unknown, nowMs: number) {
     own(options, "olderThanMs"),
     own(options, "keep"),
   ];
-  if (state === undefined) throw new TypeError(`${where}.state is missing: "done" or "dead"`);
+  if (state === undefined) throw new OptionError(`${where}.state`, ` is missing: "done" or "dead"`);
   return {
     state: choiceOption(state, `${where}.state`, ["done", "dead"], "done"),
     beforeMs: olderThanMs === undefined ? undefined : nowMs - readTime(olderThanMs, `${where}.olderThanMs`),
@@ -234,5 +243,5 @@ function readPurge(options: unknown, nowMs: number) {
 
 function readSwitch(value: unknown, where: string): boolean {
   if (value === undefined || typeof value === "boolean") return value ?? false;
-  throw new TypeError(`${where} must be true or false, not ${describe(value)}`);
+  throw new OptionError(where, ` must be true or false, not ${describe(value)}`);
 }

@@ -1,7 +1,15 @@
 import type { InboxEngine } from "../contracts/engine.js";
 import { attemptBounds } from "../events/handler-options.js";
 import { defaultRetry, parseRetry, type RetryOptions, type RetryPolicy } from "../events/retry-policy.js";
-import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import { parseRetention, type Retention, type RetentionOptions } from "./retention-options.js";
 
 /** The option `inbox` of a receiver. `Tx` comes from the engine: what `context.complete` lets handlers write into. */
@@ -73,6 +81,9 @@ export function parseInboxOptions<Tx>(
   keyHeader: string,
 ): InboxSettings<Tx> | undefined {
   if (options === undefined) return undefined;
+  if (isEngine(options)) {
+    throw new OptionError(where, " is an engine itself: write `inbox: { engine: … }`");
+  }
   assertOptions(options, optionNames, where);
   const number = (name: string, fallback: number, min: number, max: number): number =>
     numberOption(own(options, name), `${where}.${name}`, { min, max, fallback, integer: true });
@@ -91,37 +102,44 @@ export function parseInboxOptions<Tx>(
   };
 }
 
+function isEngine(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "accept" in value && "consume" in value;
+}
+
 function parseEngine<Tx>(value: unknown, where: string): InboxEngine<Tx> {
   const howTo = 'use sqliteEngine(path) of "hookgate/sqlite"';
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(`${where} must be an engine, not ${describe(value)}; ${howTo}`);
+    throw new OptionError(where, ` must be an engine, not ${describe(value)}; ${howTo}`);
   }
   const missing = members.filter((member) => typeof Reflect.get(value, member) !== "function");
   const capabilities: unknown = Reflect.get(value, "capabilities");
   if (missing.length > 0 || typeof capabilities !== "object" || capabilities === null) {
     const lacks = missing.length > 0 ? missing.join(", ") : "capabilities";
-    throw new TypeError(`${where} is no inbox engine, it lacks ${lacks}; ${howTo}`);
+    throw new OptionError(where, ` is no inbox engine, it lacks ${lacks}; ${howTo}`);
   }
   return value as InboxEngine<Tx>;
 }
 
 function parseWorkers(value: unknown, where: string): boolean {
   if (value === undefined || typeof value === "boolean") return value ?? true;
-  throw new TypeError(`${where} must be true or false, not ${describe(value)}`);
+  throw new OptionError(where, ` must be true or false, not ${describe(value)}`);
 }
 
 function parseHeaders(value: unknown, where: string, keyHeader: string): readonly string[] {
   if (value === undefined) return alwaysKept;
   if (!Array.isArray(value)) {
-    throw new TypeError(`${where} must be a list of header names, not ${describe(value)}`);
+    throw new OptionError(where, ` must be a list of header names, not ${describe(value)}`);
   }
   const names = value.map((name: unknown, at) => stringOption(name, `${where}[${at}]`).toLowerCase());
   for (const name of names) {
     if (secretHeaders.includes(name) || name === keyHeader.toLowerCase()) {
-      throw new TypeError(`${where} names "${name}", which holds a credential: credentials are never stored`);
+      throw new OptionError(
+        where,
+        ` names "${name}", which holds a credential: credentials are never stored`,
+      );
     }
     if (!/^[!#$%&'+\-.^_`|~0-9a-z]+$/.test(name)) {
-      throw new TypeError(`${where} holds what is no header name; write it as in "x-topic"`);
+      throw new OptionError(where, ` holds what is no header name; write it as in "x-topic"`);
     }
   }
   return [...new Set([...alwaysKept, ...names])];

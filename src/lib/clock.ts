@@ -1,3 +1,5 @@
+import { OptionError } from "./options.js";
+
 /** The one seam for time. `hookgate/testing` has a clock that stands still until told. */
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -20,8 +22,9 @@ export const systemClock: Clock = {
 export function parseClock(value: Clock | undefined, where: string): Clock {
   if (value === undefined) return systemClock;
   if (typeof value?.now !== "function" || typeof value.after !== "function") {
-    throw new TypeError(
-      `${where} must have the methods now and after, as createFakeClock of hookgate/testing has`,
+    throw new OptionError(
+      where,
+      ` must have the methods now and after, as createFakeClock of hookgate/testing has`,
     );
   }
   return value;

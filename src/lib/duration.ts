@@ -1,4 +1,4 @@
-import { describe } from "./options.js";
+import { describe, OptionError } from "./options.js";
 
 /** A length of time with its unit: `"250ms"`, `"10s"`, `"5m"`, `"6h"`, `"7d"`. */
 export type Duration = `${number}${"ms" | "s" | "m" | "h" | "d"}`;
@@ -39,8 +39,9 @@ export function durationOption(
   const [min, max] = [millisecondsOf(bounds.min) ?? 0, millisecondsOf(bounds.max) ?? 0];
   if (milliseconds === undefined || milliseconds < min || milliseconds > max) {
     const shown = typeof value === "string" && value.length <= 30 ? JSON.stringify(value) : describe(value);
-    throw new TypeError(
-      `${where} must be a duration such as "10s", from "${bounds.min}" to "${bounds.max}", not ${shown}`,
+    throw new OptionError(
+      where,
+      ` must be a duration such as "10s", from "${bounds.min}" to "${bounds.max}", not ${shown}`,
     );
   }
   return milliseconds;

@@ -1,4 +1,4 @@
-import { choiceOption, describe, own } from "./options.js";
+import { choiceOption, describe, OptionError, own } from "./options.js";
 
 /** The options that say when a credential counts. */
 export interface LifetimeOptions {
@@ -30,7 +30,10 @@ export function parseLifetime(options: LifetimeOptions | Record<string, unknown>
   const notBeforeMs = instant(own(given, "notBefore"), `${where}.notBefore`, Number.NEGATIVE_INFINITY);
   const expiresAtMs = instant(own(given, "expiresAt"), `${where}.expiresAt`, Number.POSITIVE_INFINITY);
   if (expiresAtMs <= notBeforeMs) {
-    throw new TypeError(`${where}.expiresAt must lie after ${where}.notBefore; as given it is never valid`);
+    throw new OptionError(
+      `${where}.expiresAt`,
+      ` must lie after ${where}.notBefore; as given it is never valid`,
+    );
   }
   return { active: state === "active", notBeforeMs, expiresAtMs };
 }
@@ -41,12 +44,12 @@ function instant(value: unknown, where: string, fallback: number): number {
   if (value === undefined) return fallback;
   const example = 'a Date or ISO 8601 text with its zone, such as "2030-01-31T00:00:00Z"';
   if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) throw new TypeError(`${where} is an invalid Date; give ${example}`);
+    if (Number.isNaN(value.getTime())) throw new OptionError(where, ` is an invalid Date; give ${example}`);
     return value.getTime();
   }
-  if (typeof value !== "string") throw new TypeError(`${where} must be ${example}, not ${describe(value)}`);
+  if (typeof value !== "string") throw new OptionError(where, ` must be ${example}, not ${describe(value)}`);
   const ms = isoWithZone.test(value) ? parseInstant(value) : Number.NaN;
-  if (Number.isNaN(ms)) throw new TypeError(`${where} must be ${example}, not "${value.slice(0, 40)}"`);
+  if (Number.isNaN(ms)) throw new OptionError(where, ` must be ${example}, not "${value.slice(0, 40)}"`);
   return ms;
 }
 

@@ -1,7 +1,44 @@
 /**
- * Checks that are made once, when something is constructed. Each throws a TypeError that names the option and the
+ * Checks that are made once, when something is constructed. Each throws an OptionError that names the option and the
  * fix. Only own properties count, so that a polluted Object.prototype sets no option (ATTACKS I09).
  */
+import { placeHint } from "./option-places.js";
+
+/** A mistake in an option: a TypeError whose message names the option and the fix. */
+export class OptionError extends TypeError {
+  readonly code = "ERR_OPTION";
+  /** The option's path, such as `inbox.leaseMs`. */
+  readonly option: string;
+
+  /** `place`: who was given the option, and its path, as in `createReceiver.inbox.leaseMs`; the message begins with it. */
+  constructor(
+    place: string,
+    fault: string,
+    { option = optionPath(place), ...options }: { readonly option?: string; readonly cause?: unknown } = {},
+  ) {
+    super(`${place}${fault}`, options);
+    this.option = option;
+  }
+
+  /** An error about the option at this path, in words of its own. */
+  static of(option: string, message: string, options?: { readonly cause?: unknown }): OptionError {
+    return new OptionError("", message, { ...options, option });
+  }
+
+  /** The same mistake, with words put before the message. */
+  within(prefix: string): OptionError {
+    return OptionError.of(this.option, `${prefix}${this.message}`, { cause: this });
+  }
+}
+
+/** `inbox.leaseMs` of `createReceiver.inbox.leaseMs`, `timeoutMs` of `on("order.paid") timeoutMs`. */
+function optionPath(place: string): string {
+  const path = place.replace(
+    /^[\w$]+(?:\((?:"(?:[^"\\]|\\.)*")?\))?(?:'s options\b|'s (?=\w)| options\b)?[. ]?/,
+    "",
+  );
+  return path === "" ? "options" : path;
+}
 
 /** Refuses anything but a plain options object, and keys that are not known, naming the near miss. */
 export function assertOptions(
@@ -10,15 +47,22 @@ export function assertOptions(
   where: string,
 ): asserts value is Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError(`${where} must be an object, not ${describe(value)}`);
+    throw new OptionError(where, ` must be an object, not ${describe(value)}`);
   }
   for (const key of Reflect.ownKeys(value)) {
     if (typeof key === "string" && known.includes(key)) continue;
     const name = String(key);
-    const near = nearest(name, known);
-    const hint = near === undefined ? `known options: ${known.join(", ")}` : `did you mean "${near}"?`;
-    throw new TypeError(`${where} has no option "${name}"; ${hint}`);
+    const message = `${where} has no option "${name}"; ${unknownHint(name, known)}`;
+    throw OptionError.of(optionPath(`${where}.${name}`), message);
   }
+}
+
+/** An option of this very name elsewhere is more likely than one that is misspelled by more than one letter. */
+function unknownHint(name: string, known: readonly string[]): string {
+  const place = nearest(name, known, 1) === undefined ? placeHint(name) : undefined;
+  if (place !== undefined) return place;
+  const near = nearest(name, known);
+  return near === undefined ? `known options: ${known.join(", ")}` : `did you mean "${near}"?`;
 }
 
 /** The own property `key` of an options object, or undefined. */
@@ -45,8 +89,9 @@ export function numberOption(
     (bounds.integer !== true || Number.isSafeInteger(value));
   if (!fits) {
     const kind = bounds.integer === true ? "a whole number" : "a number";
-    throw new TypeError(
-      `${where} must be ${kind} from ${bounds.min} to ${bounds.max}, not ${describe(value)}`,
+    throw new OptionError(
+      where,
+      ` must be ${kind} from ${bounds.min} to ${bounds.max}, not ${describe(value)}`,
     );
   }
   return value;
@@ -55,7 +100,7 @@ export function numberOption(
 /** A string with something in it. */
 export function stringOption(value: unknown, where: string): string {
   if (typeof value !== "string" || value.trim() === "") {
-    throw new TypeError(`${where} must be a string that is not empty, not ${describe(value)}`);
+    throw new OptionError(where, ` must be a string that is not empty, not ${describe(value)}`);
   }
   return value;
 }
@@ -70,8 +115,9 @@ export function choiceOption<T extends string>(
   if (value === undefined) return fallback;
   const found = choices.find((choice) => choice === value);
   if (found === undefined) {
-    throw new TypeError(
-      `${where} must be one of ${choices.map((c) => `"${c}"`).join(", ")}, not ${describe(value)}`,
+    throw new OptionError(
+      where,
+      ` must be one of ${choices.map((c) => `"${c}"`).join(", ")}, not ${describe(value)}`,
     );
   }
   return found;
@@ -81,7 +127,7 @@ export function choiceOption<T extends string>(
 export function flagOption(value: unknown, where: string): boolean {
   if (value === undefined || value === false) return false;
   if (value === true) return true;
-  throw new TypeError(`${where} must be true or left out, not ${describe(value)}`);
+  throw new OptionError(where, ` must be true or left out, not ${describe(value)}`);
 }
 
 /** The kind of a value for an error message; never the value of a string, which may be a secret. */
@@ -94,10 +140,10 @@ export function describe(value: unknown): string {
   return `a${/^[aeiou]/.test(typeof value) ? "n" : ""} ${typeof value}`;
 }
 
-/** The known name that a misspelled one most likely stood for, or undefined where none is near. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+/** The known name that a misspelled one most likely stood for, or undefined where none is within so many letters. */
+export function nearest(name: string, known: readonly string[], mostFaults = 3): string | undefined {
   let best: string | undefined;
-  let bestDistance = 4;
+  let bestDistance = mostFaults + 1;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance && distance < candidate.length) {

@@ -11,7 +11,7 @@ import type {
 } from "../contracts/source.js";
 import { BoundedCache } from "../lib/bounded-cache.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { assertOptions, describe, flagOption, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, flagOption, OptionError, own, stringOption } from "../lib/options.js";
 import { headerOf, textOf } from "./reading.js";
 import { tokenTolerance } from "./token-secrets.js";
 
@@ -74,8 +74,9 @@ export function atlassianConnect(
   );
   const client: unknown = own(options, "client");
   if (typeof client !== "function") {
-    throw new TypeError(
-      `${where}.client must be a function that finds an installation by its clientKey, not ${describe(client)}`,
+    throw new OptionError(
+      `${where}.client`,
+      ` must be a function that finds an installation by its clientKey, not ${describe(client)}`,
     );
   }
   const basePath = parseBasePath(own(options, "baseUrl"), `${where}.baseUrl`);
@@ -112,8 +113,9 @@ function parseBasePath(value: unknown, where: string): string {
     const { protocol, search, hash, pathname } = new URL(value);
     if (/^https?:$/.test(protocol) && search === "" && hash === "") return pathname.replace(/\/+$/, "");
   }
-  throw new TypeError(
-    `${where} must be the baseUrl of the app's descriptor, such as "https://app.example.com", not ${describe(value)}`,
+  throw new OptionError(
+    where,
+    ` must be the baseUrl of the app's descriptor, such as "https://app.example.com", not ${describe(value)}`,
   );
 }
 

@@ -1,5 +1,5 @@
 import type { HandshakeRequest, SourceAnswer } from "../contracts/source.js";
-import { describe } from "../lib/options.js";
+import { describe, OptionError } from "../lib/options.js";
 import { headerOf } from "./reading.js";
 
 /** Who may send, as the abuse protection of the webhook specification (section 4) tells it to senders. */
@@ -15,15 +15,19 @@ export interface AbuseProtection {
 export function parseOrigins(value: unknown, where: string): ReadonlySet<string> {
   if (value === undefined) return new Set();
   if (!Array.isArray(value))
-    throw new TypeError(`${where} must be a list of DNS names, not ${describe(value)}`);
+    throw new OptionError(where, ` must be a list of DNS names, not ${describe(value)}`);
   return new Set(
     value.map((origin: unknown, at) => {
       if (origin === "*") {
-        throw new TypeError(`${where}[${at}] is "*"; to let any sender in, set dangerouslyAllowAnyOrigin`);
+        throw new OptionError(
+          `${where}[${at}]`,
+          ` is "*"; to let any sender in, set dangerouslyAllowAnyOrigin`,
+        );
       }
       if (typeof origin !== "string" || !/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/.test(origin)) {
-        throw new TypeError(
-          `${where}[${at}] must be a DNS name without scheme, port and path: "events.example.com"`,
+        throw new OptionError(
+          `${where}[${at}]`,
+          ` must be a DNS name without scheme, port and path: "events.example.com"`,
         );
       }
       return origin.toLowerCase();

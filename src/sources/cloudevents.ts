@@ -11,7 +11,15 @@ import type {
   SourceFault,
   SourceOutcome,
 } from "../contracts/source.js";
-import { assertOptions, choiceOption, describe, flagOption, numberOption, own } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  flagOption,
+  numberOption,
+  OptionError,
+  own,
+} from "../lib/options.js";
 import { isJsonType } from "./cloudevents-attributes.js";
 import { answerHandshake, parseOrigins } from "./cloudevents-handshake.js";
 import { batchType, type CloudEventMode, readCloudEvents, structuredType } from "./cloudevents-read.js";
@@ -117,7 +125,7 @@ function parseSignature(value: unknown, where: string): SignatureScheme | undefi
   if (value === undefined) return undefined;
   if (typeof value === "object" && value !== null && Object.hasOwn(value, "kind"))
     return value as SignatureScheme;
-  throw new TypeError(`${where} must be the signature of a source, as in github({ secret }).signature`);
+  throw new OptionError(where, ` must be the signature of a source, as in github({ secret }).signature`);
 }
 
 const allModes: readonly CloudEventMode[] = ["binary", "structured", "batch"];
@@ -125,8 +133,9 @@ const allModes: readonly CloudEventMode[] = ["binary", "structured", "batch"];
 function parseModes(value: unknown, where: string, signed: boolean): readonly CloudEventMode[] {
   if (value === undefined) return signed ? ["structured", "batch"] : allModes;
   if (!Array.isArray(value) || value.length === 0) {
-    throw new TypeError(
-      `${where} must be a list of "binary", "structured" and "batch", not ${describe(value)}`,
+    throw new OptionError(
+      where,
+      ` must be a list of "binary", "structured" and "batch", not ${describe(value)}`,
     );
   }
   return value.map((mode: unknown, at) => choiceOption(mode ?? null, `${where}[${at}]`, allModes, "binary"));
@@ -135,15 +144,16 @@ function parseModes(value: unknown, where: string, signed: boolean): readonly Cl
 function parseDataTypes(value: unknown, where: string): readonly string[] {
   if (value === undefined) return [];
   if (!Array.isArray(value))
-    throw new TypeError(`${where} must be a list of media types, not ${describe(value)}`);
+    throw new OptionError(where, ` must be a list of media types, not ${describe(value)}`);
   return value.map((type: unknown, at) => {
     if (typeof type !== "string" || !/^[\w!#$&.+^-]+\/[\w!#$&.+^-]+$/.test(type)) {
-      throw new TypeError(`${where}[${at}] must be a media type without parameters, as "text/plain"`);
+      throw new OptionError(`${where}[${at}]`, ` must be a media type without parameters, as "text/plain"`);
     }
     const lower = type.toLowerCase();
     if (lower.startsWith("application/cloudevents")) {
-      throw new TypeError(
-        `${where}[${at}] names a format of events, not of data; only the JSON formats are read`,
+      throw new OptionError(
+        `${where}[${at}]`,
+        ` names a format of events, not of data; only the JSON formats are read`,
       );
     }
     return lower;

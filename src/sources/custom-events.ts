@@ -6,7 +6,7 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../contracts/source.js";
-import { assertOptions, describe, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
 import { headerName } from "./custom-signature.js";
 import { memberOf, withMember } from "./reading.js";
 
@@ -55,10 +55,10 @@ export function resolveEvents(options: Record<string, unknown>, where: string): 
   const events = own(options, "events");
   if (events !== undefined) {
     if (typeof events !== "function")
-      throw new TypeError(`${where}.events must be a function, not ${describe(events)}`);
+      throw new OptionError(`${where}.events`, ` must be a function, not ${describe(events)}`);
     const both = locatorNames.find((name) => own(options, name) !== undefined);
     if (both !== undefined)
-      throw new TypeError(`${where} has \`events\` and \`${both}\`: leave one of them out`);
+      throw new OptionError(where, ` has \`events\` and \`${both}\`: leave one of them out`);
     return { events: events as Source["events"], headers: [], compose: undefined };
   }
   const each = own(options, "each");
@@ -67,11 +67,15 @@ export function resolveEvents(options: Record<string, unknown>, where: string): 
   const id = locator(own(options, "id") ?? "id", `${where}.id`);
   const data = locator(own(options, "data") ?? ".", `${where}.data`);
   if (data.header !== undefined) {
-    throw new TypeError(`${where}.data must be a member path or a function; data cannot stand in a header`);
+    throw new OptionError(
+      `${where}.data`,
+      ` must be a member path or a function; data cannot stand in a header`,
+    );
   }
   if (list !== undefined && id.header !== undefined) {
-    throw new TypeError(
-      `${where}.id is a header, and with \`each\` a delivery has several events: each needs an id of its own`,
+    throw new OptionError(
+      `${where}.id`,
+      ` is a header, and with \`each\` a delivery has several events: each needs an id of its own`,
     );
   }
   const headers = [type.header, id.header].filter((name) => name !== undefined);
@@ -114,7 +118,7 @@ function locator(value: unknown, where: string): Locator {
   if (typeof value === "string") {
     const path = stringOption(value, where);
     if (path !== "." && path.split(".").includes("")) {
-      throw new TypeError(`${where} is no member path: names with a dot between them, such as "meta.type"`);
+      throw new OptionError(where, ` is no member path: names with a dot between them, such as "meta.type"`);
     }
     return { find: (_, element) => at(element, path), header: undefined, path };
   }

@@ -15,6 +15,7 @@ import {
   describe,
   flagOption,
   numberOption,
+  OptionError,
   own,
   stringOption,
 } from "../lib/options.js";
@@ -70,7 +71,7 @@ function resolveCheck(given: Given, where: string): SignatureScheme {
   assertOptions(given, ["verify", "publicUrl"], where);
   const verify = own(given, "verify");
   if (typeof verify !== "function")
-    throw new TypeError(`${where}.verify must be a function, not ${describe(verify)}`);
+    throw new OptionError(`${where}.verify`, ` must be a function, not ${describe(verify)}`);
   const publicUrl = textOption(own(given, "publicUrl"), `${where}.publicUrl`);
   return { kind: "custom", verify: guarded(verify as CustomSignatureCheck["verify"], where), publicUrl };
 }
@@ -101,8 +102,9 @@ function resolveHeader(given: unknown, where: string): HeaderScheme {
   const bounds = { min: 1, max: 3_600, fallback: 300, integer: true };
   const tolerance = own(given, "toleranceSeconds");
   if (tolerance !== undefined && !hasTimestamp) {
-    throw new TypeError(
-      `${where}.toleranceSeconds needs a timestamp: name its header or part as ${where}.timestamp`,
+    throw new OptionError(
+      `${where}.toleranceSeconds`,
+      ` needs a timestamp: name its header or part as ${where}.timestamp`,
     );
   }
   return {
@@ -141,16 +143,18 @@ function textOption(value: unknown, where: string): string | undefined {
 export function headerName(value: unknown, where: string): string {
   const name = stringOption(value, where).toLowerCase();
   if (/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) return name;
-  throw new TypeError(
-    `${where} is no name of a header: letters, digits and "-" alone, without colon or space`,
+  throw new OptionError(
+    where,
+    ` is no name of a header: letters, digits and "-" alone, without colon or space`,
   );
 }
 
 function headersOption(given: Given, where: string): readonly SignatureHeaders[] {
   const [header, headers] = [own(given, "header"), own(given, "headers")];
   if ((header === undefined) === (headers === undefined)) {
-    throw new TypeError(
-      `${where} needs \`header\`, the name of the header with the signature, or \`headers\``,
+    throw new OptionError(
+      where,
+      ` needs \`header\`, the name of the header with the signature, or \`headers\``,
     );
   }
   const [timestamp, id] = [own(given, "timestamp"), own(given, "id")];
@@ -167,10 +171,13 @@ function headersOption(given: Given, where: string): readonly SignatureHeaders[]
     ];
   }
   if (id !== undefined || typeof timestamp === "string") {
-    throw new TypeError(`${where}.headers names the headers of each set: say \`timestamp\` and \`id\` there`);
+    throw new OptionError(
+      `${where}.headers`,
+      ` names the headers of each set: say \`timestamp\` and \`id\` there`,
+    );
   }
   if (!Array.isArray(headers))
-    throw new TypeError(`${where}.headers must be a list, not ${describe(headers)}`);
+    throw new OptionError(`${where}.headers`, ` must be a list, not ${describe(headers)}`);
   return headers.map((set: unknown, at) => {
     const place = `${where}.headers[${at}]`;
     assertOptions(set, ["signature", "timestamp", "id"], place);
@@ -188,8 +195,9 @@ function partsOption(given: Given, where: string): HeaderScheme["parts"] {
   if (inPart) assertOptions(timestamp, ["part"], `${where}.timestamp`);
   if (parts === undefined) {
     if (inPart)
-      throw new TypeError(
-        `${where}.timestamp names a part, so ${where}.parts must say how they are set apart`,
+      throw new OptionError(
+        `${where}.timestamp`,
+        ` names a part, so ${where}.parts must say how they are set apart`,
       );
     return undefined;
   }
@@ -198,7 +206,10 @@ function partsOption(given: Given, where: string): HeaderScheme["parts"] {
     const value = own(parts, name) ?? fallback;
     // A space is a separator, so that stringOption would refuse too much.
     if (typeof value === "string" && value !== "") return value;
-    throw new TypeError(`${where}.parts.${name} must be text, such as "${fallback}", not ${describe(value)}`);
+    throw new OptionError(
+      `${where}.parts.${name}`,
+      ` must be text, such as "${fallback}", not ${describe(value)}`,
+    );
   };
   return {
     separator: mark("separator", ","),
@@ -210,11 +221,12 @@ function partsOption(given: Given, where: string): HeaderScheme["parts"] {
 function variantsOption(given: Given, isPart: boolean, where: string): readonly SignatureVariant[] {
   const algorithm = choiceOption(own(given, "algorithm"), `${where}.algorithm`, algorithms, "hmac-sha256");
   if (flagOption(own(given, "insecureSha1"), `${where}.insecureSha1`) !== (algorithm === "hmac-sha1")) {
-    throw new TypeError(
-      algorithm === "hmac-sha1"
-        ? `${where}.algorithm is SHA-1: choose another, or say insecureSha1: true where the provider has nothing else`
-        : `${where}.insecureSha1 is for algorithm: "hmac-sha1" alone: leave it out`,
-    );
+    throw algorithm === "hmac-sha1"
+      ? new OptionError(
+          `${where}.algorithm`,
+          " is SHA-1: choose another, or say insecureSha1: true where the provider has nothing else",
+        )
+      : new OptionError(`${where}.insecureSha1`, ' is for algorithm: "hmac-sha1" alone: leave it out');
   }
   const keys = keysOption(given, algorithm, where);
   return labelsOption(own(given, "prefix"), isPart, `${where}.prefix`).map((label) => ({
@@ -230,7 +242,7 @@ function labelsOption(prefix: unknown, isPart: boolean, where: string): readonly
   }
   if (prefix !== undefined) return [stringOption(prefix, where)];
   if (!isPart) return [""];
-  throw new TypeError(`${where} is missing: it names the part that holds the signature, such as "v1"`);
+  throw new OptionError(where, ` is missing: it names the part that holds the signature, such as "v1"`);
 }
 
 function keysOption(given: Given, algorithm: SignatureAlgorithm, where: string): SignatureVariant["keys"] {
@@ -238,9 +250,10 @@ function keysOption(given: Given, algorithm: SignatureAlgorithm, where: string):
   const [secret, publicKey] = [own(given, "secret"), own(given, "publicKey")];
   if (algorithm.startsWith("hmac-")) {
     if (publicKey !== undefined)
-      throw new TypeError(`${where}.publicKey: ${algorithm} takes a secret instead`);
+      throw new OptionError(`${where}.publicKey`, `: ${algorithm} takes a secret instead`);
     return parseSecrets(secret, `${where}.secret`, { insecureShortSecret });
   }
-  if (secret !== undefined) throw new TypeError(`${where}.secret: ${algorithm} takes a publicKey instead`);
+  if (secret !== undefined)
+    throw new OptionError(`${where}.secret`, `: ${algorithm} takes a publicKey instead`);
   return parsePublicKeys(withEncodings(publicKey, algorithm), `${where}.publicKey`, algorithm);
 }

@@ -2,7 +2,15 @@ import type { AnyEventMap } from "../contracts/event.js";
 import type { SignatureScheme } from "../contracts/signature.js";
 import type { BodyKind, CredentialPlaces, Source, SourceAuth } from "../contracts/source.js";
 import type { StandardSchema } from "../contracts/standard-schema.js";
-import { assertOptions, choiceOption, describe, numberOption, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import { type CustomEventsOptions, resolveEvents } from "./custom-events.js";
 import { headerName, resolveSignature } from "./custom-signature.js";
 import type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-types.js";
@@ -142,14 +150,14 @@ export function customSource<EventMap = AnyEventMap>(
 function nameOption(value: unknown, where: string): string {
   const name = stringOption(value, where);
   if (/^[\w.-]{1,64}$/.test(name)) return name;
-  throw new TypeError(`${where} must have 1 to 64 letters, digits, ".", "_" and "-" alone`);
+  throw new OptionError(where, ` must have 1 to 64 letters, digits, ".", "_" and "-" alone`);
 }
 
 function bodiesOption(value: unknown, where: string): readonly BodyKind[] {
   if (value === undefined) return ["json"];
   if (Array.isArray(value) && value.length > 0)
     return value.map((kind, at) => kindOf(kind, `${where}[${at}]`));
-  throw new TypeError(`${where} must be a list of kinds such as ["json", "form"], not ${describe(value)}`);
+  throw new OptionError(where, ` must be a list of kinds such as ["json", "form"], not ${describe(value)}`);
 }
 
 function kindOf(value: unknown, where: string): BodyKind {
@@ -163,7 +171,7 @@ function mediaTypesOption(value: unknown, where: string): Source["mediaTypes"] {
   return Object.fromEntries(
     Object.entries(given).map(([type, kind]) => {
       if (!/^[!#$&\-^_.+0-9a-z]+\/[!#$&\-^_.+0-9a-z]+$/.test(type)) {
-        throw new TypeError(`${where} names "${type}": give media types in lower case without parameters`);
+        throw new OptionError(where, ` names "${type}": give media types in lower case without parameters`);
       }
       return [type, kindOf(kind, `${where}["${type}"]`)];
     }),
@@ -177,7 +185,7 @@ function headersOption(
   where: string,
 ): readonly string[] {
   if (value !== undefined && !Array.isArray(value)) {
-    throw new TypeError(`${where}.headers must be a list of names, not ${describe(value)}`);
+    throw new OptionError(`${where}.headers`, ` must be a list of names, not ${describe(value)}`);
   }
   const further = (value ?? []).map((name: unknown, at: number) =>
     headerName(name, `${where}.headers[${at}]`),
@@ -186,8 +194,9 @@ function headersOption(
   const names = new Set<string>([...located, ...further]);
   for (const name of names) {
     if (!credentials.has(name) && !signatures.includes(name)) continue;
-    throw new TypeError(
-      `${where} reads the header ${name}, which is a credential or signature: an inbox would keep it`,
+    throw new OptionError(
+      where,
+      ` reads the header ${name}, which is a credential or signature: an inbox would keep it`,
     );
   }
   return [...names];
@@ -196,7 +205,7 @@ function headersOption(
 function objectOption<Type>(value: unknown, where: string): Type | undefined {
   if (value === undefined) return undefined;
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Type;
-  throw new TypeError(`${where} must be an object, not ${describe(value)}`);
+  throw new OptionError(where, ` must be an object, not ${describe(value)}`);
 }
 
 /** The option under its name where it was given, so that a source without it has no such member. */
@@ -208,5 +217,5 @@ function functionOption<Name extends "handshake" | "answer" | "compose" | "compo
   const value = own(given, name);
   if (value === undefined) return {};
   if (typeof value === "function") return { [name]: value } as Pick<Source, Name>;
-  throw new TypeError(`${where}.${name} must be a function, not ${describe(value)}`);
+  throw new OptionError(`${where}.${name}`, ` must be a function, not ${describe(value)}`);
 }

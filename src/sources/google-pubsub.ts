@@ -12,7 +12,15 @@ import { parseAlgorithms } from "../gate/algorithms.js";
 import type { PublicJwk } from "../gate/public-jwk.js";
 import { parseStrictJsonBytes } from "../gate/strict-json.js";
 import { parseKeySet } from "../gate/token-key.js";
-import { assertOptions, choiceOption, flagOption, numberOption, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  flagOption,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import { headerOf, memberOf, textOf } from "./reading.js";
 import { tokenTolerance } from "./token-secrets.js";
 
@@ -92,7 +100,10 @@ export function googlePubSub(options: GooglePubSubOptions): Source {
   const reading = { typeAttribute, asJson };
   const unwrapped = flagOption(own(options, "unwrapped"), `${where}.unwrapped`);
   if (unwrapped && own(options, "data") === "message") {
-    throw new TypeError(`${where}.data cannot be "message" where unwrapped is true: only the data is sent`);
+    throw new OptionError(
+      `${where}.data`,
+      ` cannot be "message" where unwrapped is true: only the data is sent`,
+    );
   }
   const ackSeconds = numberOption(own(options, "ackDeadlineSeconds"), `${where}.ackDeadlineSeconds`, {
     min: 10,
@@ -133,14 +144,14 @@ const metadataHeaders = [
 
 function textList(value: unknown, where: string): readonly string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (list.length === 0) throw new TypeError(`${where} is empty, so no token could pass; name at least one`);
+  if (list.length === 0) throw new OptionError(where, ` is empty, so no token could pass; name at least one`);
   return list.map((entry, at) => stringOption(entry, Array.isArray(value) ? `${where}[${at}]` : where));
 }
 
 function keysOf(jwks: unknown, where: string): { readonly jwks: unknown } | { readonly jwksUri: string } {
   if (jwks === undefined) return { jwksUri: googleKeys };
   if (parseKeySet(jwks, { where, algorithms: parseAlgorithms(algorithms, where) }).length === 0) {
-    throw new TypeError(`${where} has no key that can check RS256`);
+    throw new OptionError(where, ` has no key that can check RS256`);
   }
   return { jwks };
 }

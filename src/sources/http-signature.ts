@@ -20,6 +20,7 @@ import {
   describe,
   flagOption,
   numberOption,
+  OptionError,
   own,
   stringOption,
 } from "../lib/options.js";
@@ -160,14 +161,16 @@ function readScheme(
 function readRequired(value: unknown, publicUrl: unknown, where: string): readonly string[] {
   if (value === undefined) {
     if (publicUrl !== undefined) return defaultRequired;
-    throw new TypeError(
-      `${where}.publicUrl is missing: signatures must cover @authority, so that one for another receiver does not ` +
+    throw new OptionError(
+      `${where}.publicUrl`,
+      ` is missing: signatures must cover @authority, so that one for another receiver does not ` +
         'pass here, and only you know under which URL you are called. For senders that do not sign it: required: ["@method", "@path"]',
     );
   }
   if (!Array.isArray(value) || value.length > mostRequired) {
-    throw new TypeError(
-      `${where}.required must be a list of at most ${mostRequired} components such as "@method", not ${describe(value)}`,
+    throw new OptionError(
+      `${where}.required`,
+      ` must be a list of at most ${mostRequired} components such as "@method", not ${describe(value)}`,
     );
   }
   return value;
@@ -176,8 +179,9 @@ function readRequired(value: unknown, publicUrl: unknown, where: string): readon
 function readKeys(options: Record<string, unknown>, where: string): readonly MessageKey[] {
   const keys = own(options, "keys");
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > mostKeys) {
-    throw new TypeError(
-      `${where}.keys must be a list of 1 to ${mostKeys} keys, { id, algorithm, secret or publicKey }, not ${describe(keys)}`,
+    throw new OptionError(
+      `${where}.keys`,
+      ` must be a list of 1 to ${mostKeys} keys, { id, algorithm, secret or publicKey }, not ${describe(keys)}`,
     );
   }
   const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
@@ -187,7 +191,8 @@ function readKeys(options: Record<string, unknown>, where: string): readonly Mes
 function readKey(key: unknown, insecureShortSecret: boolean, where: string): MessageKey {
   assertOptions(key, ["id", "algorithm", "secret", "publicKey", ...lifetimeOptionNames], where);
   const id = stringOption(own(key, "id"), `${where}.id`);
-  if (!/^[\x20-\x7e]+$/.test(id)) throw new TypeError(`${where}.id must be printable ASCII, as a keyid is`);
+  if (!/^[\x20-\x7e]+$/.test(id))
+    throw new OptionError(`${where}.id`, ` must be printable ASCII, as a keyid is`);
   const given = own(key, "algorithm");
   const algorithm = choiceOption<MessageAlgorithm | "">(
     given ?? "",
@@ -198,11 +203,11 @@ function readKey(key: unknown, insecureShortSecret: boolean, where: string): Mes
   const isHmac = algorithm === "hmac-sha256";
   const [wanted, other] = isHmac ? (["secret", "publicKey"] as const) : (["publicKey", "secret"] as const);
   if (own(key, other) !== undefined) {
-    throw new TypeError(`${where}.${other} is of no use to ${algorithm}; give ${wanted} alone`);
+    throw new OptionError(where, `.${other} is of no use to ${algorithm}; give ${wanted} alone`);
   }
   const material = own(key, wanted);
   if (material === undefined) {
-    throw new TypeError(`${where}.${wanted} is undefined: is an environment variable missing?`);
+    throw new OptionError(where, `.${wanted} is undefined: is an environment variable missing?`);
   }
   const { algorithm: _algorithm, [other]: _other, ...named } = key;
   const [read] = isHmac
@@ -226,8 +231,9 @@ function assertBound(material: unknown, algorithm: string, where: string): void 
   const alg = memberOf(material, "alg");
   const names = joseNames.get(algorithm);
   if (typeof alg !== "string" || names === undefined || names.split(" or ").includes(alg)) return;
-  throw new TypeError(
-    `${where}.publicKey says in its "alg" that it is not for ${algorithm}, which is ${names}`,
+  throw new OptionError(
+    `${where}.publicKey`,
+    ` says in its "alg" that it is not for ${algorithm}, which is ${names}`,
   );
 }
 
@@ -236,7 +242,7 @@ function placeOption(value: unknown, where: string): EventPlace {
   assertOptions(value, ["header"], where);
   const header = stringOption(own(value, "header"), `${where}.header`).toLowerCase();
   if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header))
-    throw new TypeError(`${where}.header is no name of a header`);
+    throw new OptionError(`${where}.header`, ` is no name of a header`);
   return { header };
 }
 

@@ -9,7 +9,7 @@ import type {
 } from "../contracts/source.js";
 import { type PublicJwk, readPublicJwk } from "../gate/public-jwk.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { assertOptions, describe, own } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own } from "../lib/options.js";
 import { textOf } from "./reading.js";
 import { tokenTolerance } from "./token-secrets.js";
 
@@ -59,8 +59,9 @@ export function plaid(options: PlaidOptions): Source<{ readonly [type: string]: 
   assertOptions(options, ["key", "toleranceSeconds"], where);
   const key: unknown = own(options, "key");
   if (typeof key !== "function") {
-    throw new TypeError(
-      `${where}.key must be a function that asks Plaid's /webhook_verification_key/get for a key, not ${describe(key)}`,
+    throw new OptionError(
+      `${where}.key`,
+      ` must be a function that asks Plaid's /webhook_verification_key/get for a key, not ${describe(key)}`,
     );
   }
   const find = key as PlaidOptions["key"];
@@ -93,11 +94,12 @@ function credentialOf(found: unknown, keyId: string, toleranceSeconds: number): 
   if (found === undefined) return undefined;
   const where = "plaid.key's answer";
   const jwk = readPublicJwk(found, where);
-  if (jwk.kid !== keyId) throw new TypeError(`${where} is not the key that was asked for`);
+  if (jwk.kid !== keyId) throw new OptionError(where, ` is not the key that was asked for`);
   const ended = own(found as { expired_at?: unknown }, "expired_at") ?? null;
   if (ended !== null && (typeof ended !== "number" || !(ended >= 0 && ended <= 100_000_000_000))) {
-    throw new TypeError(
-      `${where}.expired_at must be null or seconds since the epoch, not ${describe(ended)}`,
+    throw new OptionError(
+      `${where}.expired_at`,
+      ` must be null or seconds since the epoch, not ${describe(ended)}`,
     );
   }
   return {

@@ -1,6 +1,6 @@
 import type { SigningKey } from "../contracts/signature.js";
 import { parseSecrets, type SecretRules } from "../gate/signing-keys.js";
-import { flagOption, numberOption, own, stringOption } from "../lib/options.js";
+import { flagOption, numberOption, OptionError, own, stringOption } from "../lib/options.js";
 
 /** The options `secret` and `insecureShortSecret` as keys. TypeError for empty, short and guessable secrets (ATTACKS F07). */
 export function secretsOption(
@@ -23,7 +23,8 @@ export function pathOption(value: unknown, where: string): string | undefined {
   if (value === undefined) return undefined;
   const path = stringOption(value, where);
   if (path.split(".").every((segment) => segment.trim() !== "")) return path;
-  throw new TypeError(
-    `${where} must be a member's name, or names joined by dots, not "${path.slice(0, 40)}"`,
+  throw new OptionError(
+    where,
+    ` must be a member's name, or names joined by dots, not "${path.slice(0, 40)}"`,
   );
 }

@@ -8,7 +8,7 @@ import {
   type SigningPublicKeys,
   type SigningSecrets,
 } from "../gate/signing-keys.js";
-import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
+import { assertOptions, flagOption, OptionError, own, stringOption } from "../lib/options.js";
 import { headerOf, memberOf, textOf, withMember } from "./reading.js";
 import { pathOption, toleranceOption } from "./settings.js";
 
@@ -89,7 +89,7 @@ function readVariants(options: Record<string, unknown>, where: string): readonly
   // A member that is there but undefined is an environment variable that is missing: parseSecrets says so.
   const hasSecret = Object.hasOwn(options, "secret") && !(secret === undefined && publicKey !== undefined);
   if (!hasSecret && publicKey === undefined) {
-    throw new TypeError(`${where} needs a secret (for signatures v1) or a publicKey (for v1a)`);
+    throw new OptionError(where, ` needs a secret (for signatures v1) or a publicKey (for v1a)`);
   }
   const variants: SignatureVariant[] = [];
   if (hasSecret) {
@@ -113,8 +113,9 @@ function readVariants(options: Record<string, unknown>, where: string): readonly
 
 function decodeSecret(text: string, where: string): Buffer {
   if (/^wh[sp]k_/.test(text)) {
-    throw new TypeError(
-      `${where} is a key for signatures v1a; give the public one, whpk_…, as \`publicKey\``,
+    throw new OptionError(
+      where,
+      ` is a key for signatures v1a; give the public one, whpk_…, as \`publicKey\``,
     );
   }
   // Some senders show the version with it.
@@ -122,8 +123,9 @@ function decodeSecret(text: string, where: string): Buffer {
   try {
     return base64Bytes(encoded, where);
   } catch {
-    throw new TypeError(
-      `${where} is not base64, with whsec_ before it or not; where the sender uses other text as its secret, ` +
+    throw new OptionError(
+      where,
+      ` is not base64, with whsec_ before it or not; where the sender uses other text as its secret, ` +
         'give its bytes: Buffer.from("…")',
     );
   }
@@ -140,11 +142,11 @@ function readableKeys(value: unknown, where: string): unknown {
 
 function readableKey(text: string, where: string): unknown {
   if (text.startsWith("whsk_") || text.startsWith("whsec_")) {
-    throw new TypeError(`${where} is a secret, not a public key; give the sender's public key, whpk_…`);
+    throw new OptionError(where, ` is a secret, not a public key; give the sender's public key, whpk_…`);
   }
   if (!text.startsWith("whpk_")) return text;
   const bytes = base64Bytes(text.slice("whpk_".length), where);
-  if (bytes.length !== 32) throw new TypeError(`${where} has ${bytes.length} bytes; Ed25519 keys have 32`);
+  if (bytes.length !== 32) throw new OptionError(where, ` has ${bytes.length} bytes; Ed25519 keys have 32`);
   return { kty: "OKP", crv: "Ed25519", x: bytes.toString("base64url") };
 }
 

@@ -1,7 +1,15 @@
 import type { SignatureScheme } from "../contracts/signature.js";
 import type { CredentialPlaces, Source } from "../contracts/source.js";
 import type { SigningSecrets } from "../gate/signing-keys.js";
-import { assertOptions, choiceOption, flagOption, numberOption, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  flagOption,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import { secretsOption } from "./settings.js";
 import type { WebexConnectAnswers } from "./webex-connect-answers.js";
 
@@ -108,8 +116,9 @@ function parseSignature(options: unknown, where: string): SignatureScheme {
 function parseHeader(value: unknown, where: string): string {
   const header = stringOption(value, where).toLowerCase();
   if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header) || header === "authorization" || header === "key") {
-    throw new TypeError(
-      `${where} must be the name of the header that the webhook's page shows for its signature; not that of a credential`,
+    throw new OptionError(
+      where,
+      ` must be the name of the header that the webhook's page shows for its signature; not that of a credential`,
     );
   }
   return header;

@@ -1,5 +1,5 @@
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../contracts/source.js";
-import { assertOptions, describe, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
 import { memberOf } from "./reading.js";
 import { pathOption } from "./settings.js";
 import { webexConnectAnswer } from "./webex-connect-answers.js";
@@ -107,5 +107,5 @@ function parseType(value: unknown, where: string): (body: unknown) => unknown {
 
 function takesXml(value: unknown, where: string): boolean {
   if (value === undefined || typeof value === "boolean") return value !== false;
-  throw new TypeError(`${where} must be true or false, not ${describe(value)}`);
+  throw new OptionError(where, ` must be true or false, not ${describe(value)}`);
 }

@@ -13,6 +13,7 @@ import type {
   PurgeOptions,
   Selection,
 } from "../../contracts/engine.js";
+import { OptionError } from "../../lib/options.js";
 import { createConsumer } from "../claim-loop.js";
 import { changeTasks, purgeEvents } from "./changes.js";
 import { Consumers } from "./consumers.js";
@@ -35,7 +36,10 @@ export interface MemoryEngineOptions {
  */
 export function memoryEngine(options: MemoryEngineOptions = {}): InboxEngine<MemoryTransaction> {
   if (options.now !== undefined && typeof options.now !== "function") {
-    throw new TypeError("memoryEngine's now must be a function that returns milliseconds since the epoch");
+    throw new OptionError(
+      "memoryEngine's now",
+      " must be a function that returns milliseconds since the epoch",
+    );
   }
   return new MemoryEngine(options.now);
 }

@@ -1,6 +1,14 @@
 import { resolve } from "node:path";
 import type { InboxEngine } from "../../contracts/engine.js";
-import { assertOptions, describe, flagOption, numberOption, own, stringOption } from "../../lib/options.js";
+import {
+  assertOptions,
+  describe,
+  flagOption,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../../lib/options.js";
 import { SqliteEngine } from "./engine.js";
 import { LocalHost, ThreadHost } from "./host.js";
 import type { SqliteTransaction } from "./transaction.js";
@@ -33,8 +41,9 @@ export function sqliteEngine(
   const where = "sqliteEngine";
   const file = stringOption(path, `${where}'s path`);
   if (file === ":memory:" || file.startsWith("file:")) {
-    throw new TypeError(
-      `${where}'s path must be the path of a file; for a store in memory use memoryEngine of hookgate/testing`,
+    throw new OptionError(
+      where,
+      `'s path must be the path of a file; for a store in memory use memoryEngine of hookgate/testing`,
     );
   }
   assertOptions(options, ["setup", "busyTimeoutMs", "onCallersThread"], where);
@@ -56,6 +65,6 @@ export function sqliteEngine(
 function parseSetup(value: unknown, where: string): readonly string[] {
   if (value === undefined) return [];
   if (!Array.isArray(value))
-    throw new TypeError(`${where} must be a list of SQL statements, not ${describe(value)}`);
+    throw new OptionError(where, ` must be a list of SQL statements, not ${describe(value)}`);
   return value.map((sql: unknown, index) => stringOption(sql, `${where}[${index}]`));
 }
