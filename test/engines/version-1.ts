@@ -10,11 +10,12 @@ function read(name: string): string {
 /** The tables as version 1 made them, with their columns. */
 export type Tables = ReadonlyMap<string, readonly Readonly<Record<string, unknown>>[]>;
 
-const opened = loadDriver();
+/** Opens a file as another process would. */
+export const openDatabase = loadDriver();
 
 /** Runs `use` on a connection of its own, as another process would. */
 export function withDatabase<Result>(path: string, use: (db: SqliteDatabase) => Result): Result {
-  const db = opened(path, { readOnly: false });
+  const db = openDatabase(path, { readOnly: false });
   try {
     return use(db);
   } finally {
@@ -46,7 +47,7 @@ const columnsByTable = new Map<string, readonly string[]>();
 
 function columnsOf(table: string): readonly string[] {
   if (columnsByTable.size === 0) {
-    const db = opened(":memory:", { readOnly: false });
+    const db = openDatabase(":memory:", { readOnly: false });
     db.exec(read("inbox.sql"));
     const rows = db
       .prepare(

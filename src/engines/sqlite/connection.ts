@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import type { OpenDatabase, SqliteDatabase, SqliteStatement } from "./driver.js";
-import { assertVersion, migrate } from "./schema.js";
+import { assertStillKnown, assertVersion, migrate } from "./schema.js";
 
 export interface ConnectionOptions {
   readonly path: string;
@@ -14,10 +14,14 @@ export interface ConnectionOptions {
 /** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
 const checkedBytes = 64 * 1024 * 1024;
 
+/** A log of writes that a long reader made longer than this is cut once that is over. */
+const longestLogBytes = 16 * 1024 * 1024;
+
 /** One connection to the file, with its prepared statements. */
 export class Connection {
   readonly db: SqliteDatabase;
   readonly #path: string;
+  readonly #busyTimeoutMs: number;
   readonly #inode: number;
   readonly #statements = new Map<string, SqliteStatement>();
   #writing = false;
@@ -30,9 +34,10 @@ export class Connection {
     const { path, readOnly } = options;
     if (!create && !existsSync(path)) throw new Error(`the file ${path} is not there`);
     this.#path = path;
+    this.#busyTimeoutMs = options.busyTimeoutMs;
     this.db = open(path, { readOnly });
     try {
-      this.db.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`);
+      this.#waitForOthers(options.busyTimeoutMs);
       this.#check();
       if (readOnly) assertVersion(this.db);
       else this.#prepareWriting(options.setup);
@@ -53,11 +58,17 @@ export class Connection {
     return statement;
   }
 
-  /** Begins the transaction that writes, where none has begun. */
+  /** Begins the transaction that writes, where none has begun. Throws as `assertStillKnown` does. */
   begin(): void {
     if (this.#writing) return;
     this.statement("BEGIN IMMEDIATE").run();
     this.#writing = true;
+    this.assertStillKnown();
+  }
+
+  /** Throws a StoreEndedError where a newer version has changed the tables since the file was opened. */
+  assertStillKnown(): void {
+    assertStillKnown((sql) => this.statement(sql), this.#path);
   }
 
   /** Commits what was written since `begin`. A file that was taken away meanwhile is no store: it throws. */
@@ -90,6 +101,21 @@ export class Connection {
     if (inode !== this.#inode) throw new FileGoneError(`the file ${this.#path} was removed or replaced`);
   }
 
+  /**
+   * Cuts the log of writes where it has become long: SQLite writes it on and on while somebody reads, and keeps its length
+   * afterwards. Where somebody still reads, the next call does it.
+   */
+  shortenLog(): void {
+    const log = statSync(`${this.#path}-wal`, { throwIfNoEntry: false });
+    if (log === undefined || log.size <= longestLogBytes) return;
+    this.#waitForOthers(0);
+    try {
+      this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } finally {
+      this.#waitForOthers(this.#busyTimeoutMs);
+    }
+  }
+
   close(): void {
     try {
       this.db.close();
@@ -116,8 +142,15 @@ export class Connection {
     }
     // FULL: every commit is synced before it counts. The cache holds the upper pages of an inbox of millions.
     this.db.exec("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 2000");
-    migrate(this.db);
+    // The log that a long reader made long is cut by the next commit after it.
+    this.db.exec(`PRAGMA journal_size_limit = ${longestLogBytes}`);
+    migrate(this.db, (ms) => this.#waitForOthers(ms));
+    this.#waitForOthers(this.#busyTimeoutMs);
     for (const sql of setup) this.db.exec(sql);
+  }
+
+  #waitForOthers(ms: number): void {
+    this.db.exec(`PRAGMA busy_timeout = ${ms}`);
   }
 
   #number(sql: string, column: string): number {

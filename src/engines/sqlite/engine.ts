@@ -23,6 +23,7 @@ import type { RecordedStatement, Times } from "./protocol.js";
 import { RequestQueue } from "./queue.js";
 import { type SourceParts, SqliteTaskSource, WorkBell } from "./source.js";
 import { StoreClock } from "./store-clock.js";
+import { StoreEndedError } from "./store-ended.js";
 import { openTransaction, type SqliteTransaction } from "./transaction.js";
 
 /** What an open engine works with. */
@@ -48,6 +49,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   /** Reads what takes long, beside those who write. */
   #reader: Promise<Opened> | undefined;
   #note: EngineContext["note"] = () => {};
+  #toldEnd = false;
 
   constructor(options: ConnectionOptions, makeHost: MakeHost) {
     this.#options = options;
@@ -76,6 +78,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     if (this.#users === 0 || --this.#users > 0) return;
     const [opened, reader] = [this.#opened, this.#reader];
     this.#opened = this.#opening = this.#reader = undefined;
+    this.#toldEnd = false;
     await (await reader?.catch(() => undefined))?.queue.close();
     await opened?.queue.close();
   }
@@ -152,6 +155,17 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     const storedMs = await host.open();
     const clock = known ?? new StoreClock(Math.max(Date.now(), storedMs));
     const times = (): Times => ({ wallMs: Date.now(), storeMs: clock.now() });
-    return { clock, queue: new RequestQueue(host, times), work: new WorkBell() };
+    return {
+      clock,
+      queue: new RequestQueue(host, times, (error) => this.#tellEnd(error)),
+      work: new WorkBell(),
+    };
+  }
+
+  /** Says once why every request fails from now on. */
+  #tellEnd(error: unknown): void {
+    if (!(error instanceof StoreEndedError) || this.#toldEnd) return;
+    this.#toldEnd = true;
+    this.#note("error", error.message, { path: this.#options.path });
   }
 }

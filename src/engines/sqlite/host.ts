@@ -3,7 +3,8 @@ import type { ConnectionOptions } from "./connection.js";
 import { type OpenDatabase, resultCode } from "./driver.js";
 import type { Reply, Request, Times } from "./protocol.js";
 import { Store } from "./store.js";
-import { decodeReplies, encodeRequests, type Message } from "./wire.js";
+import { StoreEndedError } from "./store-ended.js";
+import { decodeReplies, encodeRequests, type Message, type PortableError } from "./wire.js";
 
 /** Where a store runs. One message at a time is under way. */
 export interface Host {
@@ -83,8 +84,8 @@ export class ThreadHost implements Host {
 
 function revived(reply: Reply): Reply {
   if (reply.ok) return reply;
-  const { message, code } = reply.error as { readonly message: string; readonly code: number };
-  return { ok: false, error: new SqliteError(message, code) };
+  const { message, code, ended } = reply.error as PortableError;
+  return { ok: false, error: ended ? new StoreEndedError(message) : new SqliteError(message, code) };
 }
 
 /** Runs the store on the thread of the caller: the event loop waits for the disk. */

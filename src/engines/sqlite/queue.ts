@@ -11,14 +11,17 @@ interface Entry {
 export class RequestQueue {
   readonly #host: Host;
   readonly #times: () => Times;
+  readonly #failed: (error: unknown) => void;
   #waiting: Entry[] = [];
   #underWay = false;
   #closed = false;
   #quiet: (() => void)[] = [];
 
-  constructor(host: Host, times: () => Times) {
+  /** `failed` is told what each failed request failed with. */
+  constructor(host: Host, times: () => Times, failed: (error: unknown) => void = () => {}) {
     this.#host = host;
     this.#times = times;
+    this.#failed = failed;
   }
 
   /** Resolves with the answer, or rejects with what the store said. */
@@ -56,14 +59,19 @@ export class RequestQueue {
         for (const [index, entry] of entries.entries()) {
           const reply = replies[index];
           if (reply?.ok === true) entry.resolve(reply.value);
-          else entry.reject(reply?.error);
+          else this.#reject(entry, reply?.error);
         }
       },
       (error: unknown) => {
         this.#next();
-        for (const entry of entries) entry.reject(error);
+        for (const entry of entries) this.#reject(entry, error);
       },
     );
+  }
+
+  #reject(entry: Entry, error: unknown): void {
+    this.#failed(error);
+    entry.reject(error);
   }
 
   /** The store works on the next group while this one's answers are given. */

@@ -1,4 +1,5 @@
-import type { SqliteDatabase } from "./driver.js";
+import { resultCode, type SqliteDatabase, type SqliteStatement } from "./driver.js";
+import { StoreEndedError } from "./store-ended.js";
 
 /** Numbers of a task's state in the file. */
 export const state = { waiting: 0, blocked: 1, running: 2, done: 3, dead: 4, dropped: 5 } as const;
@@ -72,20 +73,28 @@ CREATE INDEX hookgate_tasks_by_key ON hookgate_tasks(handler, order_key, state, 
 
 const newest = migrations.length;
 
+const ledger =
+  "CREATE TABLE IF NOT EXISTS hookgate_ledger(version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+
+/** Milliseconds that another process may take to change the tables; an index over millions of rows takes its time. */
+const longestWaitMs = 10 * 60_000;
+/** The wait goes in steps of this length, so that a thread can be ended between two of them. */
+const waitStepMs = 250;
+
 /**
  * Brings the tables to this version, each step noted in the ledger in its own transaction. Several processes may do so at
- * once. Throws where a newer version wrote the file: what it holds would be misread.
+ * once: one does the work, the others wait for it. `setBusyTimeout` is left at a value of ours. Throws where a newer
+ * version wrote the file: what it holds would be misread.
  */
-export function migrate(db: SqliteDatabase): void {
-  db.exec(
-    "CREATE TABLE IF NOT EXISTS hookgate_ledger(version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)",
-  );
+export function migrate(db: SqliteDatabase, setBusyTimeout: (ms: number) => void): void {
   for (const { version, sql } of migrations) {
     if (versionOf(db) >= version) continue;
-    db.exec("BEGIN IMMEDIATE");
+    setBusyTimeout(waitStepMs);
+    beginPatiently(db);
     try {
       // Another process may have come first while this one waited.
       if (versionOf(db) < version) {
+        db.exec(ledger);
         db.exec(sql);
         db.prepare("INSERT INTO hookgate_ledger(version) VALUES (?)").run(version);
       }
@@ -98,11 +107,41 @@ export function migrate(db: SqliteDatabase): void {
   assertVersion(db);
 }
 
-/** Throws where the file is of a newer version than this one, or, for readers, of an older one or none. */
+function beginPatiently(db: SqliteDatabase): void {
+  const giveUpAt = performance.now() + longestWaitMs;
+  for (;;) {
+    try {
+      db.exec("BEGIN IMMEDIATE");
+      return;
+    } catch (error) {
+      if (resultCode(error) !== busyCode || performance.now() > giveUpAt) throw error;
+    }
+  }
+}
+
+/** SQLITE_BUSY. */
+const busyCode = 5;
+
+/**
+ * Throws a StoreEndedError where the tables are of a newer version than this one by now: a newer process has changed them
+ * since the file was opened. One look at the ledger, cheap enough for every transaction.
+ */
+export function assertStillKnown(statement: (sql: string) => SqliteStatement, path: string): void {
+  const { version } = statement(newestApplied).get() as { version: number };
+  if (version <= newest) return;
+  throw new StoreEndedError(
+    `a newer hookgate has updated the tables of ${path} to version ${version}, and this process knows version ${newest}: ` +
+      "it no longer uses the file; restart it with the newer hookgate",
+  );
+}
+
+const newestApplied = "SELECT max(version) AS version FROM hookgate_ledger";
+
+/** Throws where the file is of a newer version than this one (a StoreEndedError), or, for readers, of an older one or none. */
 export function assertVersion(db: SqliteDatabase): void {
   const found = versionOf(db);
   if (found > newest) {
-    throw new Error(
+    throw new StoreEndedError(
       `the file was written by a newer hookgate (its tables are version ${found}, this one knows ${newest}); update hookgate, or use another file`,
     );
   }
@@ -113,8 +152,6 @@ export function assertVersion(db: SqliteDatabase): void {
 function versionOf(db: SqliteDatabase): number {
   const there = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'hookgate_ledger'").get();
   if (there === undefined) return 0;
-  const row = db.prepare("SELECT max(version) AS version FROM hookgate_ledger").get() as {
-    version: number | null;
-  };
+  const row = db.prepare(newestApplied).get() as { version: number | null };
   return row.version ?? 0;
 }

@@ -9,6 +9,7 @@ import { findPurgeable, purgeEvents } from "./purge.js";
 import { Records } from "./records.js";
 import { readStats } from "./stats.js";
 import { Steps } from "./steps.js";
+import { StoreEndedError } from "./store-ended.js";
 import { Tally } from "./tally.js";
 
 /** Requests that share one transaction; the others have one each, or none. */
@@ -39,6 +40,7 @@ export class Store {
   readonly #options: ConnectionOptions;
   readonly #open: OpenDatabase;
   #opened: Opened | undefined;
+  #ended: StoreEndedError | undefined;
 
   constructor(options: ConnectionOptions, open: OpenDatabase = loadDriver()) {
     this.#options = options;
@@ -65,6 +67,7 @@ export class Store {
     for (const request of requests) {
       if (!replies.has(request)) this.#transact([request], times, replies);
     }
+    if (requests.some(({ op }) => op === "heartbeat")) this.#shortenLog();
     return requests.map(
       (request) => replies.get(request) ?? { ok: false, error: new Error("not carried out") },
     );
@@ -73,7 +76,9 @@ export class Store {
   #transact(requests: readonly Request[], times: Times, replies: Map<Request, Reply>): void {
     if (requests.length === 0) return;
     try {
+      if (this.#ended !== undefined) throw this.#ended;
       const opened = this.#opened ?? this.#connect(false);
+      if (this.#options.readOnly) opened.connection.assertStillKnown();
       const values = requests.map((request) => this.#perform(opened, request, times));
       opened.tally.write(times.wallMs);
       opened.connection.commit();
@@ -86,13 +91,23 @@ export class Store {
     }
   }
 
+  /** What fails here was no part of the transactions: those stay committed. */
+  #shortenLog(): void {
+    try {
+      this.#opened?.connection.shortenLog();
+    } catch (error) {
+      if (isFatal(error)) this.close();
+    }
+  }
+
   #undo(error: unknown): void {
+    if (error instanceof StoreEndedError) this.#ended = error;
     const opened = this.#opened;
     if (opened === undefined) return;
     opened.connection.rollback();
     opened.names.forget();
     opened.tally.clear();
-    if (isFatal(error) || error instanceof FileGoneError) this.close();
+    if (error instanceof StoreEndedError || isFatal(error) || error instanceof FileGoneError) this.close();
   }
 
   #connect(create: boolean): Opened {

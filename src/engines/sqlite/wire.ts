@@ -3,6 +3,7 @@ import { parseJson } from "../../lib/json.js";
 import type { ClaimedTask, Claims } from "../task-source.js";
 import { resultCode } from "./driver.js";
 import type { Reply, Request } from "./protocol.js";
+import { StoreEndedError } from "./store-ended.js";
 
 /**
  * What goes between the threads: one JSON text and pieces of memory that are handed over. Measured against the structured
@@ -81,9 +82,19 @@ export function decodeReplies(
   return replies;
 }
 
-/** An error loses its members on the way to the other thread; SQLite's code goes beside its message. */
-export function portable(error: unknown): { readonly message: string; readonly code: number } {
-  return { message: error instanceof Error ? error.message : String(error), code: resultCode(error) };
+/** An error as it goes between the threads. */
+export interface PortableError {
+  readonly message: string;
+  /** SQLite's result code; 0 where it did not come from SQLite. */
+  readonly code: number;
+  /** It is a StoreEndedError. */
+  readonly ended: boolean;
+}
+
+/** An error loses its class and its members on the way to the other thread. */
+export function portable(error: unknown): PortableError {
+  const message = error instanceof Error ? error.message : String(error);
+  return { message, code: resultCode(error), ended: error instanceof StoreEndedError };
 }
 
 /** Leaves the length in the body's place. */

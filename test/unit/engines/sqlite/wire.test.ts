@@ -50,7 +50,10 @@ describe("what goes between the threads", () => {
         : undefined,
     );
     expect(bodies).toEqual([["a", "", "bcd"], ["\0\uFFFD"]]);
-    expect(decoded[1]).toEqual({ ok: false, error: { message: "database or disk is full", code: 13 } });
+    expect(decoded[1]).toEqual({
+      ok: false,
+      error: { message: "database or disk is full", code: 13, ended: false },
+    });
     expect(decoded[2]).toEqual({ ok: true, value: record });
   });
 });
