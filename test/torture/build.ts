@@ -18,6 +18,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** What processes are started from. */
 export interface Program {
   readonly server: string;
+  /** Exits soon after its start. */
+  readonly exit: string;
   /** For `--import`: sets the wall clock on a signal. */
   readonly shiftClock: string;
   /** Removes what was built. */
@@ -26,7 +28,12 @@ export interface Program {
 
 /** The program that a folder of built files holds. */
 export function programIn(folder: string, remove: () => void = () => {}): Program {
-  return { server: join(folder, "server.js"), shiftClock: join(folder, "shift-clock.js"), remove };
+  return {
+    server: join(folder, "server.js"),
+    exit: join(folder, "exit.js"),
+    shiftClock: join(folder, "shift-clock.js"),
+    remove,
+  };
 }
 
 /** Builds the working tree and the server into a folder of its own: types are stripped, not checked. */

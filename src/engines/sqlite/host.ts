@@ -4,6 +4,8 @@ import { type OpenDatabase, resultCode } from "./driver.js";
 import type { Reply, Request, Times } from "./protocol.js";
 import { Store } from "./store.js";
 import { StoreEndedError } from "./store-ended.js";
+import type { ThreadData } from "./thread.js";
+import { stopAtExit, ThreadGuard } from "./thread-guard.js";
 import { decodeReplies, encodeRequests, type Message, type PortableError } from "./wire.js";
 
 /** Where a store runs. One message at a time is under way. */
@@ -29,12 +31,15 @@ export class SqliteError extends Error {
 /** Runs the store on a thread of its own. */
 export class ThreadHost implements Host {
   readonly #worker: Worker;
+  readonly #leaveGuard: () => void;
   #settle: { resolve(answer: unknown): void; reject(error: Error): void } | undefined;
   #ended: Error | undefined;
 
   constructor(options: ConnectionOptions) {
+    const guard = new ThreadGuard();
+    this.#leaveGuard = stopAtExit(guard);
     this.#worker = new Worker(new URL("./thread.js", import.meta.url), {
-      workerData: options,
+      workerData: { options, guard: guard.memory } satisfies ThreadData,
       name: "hookgate-sqlite",
       // Flags of the main thread such as --import would load the user's code a second time.
       execArgv: [],
@@ -45,7 +50,10 @@ export class ThreadHost implements Host {
       settle?.resolve(answer);
     });
     this.#worker.on("error", (error: Error) => this.#end(error));
-    this.#worker.on("exit", () => this.#end(new Error("the thread of the store has ended")));
+    this.#worker.on("exit", () => {
+      this.#leaveGuard();
+      this.#end(new Error("the thread of the store has ended"));
+    });
   }
 
   async open(): Promise<number> {
