@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { AddressList, MaybePromise } from "./contracts/credential.js";
 import type { Caller } from "./contracts/delivery.js";
-import type { Task } from "./contracts/engine.js";
+import type { InboxEngine, Task } from "./contracts/engine.js";
 import type { SignatureMatch } from "./contracts/signature.js";
 import type { BodyKind, ParsedDelivery, Source } from "./contracts/source.js";
 import { defaultTenant } from "./credentials/single-service.js";
@@ -28,7 +28,9 @@ import type { Observer } from "./observe.js";
 
 /** Where deliveries are stored. */
 export interface DeliveryInbox extends Pick<Store<never>, "accept"> {
-  readonly settings: Omit<InboxSettings, "engine">;
+  readonly settings: Omit<InboxSettings, "engine"> & {
+    readonly engine: Pick<InboxEngine<unknown>, "capabilities" | "forTests">;
+  };
 }
 
 /** Everything a receiver has prepared for its deliveries. */

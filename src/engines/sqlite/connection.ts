@@ -11,6 +11,9 @@ export interface ConnectionOptions {
   readonly setup: readonly string[];
 }
 
+/** The path of a store in the memory of its one connection. */
+export const memoryPath = ":memory:";
+
 /** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
 const checkedBytes = 64 * 1024 * 1024;
 
@@ -22,7 +25,8 @@ export class Connection {
   readonly db: SqliteDatabase;
   readonly #path: string;
   readonly #busyTimeoutMs: number;
-  readonly #inode: number;
+  /** Undefined: in memory, where nothing can be replaced. */
+  readonly #inode: number | undefined;
   readonly #statements = new Map<string, SqliteStatement>();
   #writing = false;
 
@@ -32,7 +36,8 @@ export class Connection {
    */
   constructor(open: OpenDatabase, options: ConnectionOptions, create: boolean) {
     const { path, readOnly } = options;
-    if (!create && !existsSync(path)) throw new Error(`the file ${path} is not there`);
+    const inMemory = path === memoryPath;
+    if (!create && !inMemory && !existsSync(path)) throw new Error(`the file ${path} is not there`);
     this.#path = path;
     this.#busyTimeoutMs = options.busyTimeoutMs;
     this.db = open(path, { readOnly });
@@ -40,8 +45,8 @@ export class Connection {
       this.#waitForOthers(options.busyTimeoutMs);
       this.#check();
       if (readOnly) assertVersion(this.db);
-      else this.#prepareWriting(options.setup);
-      this.#inode = statSync(path).ino;
+      else this.#prepareWriting(options.setup, inMemory);
+      this.#inode = inMemory ? undefined : statSync(path).ino;
     } catch (error) {
       this.close();
       throw error;
@@ -92,6 +97,7 @@ export class Connection {
 
   /** Throws where the path names another file by now, or none: what is written would be lost with this process. */
   assertThere(): void {
+    if (this.#inode === undefined) return;
     let inode: number | undefined;
     try {
       inode = statSync(this.#path).ino;
@@ -106,6 +112,7 @@ export class Connection {
    * afterwards. Where somebody still reads, the next call does it.
    */
   shortenLog(): void {
+    if (this.#inode === undefined) return;
     const log = statSync(`${this.#path}-wal`, { throwIfNoEntry: false });
     if (log === undefined || log.size <= longestLogBytes) return;
     this.#waitForOthers(0);
@@ -133,7 +140,14 @@ export class Connection {
       throw new Error(`the file is corrupt: ${row?.quick_check}; it was left as it is`);
   }
 
-  #prepareWriting(setup: readonly string[]): void {
+  #prepareWriting(setup: readonly string[], inMemory: boolean): void {
+    if (!inMemory) this.#prepareFile();
+    migrate(this.db, (ms) => this.#waitForOthers(ms));
+    this.#waitForOthers(this.#busyTimeoutMs);
+    for (const sql of setup) this.db.exec(sql);
+  }
+
+  #prepareFile(): void {
     const mode = this.db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
     if (mode.journal_mode !== "wal") {
       throw new Error(
@@ -144,9 +158,6 @@ export class Connection {
     this.db.exec("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 2000");
     // The log that a long reader made long is cut by the next commit after it.
     this.db.exec(`PRAGMA journal_size_limit = ${longestLogBytes}`);
-    migrate(this.db, (ms) => this.#waitForOthers(ms));
-    this.#waitForOthers(this.#busyTimeoutMs);
-    for (const sql of setup) this.db.exec(sql);
   }
 
   #waitForOthers(ms: number): void {

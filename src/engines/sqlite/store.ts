@@ -1,6 +1,6 @@
 import { Acceptor, type StoreParts } from "./accept.js";
 import { Changes } from "./changes.js";
-import { Connection, type ConnectionOptions, FileGoneError } from "./connection.js";
+import { Connection, type ConnectionOptions, FileGoneError, memoryPath } from "./connection.js";
 import { Consumers } from "./consumers.js";
 import { isFatal, loadDriver, type OpenDatabase } from "./driver.js";
 import { Names } from "./names.js";
@@ -34,12 +34,14 @@ interface Opened extends StoreParts {
 
 /**
  * The file, on whatever thread it is used: carries out requests, those of one group in one transaction. After an error
- * that leaves the connection in doubt it is closed, and the next group opens it anew (ATTACKS H12, H13).
+ * that leaves the connection in doubt it is closed, and the next group opens it anew (ATTACKS H12, H13). In memory the
+ * content ends with its connection: every later request is an error then.
  */
 export class Store {
   readonly #options: ConnectionOptions;
   readonly #open: OpenDatabase;
   #opened: Opened | undefined;
+  /** Why nothing can be asked of it any more. */
   #ended: StoreEndedError | undefined;
 
   constructor(options: ConnectionOptions, open: OpenDatabase = loadDriver()) {
@@ -49,7 +51,7 @@ export class Store {
 
   /** Opens the file, making it where it is not there; resolves with the store's clock. Throws as `Connection` does. */
   open(): number {
-    const { connection } = this.#connect(!this.#options.readOnly);
+    const { connection } = this.#opened ?? this.#connect(!this.#options.readOnly);
     const sql = "SELECT value FROM hookgate_meta WHERE name = 'clock'";
     return (connection.statement(sql).get() as { readonly value: number }).value;
   }
@@ -107,10 +109,16 @@ export class Store {
     opened.connection.rollback();
     opened.names.forget();
     opened.tally.clear();
-    if (error instanceof StoreEndedError || isFatal(error) || error instanceof FileGoneError) this.close();
+    if (!(error instanceof StoreEndedError || isFatal(error) || error instanceof FileGoneError)) return;
+    if (this.#options.path === memoryPath) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#ended ??= new StoreEndedError(`the inbox in memory failed, and what it held is gone: ${reason}`);
+    }
+    this.close();
   }
 
   #connect(create: boolean): Opened {
+    if (this.#ended !== undefined) throw this.#ended;
     const connection = new Connection(this.#open, this.#options, create);
     const parts = { connection, names: new Names(connection), tally: new Tally(connection) };
     this.#opened = {
