@@ -31,8 +31,33 @@ const require = createRequire(import.meta.url);
  * dependency @photostructure/sqlite, which has the same members. Throws an Error that says what to install.
  */
 export function loadDriver(): OpenDatabase {
-  const { DatabaseSync } = ownDriver() ?? installedDriver();
+  const own = ownDriver();
+  if (own !== undefined) return (path, options) => bindingEmptyBytes(new own.DatabaseSync(path, options));
+  const { DatabaseSync } = installedDriver();
   return (path, options) => new DatabaseSync(path, options);
+}
+
+/** Bytes of length 0 at an address of their own. */
+const emptyBytes = new Uint8Array(new ArrayBuffer(1), 0, 0);
+
+/** `node:sqlite` of Node.js 22 binds bytes as NULL that are of an ArrayBuffer of length 0: it has no address. */
+function bindingEmptyBytes(db: SqliteDatabase): SqliteDatabase {
+  const prepare = db.prepare.bind(db);
+  return Object.assign(db, {
+    prepare(sql: string): SqliteStatement {
+      const statement = prepare(sql);
+      const { run, get, all } = statement;
+      return Object.assign(statement, {
+        run: (...values: readonly SqliteValue[]) => run.apply(statement, bindable(values)),
+        get: (...values: readonly SqliteValue[]) => get.apply(statement, bindable(values)),
+        all: (...values: readonly SqliteValue[]) => all.apply(statement, bindable(values)),
+      });
+    },
+  });
+}
+
+function bindable(values: readonly SqliteValue[]): SqliteValue[] {
+  return values.map((value) => (value instanceof Uint8Array && value.length === 0 ? emptyBytes : value));
 }
 
 function ownDriver(): DriverModule | undefined {
