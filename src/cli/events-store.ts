@@ -42,12 +42,10 @@ async function engineOf(path: string, io: CommandIo): Promise<InboxEngine<unknow
 
 /** The engine would make its tables in a database of something else: looked at first without writing. */
 async function assertInbox(path: string): Promise<void> {
-  const [{ Connection }, { loadDriver }] = await Promise.all([
-    import("../engines/sqlite/connection.js"),
-    import("../engines/sqlite/driver.js"),
-  ]);
-  const options = { path, readOnly: true, busyTimeoutMs: 2000, setup: [] };
-  new Connection(loadDriver(), options, false).close();
+  const { LocalHost } = await import("../engines/sqlite/host.js");
+  const host = new LocalHost({ path, readOnly: true, busyTimeoutMs: 2000, setup: [] });
+  await host.open();
+  await host.close();
 }
 
 /** An engine makes the file that is not there, and an inbox of one that is empty: a mistyped path must not. */

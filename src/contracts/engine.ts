@@ -28,11 +28,10 @@ export interface EngineCapabilities {
 /** What an inbox stores into: ten members, all that a receiver asks of a store. `Tx` is what `lease.complete` hands out. */
 export interface InboxEngine<Tx = never> {
   readonly capabilities: EngineCapabilities;
-  /** `true` on an engine that is made for tests: `receiver.start()` does not warn that it is not durable. */
-  readonly forTests?: boolean | undefined;
   /** Opens the store; every `open` is followed by one `close`, the store stays open until the last. */
   open(context: EngineContext): Promise<void>;
-  close(): Promise<void>;
+  /** May be called while `open` has not resolved, once its signal has aborted. */
+  close(options?: EndOptions): Promise<void>;
   /**
    * Stores deliveries, all in one commit where the store can; answers in their order. When it resolves, nothing of a
    * stored delivery can be lost. The events of one delivery stand all or none. Rejects where the store cannot; a delivery
@@ -218,5 +217,14 @@ export interface SettledReport {
 /** The running of one receiver's tasks. */
 export interface Consumer {
   /** Claims nothing more; resolves when every run has its verdict and the store has it. */
-  stop(): Promise<void>;
+  stop(options?: EndOptions): Promise<void>;
+}
+
+/** How long an end may take. */
+export interface EndOptions {
+  /**
+   * Aborts when the time is up: what waits is rejected, nothing more is begun, and nothing keeps the process alive but a
+   * system call that is under way. Left out: there is no hurry.
+   */
+  readonly signal?: AbortSignal | undefined;
 }

@@ -1,4 +1,12 @@
-import type { ConsumeOptions, Consumer, EngineContext, SettledReport, Verdict } from "../contracts/engine.js";
+import type {
+  ConsumeOptions,
+  Consumer,
+  EndOptions,
+  EngineContext,
+  SettledReport,
+  Verdict,
+} from "../contracts/engine.js";
+import { endsBefore } from "../lib/abort.js";
 import {
   afterCompletion,
   againAfter,
@@ -39,7 +47,7 @@ export function createConsumer<Tx, Write>(
 ): Consumer {
   const loop = new ClaimLoop(source, options, parts);
   loop.start();
-  return { stop: () => loop.stop() };
+  return { stop: (ending) => loop.stop(ending) };
 }
 
 class ClaimLoop<Tx, Write> {
@@ -85,8 +93,8 @@ class ClaimLoop<Tx, Write> {
     this.#wakeUp();
   }
 
-  stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
+  stop({ signal }: EndOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop(signal);
     return this.#stopped;
   }
 
@@ -260,26 +268,31 @@ class ClaimLoop<Tx, Write> {
     });
   }
 
-  async #stop(): Promise<void> {
+  async #stop(signal: AbortSignal | undefined): Promise<void> {
     this.#ignoreWork?.();
     clearTimeout(this.#timer);
     // The timers of the loop do not keep the process alive; one that waits for the last verdicts must be.
     const alive = setInterval(() => undefined, 60_000);
-    await new Promise<void>((resolve) => {
+    const quiet = new Promise<void>((resolve) => {
       this.#quiet = resolve;
       this.#lookForQuiet();
     });
+    await endsBefore(signal, quiet);
     this.#over = true;
     this.#quiet = undefined;
     clearTimeout(this.#quietTimer);
     this.#heartbeat?.stop();
     for (const lease of this.#leases) lease.hurry();
+    await endsBefore(signal, this.#leave());
+    clearInterval(alive);
+  }
+
+  async #leave(): Promise<void> {
     try {
       await this.#source.leave();
     } catch (error) {
-      this.#note("warn", "a consumer could not take its leave; its lease runs out", error);
+      this.#note("warn", "the store could not be told that this consumer ends; its lease runs out", error);
     }
-    clearInterval(alive);
   }
 
   /** Ends the wait of `stop` once nothing is under way, or the runs ended and the last verdicts had their time. */

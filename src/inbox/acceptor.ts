@@ -47,6 +47,7 @@ export class Acceptor {
   #underWay: Group | undefined;
   #unanswered = 0;
   #failing = false;
+  #givenUp = false;
 
   constructor(parts: {
     readonly engine: Pick<InboxEngine, "accept">;
@@ -68,7 +69,16 @@ export class Acceptor {
     this.#send();
   }
 
+  /** The time is up: nothing more is sent, and whoever waits is answered. */
+  giveUp(): void {
+    const left = new Set([...(this.#underWay?.entries ?? []), ...this.#waiting.splice(0)]);
+    this.#givenUp = true;
+    const reason = "the receiver was closed before the inbox's store had answered";
+    for (const entry of left) this.#settle(entry, new Refusal("ERR_STORE_UNAVAILABLE", reason));
+  }
+
   #send(): void {
+    if (this.#givenUp) return this.giveUp();
     if (this.#underWay !== undefined || this.#waiting.length === 0) return;
     const entries = this.#take();
     const group: Group = { entries, live: entries.length };

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StoppedError } from "../errors.js";
 import type { HandlerRegistry } from "../events/handlers.js";
+import { endsBefore } from "../lib/abort.js";
 import type { Clock } from "../lib/clock.js";
 import { assertOptions, numberOption, own } from "../lib/options.js";
 import type { InboxObserver } from "./observer.js";
@@ -32,9 +33,10 @@ export interface Life {
   close(options?: { readonly graceMs?: number | undefined }): Promise<void>;
 }
 
-/** Milliseconds that tasks have to be given back behind the grace, and then the engine to be closed. */
-const giveBackMs = 500;
-const closeEngineMs = 400;
+/** Milliseconds after the grace in which tasks are given back and the engine is closed; what is left then is given up. */
+const giveUpMs = 600;
+/** Milliseconds after the grace after which nothing is waited for any more. */
+const endMs = 800;
 
 const lockedByStart =
   "the receiver was started, and an inbox needs every handler before that; register handlers ahead of start()";
@@ -88,41 +90,52 @@ async function close<Tx>(
   const { way, store, observer } = parts;
   // The clock's timers keep no process alive; one that is being closed must live to its end.
   const alive = setInterval(() => {}, 60_000);
-  const within = (work: Promise<unknown>, ms: number): Promise<boolean> => settledWithin(parts, work, ms);
+  const deadlines = startDeadlines(parts.clock, graceMs);
+  const before = (deadline: AbortSignal, work: Promise<unknown>) => endsBefore(deadline, noting(parts, work));
   const deliveries = way.stop();
   const runs = Promise.resolve(started)
     .catch(() => {})
-    .then(() => store?.stopClaiming());
-  if (!(await within(Promise.all([deliveries, runs]), graceMs))) {
+    .then(() => store?.stopClaiming(deadlines.giveUp));
+  if (!(await before(deadlines.grace, Promise.all([deliveries, runs])))) {
     const released = store?.release() ?? 0;
     const details = { deliveries: way.underWay(), runs: released, graceMs };
     observer.note("warn", "closing took longer than its grace; what was in progress is left behind", details);
-    await within(runs, giveBackMs);
+    await endsBefore(deadlines.giveUp, runs);
   }
   // The outcome of the last delivery is there; in the next turn its answer is written, too, and the process may exit.
   await nextTurn();
-  if (store !== undefined && !(await within(store.close(), closeEngineMs))) {
+  if (store !== undefined && !(await before(deadlines.end, store.close(deadlines.giveUp)))) {
     observer.note("warn", "the inbox's engine was not closed in time", {});
   }
+  await nextTurn();
   parts.end();
+  deadlines.cancel();
   clearInterval(alive);
 }
 
-/** Whether work settles in time; what it rejects with is noted. Never rejects. */
-function settledWithin<Tx>(
-  { clock, observer }: LifeParts<Tx>,
-  work: Promise<unknown>,
-  ms: number,
-): Promise<boolean> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(ms, () => resolve(false));
-    const settled = (): void => {
-      cancel();
-      resolve(true);
-    };
-    work.then(settled, (error: unknown) => {
-      observer.note("warn", "a part of the receiver could not be closed", { error });
-      settled();
-    });
-  });
+/** The points in time of one close. */
+function startDeadlines(clock: Clock, graceMs: number) {
+  const cancels: (() => void)[] = [];
+  const abortsAfter = (ms: number): AbortSignal => {
+    const controller = new AbortController();
+    cancels.push(clock.after(ms, () => controller.abort()));
+    return controller.signal;
+  };
+  return {
+    grace: abortsAfter(graceMs),
+    giveUp: abortsAfter(graceMs + giveUpMs),
+    end: abortsAfter(graceMs + endMs),
+    cancel: (): void => {
+      for (const cancel of cancels) cancel();
+    },
+  };
+}
+
+/** Notes what work rejects with. Never rejects. */
+async function noting<Tx>({ observer }: LifeParts<Tx>, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    observer.note("warn", "a part of the receiver could not be closed", { error });
+  }
 }

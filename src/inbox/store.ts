@@ -1,6 +1,7 @@
-import type { Consumer, HandlerPolicy, NewDelivery } from "../contracts/engine.js";
+import type { Consumer, EndOptions, HandlerPolicy, NewDelivery } from "../contracts/engine.js";
 import { StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
+import { endsBefore } from "../lib/abort.js";
 import type { Clock } from "../lib/clock.js";
 import { printable } from "../lib/printable.js";
 import { Acceptor, type SettleAcceptance } from "./acceptor.js";
@@ -34,6 +35,9 @@ export class Store<Tx> {
   readonly #parts: StoreParts<Tx>;
   readonly #acceptor: Acceptor;
   #started: Started<Tx> | undefined;
+  #opening: Promise<void> | undefined;
+  /** The engine was told to open, and not yet to close. */
+  #open = false;
   #closed = false;
 
   constructor(parts: StoreParts<Tx>) {
@@ -66,9 +70,10 @@ export class Store<Tx> {
   async start(handlers: readonly RegisteredHandler[]): Promise<void> {
     const { settings, observer, receiver, clock } = this.#parts;
     const { engine, retention } = settings;
-    await engine.open({ note: (level, message, details) => observer.note(level, message, details) });
+    await this.#openEngine();
+    // `close` waits for this, and closes the engine.
+    if (this.#closed) throw new StoppedError("the receiver was closed while it was being started");
     try {
-      if (this.#closed) throw new StoppedError("the receiver was closed while it was being started");
       const byName = new Map(handlers.map((handler) => [handler.name, handler]));
       const worker = this.#createWorker(byName);
       const consumer = settings.workers && handlers.length > 0 ? this.#consume(worker, byName) : undefined;
@@ -77,15 +82,15 @@ export class Store<Tx> {
       void this.#noteStrangers(byName);
     } catch (error) {
       // What went wrong first is what counts.
-      await engine.close().catch(() => {});
+      await this.#closeEngine({}).catch(() => {});
       throw error;
     }
   }
 
   /** Claims nothing more; resolves when every run has ended and the store knows. */
-  async stopClaiming(): Promise<void> {
+  async stopClaiming(signal: AbortSignal): Promise<void> {
     this.#started?.endRetention();
-    await this.#started?.consumer?.stop();
+    await this.#started?.consumer?.stop({ signal });
   }
 
   /** Aborts the runs in progress and gives their tasks back. Returns their number. */
@@ -96,12 +101,36 @@ export class Store<Tx> {
     return running;
   }
 
-  /** Closes the engine. */
-  async close(): Promise<void> {
+  /** Closes the engine. When the signal aborts, deliveries that wait for the store are answered 503. */
+  async close(signal: AbortSignal): Promise<void> {
     this.#closed = true;
-    if (this.#started === undefined) return;
+    if (this.#opening !== undefined) await endsBefore(signal, this.#opening);
     this.#started = undefined;
-    await this.settings.engine.close();
+    const closing = this.#closeEngine({ signal });
+    if (!(await endsBefore(signal, closing))) this.#acceptor.giveUp();
+    await closing;
+  }
+
+  async #openEngine(): Promise<void> {
+    const { settings, observer } = this.#parts;
+    this.#open = true;
+    try {
+      this.#opening = settings.engine.open({
+        note: (level, message, details) => observer.note(level, message, details),
+      });
+      await this.#opening;
+    } catch (error) {
+      this.#open = false;
+      throw error;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  async #closeEngine(options: EndOptions): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.settings.engine.close(options);
   }
 
   #createWorker(handlers: ReadonlyMap<string, RegisteredHandler>): Worker<Tx> {

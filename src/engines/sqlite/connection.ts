@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import type { OpenDatabase, SqliteDatabase, SqliteStatement } from "./driver.js";
+import type { EndFlag } from "./end-flag.js";
 import { assertStillKnown, assertVersion, migrate } from "./schema.js";
 
 export interface ConnectionOptions {
@@ -11,8 +12,13 @@ export interface ConnectionOptions {
   readonly setup: readonly string[];
 }
 
-/** The path of a store in the memory of its one connection. */
-export const memoryPath = ":memory:";
+/** How a connection comes to its file. */
+export interface HowToOpen {
+  /** Makes the file where it is not there. */
+  readonly create: boolean;
+  /** Once it is raised nobody is waited for. */
+  readonly end?: EndFlag;
+}
 
 /** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
 const checkedBytes = 64 * 1024 * 1024;
@@ -24,29 +30,28 @@ const longestLogBytes = 16 * 1024 * 1024;
 export class Connection {
   readonly db: SqliteDatabase;
   readonly #path: string;
-  readonly #busyTimeoutMs: number;
-  /** Undefined: in memory, where nothing can be replaced. */
-  readonly #inode: number | undefined;
+  readonly #inode: number;
   readonly #statements = new Map<string, SqliteStatement>();
+  /** See `closeWithoutCheckpoint`. Made before the others, since a thread that ends closes its databases from the last to the first. */
+  readonly #holder: SqliteDatabase | undefined;
   #writing = false;
 
   /**
-   * Opens the file. `create`: makes it where it is not there. Throws where it cannot be opened, is corrupt, or belongs to
+   * Opens the file. Throws where it cannot be opened, is corrupt, or belongs to
    * a newer version; the file is left as it is.
    */
-  constructor(open: OpenDatabase, options: ConnectionOptions, create: boolean) {
+  constructor(open: OpenDatabase, options: ConnectionOptions, { create, end }: HowToOpen) {
     const { path, readOnly } = options;
-    const inMemory = path === memoryPath;
-    if (!create && !inMemory && !existsSync(path)) throw new Error(`the file ${path} is not there`);
+    if (!create && !existsSync(path)) throw new Error(`the file ${path} is not there`);
     this.#path = path;
-    this.#busyTimeoutMs = options.busyTimeoutMs;
+    this.#holder = readOnly ? undefined : open(path, { readOnly: true, open: false });
     this.db = open(path, { readOnly });
     try {
-      this.#waitForOthers(options.busyTimeoutMs);
+      this.#waitForLock(0);
       this.#check();
       if (readOnly) assertVersion(this.db);
-      else this.#prepareWriting(options.setup, inMemory);
-      this.#inode = inMemory ? undefined : statSync(path).ino;
+      else this.#prepareWriting(options.setup, end);
+      this.#inode = statSync(path).ino;
     } catch (error) {
       this.close();
       throw error;
@@ -97,7 +102,6 @@ export class Connection {
 
   /** Throws where the path names another file by now, or none: what is written would be lost with this process. */
   assertThere(): void {
-    if (this.#inode === undefined) return;
     let inode: number | undefined;
     try {
       inode = statSync(this.#path).ino;
@@ -112,15 +116,8 @@ export class Connection {
    * afterwards. Where somebody still reads, the next call does it.
    */
   shortenLog(): void {
-    if (this.#inode === undefined) return;
-    const log = statSync(`${this.#path}-wal`, { throwIfNoEntry: false });
-    if (log === undefined || log.size <= longestLogBytes) return;
-    this.#waitForOthers(0);
-    try {
-      this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    } finally {
-      this.#waitForOthers(this.#busyTimeoutMs);
-    }
+    if (this.logBytes() <= longestLogBytes) return;
+    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   close(): void {
@@ -129,6 +126,25 @@ export class Connection {
     } catch {
       // A connection that failed may fail at its end, too; the file is in order either way.
     }
+  }
+
+  /**
+   * Closes without moving the log into the file, which takes two syncs: the last connection to a file does so, unless
+   * another one is there that cannot. That one is opened here, and must live as long as the thread.
+   */
+  closeWithoutCheckpoint(): void {
+    try {
+      this.#holder?.open?.();
+      this.#holder?.exec("SELECT 1 FROM sqlite_master");
+    } catch {
+      // The file is gone: then there is nothing to keep, either.
+    }
+    this.close();
+  }
+
+  /** Bytes of the log that a checkpoint would move into the file. */
+  logBytes(): number {
+    return statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
   #check(): void {
@@ -140,14 +156,7 @@ export class Connection {
       throw new Error(`the file is corrupt: ${row?.quick_check}; it was left as it is`);
   }
 
-  #prepareWriting(setup: readonly string[], inMemory: boolean): void {
-    if (!inMemory) this.#prepareFile();
-    migrate(this.db, (ms) => this.#waitForOthers(ms));
-    this.#waitForOthers(this.#busyTimeoutMs);
-    for (const sql of setup) this.db.exec(sql);
-  }
-
-  #prepareFile(): void {
+  #prepareWriting(setup: readonly string[], end: EndFlag | undefined): void {
     const mode = this.db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
     if (mode.journal_mode !== "wal") {
       throw new Error(
@@ -158,9 +167,13 @@ export class Connection {
     this.db.exec("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 2000");
     // The log that a long reader made long is cut by the next commit after it.
     this.db.exec(`PRAGMA journal_size_limit = ${longestLogBytes}`);
+    migrate(this.db, { setBusyTimeout: (ms) => this.#waitForLock(ms), isOver: () => end?.raised === true });
+    this.#waitForLock(0);
+    for (const sql of setup) this.db.exec(sql);
   }
 
-  #waitForOthers(ms: number): void {
+  /** SQLite's own wait for a lock, which cannot be interrupted: but for a migration the tries of a whole group take its place. */
+  #waitForLock(ms: number): void {
     this.db.exec(`PRAGMA busy_timeout = ${ms}`);
   }
 

@@ -12,16 +12,24 @@ export interface SqliteDatabase {
   exec(sql: string): void;
   prepare(sql: string): SqliteStatement;
   close(): void;
+  /** Opens a database that was made with `open: false`. */
+  open?(): void;
 }
 
 /** What SQLite stores. Bytes come back as a Uint8Array. */
 export type SqliteValue = string | number | bigint | null | Uint8Array;
 
-/** Opens the database of a file; `readOnly` never writes to it. */
-export type OpenDatabase = (path: string, options: { readonly readOnly: boolean }) => SqliteDatabase;
+/** `readOnly` never writes to the file; `open: false` leaves it to `open()` to open it. */
+export interface OpenDatabaseOptions {
+  readonly readOnly: boolean;
+  readonly open?: boolean;
+}
+
+/** Opens the database of a file. */
+export type OpenDatabase = (path: string, options: OpenDatabaseOptions) => SqliteDatabase;
 
 interface DriverModule {
-  readonly DatabaseSync: new (path: string, options: { readonly readOnly: boolean }) => SqliteDatabase;
+  readonly DatabaseSync: new (path: string, options: OpenDatabaseOptions) => SqliteDatabase;
 }
 
 const require = createRequire(import.meta.url);
@@ -81,6 +89,11 @@ function installedDriver(): DriverModule {
 export function resultCode(error: unknown): number {
   const code: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "errcode") : 0;
   return typeof code === "number" ? code & 0xff : 0;
+}
+
+/** SQLITE_BUSY: another process holds the lock. */
+export function isBusy(error: unknown): boolean {
+  return resultCode(error) === 5;
 }
 
 /** Result codes behind which a connection is not used again: what it holds of the file may be wrong (ATTACKS H13). */

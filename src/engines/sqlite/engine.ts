@@ -4,7 +4,7 @@ import type {
   Change,
   ConsumeOptions,
   Consumer,
-  EngineCapabilities,
+  EndOptions,
   EngineContext,
   EventRecord,
   InboxEngine,
@@ -15,8 +15,9 @@ import type {
   PurgeOptions,
   Selection,
 } from "../../contracts/engine.js";
+import { endsBefore } from "../../lib/abort.js";
 import { createConsumer } from "../claim-loop.js";
-import { type ConnectionOptions, memoryPath } from "./connection.js";
+import type { ConnectionOptions } from "./connection.js";
 import { networkFileSystem } from "./file-system.js";
 import type { Host } from "./host.js";
 import { packDeliveries } from "./pack.js";
@@ -33,42 +34,30 @@ type Opened = SourceParts;
 /** How the engine comes to its threads; a test gives its own. */
 export type MakeHost = (options: ConnectionOptions) => Host;
 
-/** What a test may say of its engine. */
-export interface TestOptions {
-  /** Milliseconds since the epoch, in place of the machine's clocks. */
-  readonly now?: (() => number) | undefined;
-  readonly forTests?: boolean | undefined;
-}
-
-/** The engine that keeps an inbox in one SQLite file, or in memory. */
+/** The engine that keeps an inbox in one SQLite file. */
 export class SqliteEngine implements InboxEngine<SqliteTransaction> {
-  readonly capabilities: EngineCapabilities;
-  readonly forTests: boolean;
+  readonly capabilities = {
+    durable: true,
+    shared: true,
+    atomicEffects: true,
+    ordered: true,
+    search: true,
+  } as const;
   readonly #options: ConnectionOptions;
   readonly #makeHost: MakeHost;
-  readonly #inMemory: boolean;
-  readonly #now: (() => number) | undefined;
   #users = 0;
   #opening: Promise<Opened> | undefined;
   #opened: Opened | undefined;
   /** Reads what takes long, beside those who write. */
   #reader: Promise<Opened> | undefined;
+  /** Of every connection that is open or being opened. */
+  readonly #queues = new Set<RequestQueue>();
   #note: EngineContext["note"] = () => {};
   #toldEnd = false;
 
-  constructor(options: ConnectionOptions, makeHost: MakeHost, { now, forTests = false }: TestOptions = {}) {
+  constructor(options: ConnectionOptions, makeHost: MakeHost) {
     this.#options = options;
     this.#makeHost = makeHost;
-    this.#inMemory = options.path === memoryPath;
-    this.#now = now;
-    this.forTests = forTests;
-    this.capabilities = {
-      durable: !this.#inMemory,
-      shared: !this.#inMemory,
-      atomicEffects: true,
-      ordered: true,
-      search: true,
-    };
   }
 
   async open(context: EngineContext): Promise<void> {
@@ -76,26 +65,32 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     this.#note = (level, message, details) => context.note(level, message, details);
     try {
       this.#opening ??= this.#openStore(this.#options);
-      this.#opened = await this.#opening;
+      const opening = this.#opening;
+      const opened = await opening;
+      // It may have been closed meanwhile.
+      if (this.#opening === opening) this.#opened = opened;
     } catch (error) {
       this.#users--;
       this.#opening = undefined;
       throw error;
     }
-    const network = this.#inMemory ? undefined : networkFileSystem(this.#options.path);
+    const network = networkFileSystem(this.#options.path);
     if (network !== undefined) {
       const message = `the inbox's file lies on a network file system (${network}): SQLite's locks do not hold there; use a local disk`;
       context.note("warn", message, { path: this.#options.path });
     }
   }
 
-  async close(): Promise<void> {
+  async close({ signal }: EndOptions = {}): Promise<void> {
     if (this.#users === 0 || --this.#users > 0) return;
-    const [opened, reader] = [this.#opened, this.#reader];
     this.#opened = this.#opening = this.#reader = undefined;
     this.#toldEnd = false;
-    await (await reader?.catch(() => undefined))?.queue.close();
-    await opened?.queue.close();
+    // Those that read first: the last connection to the file puts it in order.
+    const queues = [...this.#queues].reverse();
+    this.#queues.clear();
+    const closing = closeAll(queues);
+    if (await endsBefore(signal, closing)) await closing;
+    else await Promise.all(queues.map((queue) => queue.abandon()));
   }
 
   async accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]> {
@@ -156,11 +151,8 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     return this.#opened;
   }
 
-  /** In memory there is one connection alone. */
-  async #read(): Promise<Opened> {
-    const opened = this.#open();
-    if (this.#inMemory) return opened;
-    const { clock } = opened;
+  #read(): Promise<Opened> {
+    const { clock } = this.#open();
     this.#reader ??= this.#openStore({ ...this.#options, readOnly: true }, clock).catch((error: unknown) => {
       this.#reader = undefined;
       throw error;
@@ -169,16 +161,18 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 
   async #openStore(options: ConnectionOptions, known?: StoreClock): Promise<Opened> {
-    const host = this.#makeHost(options);
-    const storedMs = await host.open();
-    const wallMs = this.#now ?? Date.now;
-    const clock = known ?? new StoreClock(Math.max(wallMs(), storedMs), this.#now);
-    const times = (): Times => ({ wallMs: wallMs(), storeMs: clock.now() });
-    return {
-      clock,
-      queue: new RequestQueue(host, times, (error) => this.#tellEnd(error)),
-      work: new WorkBell(),
-    };
+    let clock = known;
+    const times = (): Times => ({ wallMs: Date.now(), storeMs: clock?.now() ?? 0 });
+    const queue = new RequestQueue(this.#makeHost(options), times, (error) => this.#tellEnd(error));
+    this.#queues.add(queue);
+    try {
+      const storedMs = await queue.open();
+      clock ??= new StoreClock(Math.max(Date.now(), storedMs));
+    } catch (error) {
+      this.#queues.delete(queue);
+      throw error;
+    }
+    return { clock, queue, work: new WorkBell() };
   }
 
   /** Says once why every request fails from now on. */
@@ -187,4 +181,8 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     this.#toldEnd = true;
     this.#note("error", error.message, { path: this.#options.path });
   }
+}
+
+async function closeAll(queues: readonly RequestQueue[]): Promise<void> {
+  for (const queue of queues) await queue.close();
 }

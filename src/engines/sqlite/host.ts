@@ -1,11 +1,13 @@
 import { Worker } from "node:worker_threads";
+import { handlePatiently, openPatiently, type Patience, pauseThrough } from "./busy.js";
 import type { ConnectionOptions } from "./connection.js";
 import { type OpenDatabase, resultCode } from "./driver.js";
+import { EndFlag } from "./end-flag.js";
+import { exitHook } from "./exit-hook.js";
 import type { Reply, Request, Times } from "./protocol.js";
 import { Store } from "./store.js";
 import { StoreEndedError } from "./store-ended.js";
 import type { ThreadData } from "./thread.js";
-import { stopAtExit, ThreadGuard } from "./thread-guard.js";
 import { decodeReplies, encodeRequests, type Message, type PortableError } from "./wire.js";
 
 /** Where a store runs. One message at a time is under way. */
@@ -14,8 +16,19 @@ export interface Host {
   open(): Promise<number>;
   /** Carries out a group of requests; the bodies of an `accept` are handed over. */
   send(requests: readonly Request[], times: Times): Promise<readonly Reply[]>;
+  /** Closes the file. Nothing may be under way. */
   close(): Promise<void>;
+  /**
+   * Gives up what is under way, and begins nothing more. What was asked rejects at once; a system call that was begun goes
+   * on to its end, and so does the thread. Resolves then.
+   */
+  abandon(): Promise<void>;
 }
+
+/** Milliseconds that an exit of the process waits for the system call that a thread is in. */
+const exitWaitMs = 30_000;
+
+const wasClosed = "the engine was closed";
 
 /** What SQLite said; `errcode` is its result code. */
 export class SqliteError extends Error {
@@ -31,15 +44,14 @@ export class SqliteError extends Error {
 /** Runs the store on a thread of its own. */
 export class ThreadHost implements Host {
   readonly #worker: Worker;
-  readonly #leaveGuard: () => void;
+  readonly #flag = new EndFlag();
+  readonly #gone: Promise<void>;
   #settle: { resolve(answer: unknown): void; reject(error: Error): void } | undefined;
   #ended: Error | undefined;
 
   constructor(options: ConnectionOptions) {
-    const guard = new ThreadGuard();
-    this.#leaveGuard = stopAtExit(guard);
     this.#worker = new Worker(new URL("./thread.js", import.meta.url), {
-      workerData: { options, guard: guard.memory } satisfies ThreadData,
+      workerData: { options, end: this.#flag.memory } satisfies ThreadData,
       name: "hookgate-sqlite",
       // Flags of the main thread such as --import would load the user's code a second time.
       execArgv: [],
@@ -50,9 +62,17 @@ export class ThreadHost implements Host {
       settle?.resolve(answer);
     });
     this.#worker.on("error", (error: Error) => this.#end(error));
-    this.#worker.on("exit", () => {
-      this.#leaveGuard();
-      this.#end(new Error("the thread of the store has ended"));
+    // A thread that the process takes down with it closes its file with two more syncs, and on Node.js 20 aborts the process.
+    const forget = exitHook.add({
+      begin: () => this.#giveUp(),
+      wait: () => this.#flag.waitUntilLeft(exitWaitMs),
+    });
+    this.#gone = new Promise((resolve) => {
+      this.#worker.on("exit", () => {
+        forget();
+        this.#end(new Error("the thread of the store has ended"));
+        resolve();
+      });
     });
   }
 
@@ -73,6 +93,18 @@ export class ThreadHost implements Host {
     if (this.#ended !== undefined) return;
     await this.#exchange("close", []);
     await this.#worker.terminate();
+  }
+
+  async abandon(): Promise<void> {
+    this.#giveUp();
+    await this.#gone;
+  }
+
+  /** Not `terminate`: the thread ends by itself, once it has closed the file. */
+  #giveUp(): void {
+    this.#flag.raise();
+    this.#end(new Error(wasClosed));
+    this.#worker.postMessage("close");
   }
 
   #exchange(message: unknown, transfer: readonly ArrayBuffer[]): Promise<unknown> {
@@ -99,31 +131,35 @@ function revived(reply: Reply): Reply {
 /** Runs the store on the thread of the caller: the event loop waits for the disk. */
 export class LocalHost implements Host {
   readonly #store: Store;
+  readonly #patience: Patience;
+  readonly #flag = new EndFlag();
 
   constructor(options: ConnectionOptions, open?: OpenDatabase) {
-    this.#store = new Store(options, open);
+    this.#store = new Store(options, open, this.#flag);
+    this.#patience = { busyTimeoutMs: options.busyTimeoutMs, end: this.#flag };
   }
 
   async open(): Promise<number> {
-    return this.#store.open();
+    const reply = await pauseThrough(openPatiently(this.#store, this.#patience));
+    if (reply.ok) return Number(reply.value);
+    throw reply.error;
   }
 
   async send(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
-    return this.#store
-      .handle(requests, times)
-      .map((reply) =>
-        reply.ok || !(reply.error instanceof Error) ? reply : { ok: false, error: typed(reply.error) },
-      );
+    const replies = await pauseThrough(handlePatiently(this.#store, requests, times, this.#patience));
+    return replies.map((reply) =>
+      reply.ok || !(reply.error instanceof Error) ? reply : { ok: false, error: typed(reply.error) },
+    );
   }
 
   async close(): Promise<void> {
     this.#store.close();
   }
-}
 
-/** Keeps a store in memory on the thread of the caller: it lives until the engine is dropped. */
-export class MemoryHost extends LocalHost {
-  override async close(): Promise<void> {}
+  async abandon(): Promise<void> {
+    this.#flag.raise();
+    this.#store.close();
+  }
 }
 
 function typed(error: Error): Error {

@@ -13,6 +13,8 @@ export class RequestQueue {
   readonly #times: () => Times;
   readonly #failed: (error: unknown) => void;
   #waiting: Entry[] = [];
+  /** Sent, and not yet answered. */
+  #sent: readonly Entry[] = [];
   #underWay = false;
   #closed = false;
   #quiet: (() => void)[] = [];
@@ -22,6 +24,16 @@ export class RequestQueue {
     this.#host = host;
     this.#times = times;
     this.#failed = failed;
+  }
+
+  /** Opens the store; resolves with its clock. Nothing is sent before that. */
+  async open(): Promise<number> {
+    this.#underWay = true;
+    try {
+      return await this.#host.open();
+    } finally {
+      this.#next();
+    }
   }
 
   /** Resolves with the answer, or rejects with what the store said. */
@@ -42,6 +54,14 @@ export class RequestQueue {
     await this.#host.close();
   }
 
+  /** Rejects all that was asked, at once; resolves when the host has ended, also where `close` waits. */
+  async abandon(): Promise<void> {
+    this.#closed = true;
+    const error = new Error("the engine was closed");
+    for (const entry of [...this.#sent, ...this.#waiting.splice(0)]) entry.reject(error);
+    await this.#host.abandon();
+  }
+
   #idle(): Promise<void> {
     if (!this.#underWay && this.#waiting.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#quiet.push(resolve));
@@ -52,6 +72,7 @@ export class RequestQueue {
     this.#underWay = true;
     const entries = this.#waiting;
     this.#waiting = [];
+    this.#sent = entries;
     const requests = entries.map(({ request }) => request);
     this.#host.send(requests, this.#times()).then(
       (replies) => {
@@ -77,6 +98,7 @@ export class RequestQueue {
   /** The store works on the next group while this one's answers are given. */
   #next(): void {
     this.#underWay = false;
+    this.#sent = [];
     this.#send();
     if (this.#underWay) return;
     for (const resolve of this.#quiet.splice(0)) resolve();

@@ -1,4 +1,4 @@
-import { resultCode, type SqliteDatabase, type SqliteStatement } from "./driver.js";
+import { isBusy, type SqliteDatabase, type SqliteStatement } from "./driver.js";
 import { StoreEndedError } from "./store-ended.js";
 
 /** Numbers of a task's state in the file. */
@@ -78,7 +78,7 @@ const ledger =
 
 /** Milliseconds that another process may take to change the tables; an index over millions of rows takes its time. */
 const longestWaitMs = 10 * 60_000;
-/** The wait goes in steps of this length, so that a thread can be ended between two of them. */
+/** The wait goes in steps of this length, so that a thread can end between two of them. */
 const waitStepMs = 250;
 
 /**
@@ -86,11 +86,21 @@ const waitStepMs = 250;
  * once: one does the work, the others wait for it. `setBusyTimeout` is left at a value of ours. Throws where a newer
  * version wrote the file: what it holds would be misread.
  */
-export function migrate(db: SqliteDatabase, setBusyTimeout: (ms: number) => void): void {
+export function migrate(
+  db: SqliteDatabase,
+  {
+    setBusyTimeout,
+    isOver,
+  }: {
+    setBusyTimeout(ms: number): void;
+    /** True: nobody is waited for any more. */
+    isOver(): boolean;
+  },
+): void {
   for (const { version, sql } of migrations) {
     if (versionOf(db) >= version) continue;
     setBusyTimeout(waitStepMs);
-    beginPatiently(db);
+    beginPatiently(db, isOver);
     try {
       // Another process may have come first while this one waited.
       if (versionOf(db) < version) {
@@ -107,20 +117,17 @@ export function migrate(db: SqliteDatabase, setBusyTimeout: (ms: number) => void
   assertVersion(db);
 }
 
-function beginPatiently(db: SqliteDatabase): void {
+function beginPatiently(db: SqliteDatabase, isOver: () => boolean): void {
   const giveUpAt = performance.now() + longestWaitMs;
   for (;;) {
     try {
       db.exec("BEGIN IMMEDIATE");
       return;
     } catch (error) {
-      if (resultCode(error) !== busyCode || performance.now() > giveUpAt) throw error;
+      if (!isBusy(error) || performance.now() > giveUpAt || isOver()) throw error;
     }
   }
 }
-
-/** SQLITE_BUSY. */
-const busyCode = 5;
 
 /**
  * Throws a StoreEndedError where the tables are of a newer version than this one by now: a newer process has changed them

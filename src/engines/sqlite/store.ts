@@ -1,8 +1,9 @@
 import { Acceptor, type StoreParts } from "./accept.js";
 import { Changes } from "./changes.js";
-import { Connection, type ConnectionOptions, FileGoneError, memoryPath } from "./connection.js";
+import { Connection, type ConnectionOptions, FileGoneError } from "./connection.js";
 import { Consumers } from "./consumers.js";
 import { isFatal, loadDriver, type OpenDatabase } from "./driver.js";
+import { EndFlag } from "./end-flag.js";
 import { Names } from "./names.js";
 import type { Reply, Request, Times } from "./protocol.js";
 import { findPurgeable, purgeEvents } from "./purge.js";
@@ -23,6 +24,10 @@ const shared: ReadonlySet<Request["op"]> = new Set([
   "leave",
 ]);
 
+/** Where the last sync took longer, or the log is larger, the checkpoint of a close is left to whoever opens the file next. */
+const quickSyncMs = 100;
+const smallLogBytes = 64 * 1024 * 1024;
+
 /** Everything that belongs to one connection. */
 interface Opened extends StoreParts {
   readonly acceptor: Acceptor;
@@ -34,31 +39,44 @@ interface Opened extends StoreParts {
 
 /**
  * The file, on whatever thread it is used: carries out requests, those of one group in one transaction. After an error
- * that leaves the connection in doubt it is closed, and the next group opens it anew (ATTACKS H12, H13). In memory the
- * content ends with its connection: every later request is an error then.
+ * that leaves the connection in doubt it is closed, and the next group opens it anew (ATTACKS H12, H13).
  */
 export class Store {
   readonly #options: ConnectionOptions;
   readonly #open: OpenDatabase;
+  readonly #end: EndFlag;
   #opened: Opened | undefined;
-  /** Why nothing can be asked of it any more. */
   #ended: StoreEndedError | undefined;
+  /** How long the last commit took, with its sync. */
+  #syncMs = 0;
+  /** Closed without a checkpoint: kept, so that what holds it off lives as long as the thread. */
+  readonly #left: Connection[] = [];
 
-  constructor(options: ConnectionOptions, open: OpenDatabase = loadDriver()) {
+  /** `end`: once it is raised no transaction begins, and none is committed. */
+  constructor(options: ConnectionOptions, open: OpenDatabase = loadDriver(), end = new EndFlag()) {
     this.#options = options;
     this.#open = open;
+    this.#end = end;
   }
 
   /** Opens the file, making it where it is not there; resolves with the store's clock. Throws as `Connection` does. */
   open(): number {
-    const { connection } = this.#opened ?? this.#connect(!this.#options.readOnly);
+    this.#assertGoingOn();
+    const { connection } = this.#connect(!this.#options.readOnly);
     const sql = "SELECT value FROM hookgate_meta WHERE name = 'clock'";
     return (connection.statement(sql).get() as { readonly value: number }).value;
   }
 
+  /** Closes the file. On a slow disk, and once the time is up, its log stays beside it: nothing is lost by that. */
   close(): void {
-    this.#opened?.connection.close();
+    const connection = this.#opened?.connection;
     this.#opened = undefined;
+    if (connection === undefined) return;
+    if (this.#end.raised || this.#syncMs > quickSyncMs || connection.logBytes() > smallLogBytes) {
+      connection.rollback();
+      connection.closeWithoutCheckpoint();
+      this.#left.push(connection);
+    } else connection.close();
   }
 
   /** Carries out a group of requests; answers in their order. Never throws. */
@@ -69,7 +87,7 @@ export class Store {
     for (const request of requests) {
       if (!replies.has(request)) this.#transact([request], times, replies);
     }
-    if (requests.some(({ op }) => op === "heartbeat")) this.#shortenLog();
+    if (!this.#end.raised && requests.some(({ op }) => op === "heartbeat")) this.#shortenLog();
     return requests.map(
       (request) => replies.get(request) ?? { ok: false, error: new Error("not carried out") },
     );
@@ -78,12 +96,12 @@ export class Store {
   #transact(requests: readonly Request[], times: Times, replies: Map<Request, Reply>): void {
     if (requests.length === 0) return;
     try {
-      if (this.#ended !== undefined) throw this.#ended;
+      this.#assertGoingOn();
       const opened = this.#opened ?? this.#connect(false);
       if (this.#options.readOnly) opened.connection.assertStillKnown();
       const values = requests.map((request) => this.#perform(opened, request, times));
       opened.tally.write(times.wallMs);
-      opened.connection.commit();
+      this.#commit(opened.connection);
       opened.names.keep();
       for (const [index, request] of requests.entries())
         replies.set(request, { ok: true, value: values[index] });
@@ -98,8 +116,21 @@ export class Store {
     try {
       this.#opened?.connection.shortenLog();
     } catch (error) {
-      if (isFatal(error)) this.close();
+      if (isFatal(error)) this.#disconnect();
     }
+  }
+
+  #commit(connection: Connection): void {
+    this.#assertGoingOn();
+    const beganMs = performance.now();
+    connection.commit();
+    this.#syncMs = performance.now() - beganMs;
+  }
+
+  /** Throws where no transaction may begin, and none be committed: whoever asked was told that nothing is stored. */
+  #assertGoingOn(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#end.raised) throw new Error("the engine was closed");
   }
 
   #undo(error: unknown): void {
@@ -109,17 +140,17 @@ export class Store {
     opened.connection.rollback();
     opened.names.forget();
     opened.tally.clear();
-    if (!(error instanceof StoreEndedError || isFatal(error) || error instanceof FileGoneError)) return;
-    if (this.#options.path === memoryPath) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#ended ??= new StoreEndedError(`the inbox in memory failed, and what it held is gone: ${reason}`);
-    }
-    this.close();
+    if (error instanceof StoreEndedError || isFatal(error) || error instanceof FileGoneError)
+      this.#disconnect();
+  }
+
+  #disconnect(): void {
+    this.#opened?.connection.close();
+    this.#opened = undefined;
   }
 
   #connect(create: boolean): Opened {
-    if (this.#ended !== undefined) throw this.#ended;
-    const connection = new Connection(this.#open, this.#options, create);
+    const connection = new Connection(this.#open, this.#options, { create, end: this.#end });
     const parts = { connection, names: new Names(connection), tally: new Tally(connection) };
     this.#opened = {
       ...parts,

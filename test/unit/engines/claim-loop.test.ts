@@ -665,6 +665,23 @@ describe("stop", () => {
     expect(runs).toBe(0);
   });
 
+  test("H17: waits neither for runs nor for the store once its signal aborts", async () => {
+    const source = new FakeSource();
+    source.leave = () => new Promise(() => {});
+    source.add(1);
+    let runs = 0;
+    const run = (): Promise<Verdict> => {
+      runs += 1;
+      return new Promise(() => {});
+    };
+    const { consumer } = scene({ source, run });
+    await until(() => runs === 1);
+    const controller = new AbortController();
+    const stopped = consumer.stop({ signal: controller.signal });
+    controller.abort();
+    await stopped;
+  });
+
   test("H17: tries the last verdicts for no more than their time", async () => {
     const source = new FakeSource();
     source.onSettle = () => Promise.reject(new Error("gone"));

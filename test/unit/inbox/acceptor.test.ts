@@ -69,7 +69,7 @@ function scene() {
     const [first] = told;
     return first instanceof Refusal ? first.code : first?.status;
   };
-  return { clock, ...told, calls, call, accept, outcome, outcomes };
+  return { acceptor, clock, ...told, calls, call, accept, outcome, outcomes };
 }
 
 describe("the acceptor", () => {
@@ -107,6 +107,17 @@ describe("the acceptor", () => {
     await call(4).answer();
     await call(5).answer();
     expect(calls.slice(3).map(({ ids }) => ids)).toEqual([["big-2", "big-3"], ["big-4"], ["huge"]]);
+  });
+
+  it("H17 answers all that wait once it gives up, and asks the store for nothing more", async () => {
+    const { acceptor, accept, calls, call, outcome } = scene();
+    for (const id of ["sent", "a", "b"]) accept(id);
+    acceptor.giveUp();
+    accept("later");
+    for (const id of ["sent", "a", "b", "later"]) expect(outcome(id)).toBe("ERR_STORE_UNAVAILABLE");
+    await call(0).answer();
+    expect(outcome("sent")).toBe("ERR_STORE_UNAVAILABLE");
+    expect(calls).toHaveLength(1);
   });
 
   it("H12 refuses the whole group that the store rejects, and tries the next one at once", async () => {

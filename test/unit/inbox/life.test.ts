@@ -201,6 +201,33 @@ describe("closing a receiver with an inbox", () => {
     await closing;
   });
 
+  it("H17 tells consumer and engine when its time is up, and answers who waits for the store 503", async () => {
+    const signals: (AbortSignal | undefined)[] = [];
+    const hang = (options?: { readonly signal?: AbortSignal | undefined }): Promise<void> => {
+      signals.push(options?.signal);
+      if (options?.signal?.aborted === true) return Promise.resolve();
+      return new Promise((resolve) => options?.signal?.addEventListener("abort", () => resolve()));
+    };
+    const { receiver, clock, send } = scene({
+      accept: () => new Promise(() => {}),
+      consume: () => ({ stop: hang }),
+      close: hang,
+    });
+    await receiver.start();
+    const answer = send();
+    const closing = receiver.close({ graceMs: 1_000 });
+    for (let passedMs = 0; passedMs < 1_550; passedMs += 50) {
+      await turn();
+      clock.advance(50);
+    }
+    expect(signals.map((signal) => signal?.aborted)).toEqual([false]);
+    clock.advance(50);
+    expect((await answer).status).toBe(503);
+    await closing;
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
+    expect(clock.pending).toBe(0);
+  });
+
   it("never rejects: what fails is noted", async () => {
     const { receiver, onStop, lines } = scene({
       close: async () => {
@@ -244,7 +271,7 @@ describe("closing a receiver with an inbox", () => {
     const starting = receiver.start();
     await turn();
     const closing = receiver.close({ graceMs: 10 });
-    for (const ms of [10, 500]) {
+    for (const ms of [10, 600]) {
       clock.advance(ms);
       await turn();
     }

@@ -32,6 +32,10 @@ class HeldHost implements Host {
     expect(this.#answer).toBeUndefined();
     this.steps.push("close");
   }
+
+  async abandon(): Promise<void> {
+    this.steps.push("abandon");
+  }
 }
 
 const leave = { op: "leave", consumer: 1 } as const;
@@ -66,5 +70,38 @@ describe("the queue before a store", () => {
     await closed;
     await expect(queue.ask(leave)).rejects.toThrow("closed");
     expect(host.steps).toEqual(["send 1", "close"]);
+  });
+
+  it("H17: rejects what was asked once it is abandoned, and sends nothing more", async () => {
+    const host = new HeldHost();
+    const queue = new RequestQueue(host, () => ({ wallMs: 0, storeMs: 0 }));
+    const asked = [queue.ask(leave)];
+    await turn();
+    asked.push(queue.ask(leave));
+    const closed = queue.close();
+    const abandoned = queue.abandon();
+    for (const each of asked) await expect(each).rejects.toThrow("closed");
+    await abandoned;
+    host.answer();
+    await closed;
+    expect(host.steps).toEqual(["send 1", "abandon", "close"]);
+  });
+
+  it("sends nothing before the store is open", async () => {
+    const host = new HeldHost();
+    let open = (_clockMs: number): void => {};
+    host.open = () =>
+      new Promise((resolve) => {
+        open = resolve;
+      });
+    const queue = new RequestQueue(host, () => ({ wallMs: 0, storeMs: 0 }));
+    const opened = queue.open();
+    const asked = queue.ask(leave);
+    await turn();
+    expect(host.steps).toEqual([]);
+    open(7);
+    expect(await opened).toBe(7);
+    host.answer();
+    expect(await asked).toBe(0);
   });
 });
