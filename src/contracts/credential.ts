@@ -63,6 +63,11 @@ export interface KeySet {
    * Throws CredentialsUnavailableError where a remote set was never reached, or is too old to trust.
    */
   find(kid: string | undefined, algorithm: string): MaybePromise<readonly VerificationKey[]>;
+  /**
+   * True of a single key that no `kid` or id names, beside other credentials of its issuer: a token with a `kid` would get
+   * it if it stood alone.
+   */
+  readonly unnamed?: boolean;
   /** Ends timers and requests of a remote set. */
   close?(): void;
 }

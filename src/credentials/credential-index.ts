@@ -1,4 +1,4 @@
-import type { Credential, KeyCredential, KeyKind, TokenCredential } from "../contracts/credential.js";
+import type { Credential, KeyCredential, KeyKind, KeySet, TokenCredential } from "../contracts/credential.js";
 import { own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { JwtOptions } from "./jwt-options.js";
@@ -17,6 +17,8 @@ interface IndexedToken {
   readonly credential: TokenCredential;
   /** The `kid` that the credential itself names; undefined for sets, whose keys have their own. */
   readonly kid: string | undefined;
+  /** A secret or public key, not a set. */
+  readonly isSingleKey: boolean;
   /** Equal text means the same key material. */
   readonly material: string;
   readonly where: string;
@@ -62,6 +64,7 @@ export class IndexBuilder {
     const added: IndexedToken = {
       credential,
       kid: kidOf(options),
+      isSingleKey: own(options, "secret") !== undefined || own(options, "publicKey") !== undefined,
       material: keyMaterial(options),
       where,
     };
@@ -79,13 +82,18 @@ export class IndexBuilder {
   build(): CredentialIndex {
     const keys = this.#keys;
     const tokens = new Map<string, readonly TokenCredential[]>();
+    const placed = new Map<KeyCredential | TokenCredential, TokenCredential>();
     for (const [issuer, indexed] of this.#tokens) {
-      tokens.set(issuer, Object.freeze(indexed.map(({ credential }) => credential)));
+      const credentials = indexed.map((each) => credentialAmong(each, indexed.length));
+      for (const [at, { credential }] of indexed.entries()) {
+        placed.set(credential, credentials[at] as TokenCredential);
+      }
+      tokens.set(issuer, Object.freeze(credentials));
     }
     return {
       findKey: (digest, kind) => keys[kind].get(digest),
       findTokenCredentials: ({ issuer }) => tokens.get(issuer) ?? none,
-      all: Object.freeze([...this.#all]),
+      all: Object.freeze(this.#all.map((credential) => placed.get(credential) ?? credential)),
     };
   }
 
@@ -101,6 +109,20 @@ export class IndexBuilder {
     ids.set(credential.id, where);
     this.#ids.set(credential.owner, ids);
   }
+}
+
+/**
+ * A credential as one of so many of its issuer, in whatever state. A key that nothing names and that is the issuer's only
+ * one checks its tokens whatever their `kid` (ATTACKS A09): there is no other key that they could mean.
+ */
+function credentialAmong({ credential, kid, isSingleKey }: IndexedToken, siblings: number): TokenCredential {
+  if (kid !== undefined || !isSingleKey) return credential;
+  const { keys } = credential;
+  const alone = siblings === 1;
+  const set: KeySet = alone
+    ? { find: (_kid, algorithm) => keys.find(undefined, algorithm) }
+    : { ...keys, unnamed: true };
+  return Object.freeze({ ...credential, keys: set });
 }
 
 /** Why a token could not tell two credentials of one issuer apart, or undefined. */

@@ -32,7 +32,8 @@ export interface JwtOptions extends LifetimeOptions {
   readonly id?: string;
   /**
    * The `kid` by which tokens name the key of `secret` or `publicKey`; 1 to 256 characters. Default: a JWK's own, else
-   * `id`. A credential without any of them matches only tokens without a kid.
+   * `id`. A credential without any of them takes tokens with any `kid`, or none, while it is the only one of its issuer,
+   * inactive and expired ones included; beside others it takes only tokens without.
    */
   readonly kid?: string;
   /** The only `iss` accepted, compared exactly. */

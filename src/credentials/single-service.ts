@@ -23,7 +23,7 @@ export const defaultTenant = "default";
 
 /**
  * The one-line form of `auth` as credentials: tenant "default", one service. Keys without an id are `key-1`, `key-2`
- * and so on, JWTs `jwt-1` and so on. A JWT without `id` and `kid` matches only tokens without a kid. Throws one
+ * and so on, JWTs `jwt-1` and so on. A JWT without `id` and `kid` that is the only one of its issuer takes tokens with any kid. Throws one
  * TypeError that names every mistake.
  */
 export function singleServiceCredentials(

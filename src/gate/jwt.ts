@@ -122,7 +122,7 @@ function decide(
     if (fault === undefined) candidates.push(credential);
     else if (faults.length < maxKeysPerToken) faults.push(`credential "${credential.id}": ${fault}`);
   }
-  if (candidates.length > 0) return tryKeys(scene, candidates, faults);
+  if (candidates.length > 0) return tryKeys(scene, candidates, { all: credentials, faults });
   if (faults.length > 0) return invalid(faults.join("; "));
   return invalid(`no JWT credential has the issuer "${printable(issuer)}"`);
 }
@@ -138,7 +138,7 @@ function lifetimeFault(credential: TokenCredential, now: number): string | undef
 async function tryKeys(
   { token, parsed }: Scene,
   candidates: readonly TokenCredential[],
-  faults: readonly string[],
+  others: { readonly all: readonly TokenCredential[]; readonly faults: readonly string[] },
 ): Promise<VerifiedToken | Refusal> {
   let tried = 0;
   let unavailable: Refusal | undefined;
@@ -161,7 +161,7 @@ async function tryKeys(
   }
   if (unavailable !== undefined) return unavailable;
   if (tried > 0) return invalid("the signature does not verify with the key of this issuer and kid");
-  return invalid([noKey(parsed), ...faults].join("; "));
+  return invalid([noKey(parsed, others.all), ...others.faults].join("; "));
 }
 
 async function signatureHolds(token: string, key: VerificationKey, algorithm: string): Promise<boolean> {
@@ -201,12 +201,13 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
-function noKey({ keyId, algorithm }: ParsedToken): string {
+function noKey({ keyId, algorithm }: ParsedToken, all: readonly TokenCredential[]): string {
   if (keyId === undefined) return `no key of the issuer checks ${printable(algorithm)}`;
-  return (
-    `the token names kid "${printable(keyId)}", which no usable key of its issuer has; ` +
-    "set `kid` (or `id`) of the JWT credential to the kid that the sender uses"
-  );
+  const what = `the token names kid "${printable(keyId)}", which no usable key of its issuer has; `;
+  if (all.some(({ keys }) => keys.unnamed === true)) {
+    return `${what}this issuer now has ${all.length === 2 ? "two" : all.length} keys; give each a kid`;
+  }
+  return `${what}set \`kid\` (or \`id\`) of the JWT credential to the kid that the sender uses`;
 }
 
 function isList(found: MaybePromise<readonly TokenCredential[]>): found is readonly TokenCredential[] {

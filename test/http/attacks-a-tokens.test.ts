@@ -6,6 +6,7 @@ import {
   createReceiver,
   credentialsFrom,
   defineCredentials,
+  type JwtOptions,
   requireAuth,
 } from "hookgate";
 import { createFakeClock, createTestSigner, sendDelivery } from "hookgate/testing";
@@ -19,6 +20,7 @@ const clock = createFakeClock();
 const now = clock.now() / 1000;
 const signer = await createTestSigner("HS256");
 const second = await createTestSigner("HS256");
+const publicSigner = await createTestSigner("ES256");
 const stranger = await createTestSigner("HS256");
 const claims = { iss: "orders", iat: now, exp: now + 60, note: scene.secret("claim") };
 const sign = async (...args: Parameters<typeof signer.sign>) => scene.keep(await signer.sign(...args));
@@ -113,6 +115,93 @@ describe("A: keys of tokens", () => {
     expect([await status("one"), await status("two"), await status("three"), await status()]).toEqual([
       200, 401, 401, 200,
     ]);
+  });
+
+  const unnamed = { issuer: "orders", ...signer.verification };
+  const { publicKey } = publicSigner.verification;
+  const jwk = publicKey as object;
+  const byPublicKey = { issuer: "orders", publicKey: jwk } as JwtOptions;
+
+  it.each<[string, JwtOptions | readonly JwtOptions[], (string | undefined)[]]>([
+    ["a secret", unnamed, ["k1", "__proto__", undefined]],
+    [
+      "a secret beside another issuer's",
+      [unnamed, { ...second.verification, issuer: "other" }],
+      ["k1", undefined],
+    ],
+    ["a JWK", byPublicKey, ["k1", undefined]],
+  ])("A09 checks a token with any kid by the issuer's only credential: %s", async (_case, jwt, kids) => {
+    const from = jwt === byPublicKey ? publicSigner : signer;
+    const app = receiverWith({ jwt }).requestListener("/");
+    for (const kid of kids) {
+      const token = scene.keep(await from.sign(claims, kid === undefined ? {} : { kid }));
+      expect((await sendDelivery(app, { token, body: {} })).status).toBe(200);
+      // From memory, too.
+      expect((await sendDelivery(app, { token, body: {} })).status).toBe(200);
+      const forged = scene.keep(await stranger.sign(claims, kid === undefined ? {} : { kid }));
+      expect((await sendDelivery(app, { token: forged, body: {} })).status).toBe(401);
+    }
+  });
+
+  it("A09 leaves the algorithms as they are where it takes any kid", async () => {
+    const app = receiverWith({
+      jwt: { ...unnamed, algorithms: ["HS384"], insecureShortSecret: true },
+    }).requestListener("/");
+    expect((await sendDelivery(app, { token: await sign(claims, { kid: "k1" }), body: {} })).status).toBe(
+      401,
+    );
+  });
+
+  it.each<[string, JwtOptions | readonly JwtOptions[]]>([
+    ["a kid", { ...unnamed, kid: "k2" }],
+    ["an id", { ...unnamed, id: "k2" }],
+    ["a JWK's own kid", { ...byPublicKey, publicKey: { ...jwk, kid: "k2" } } as JwtOptions],
+    ["a set of one key", { issuer: "orders", jwks: { keys: [jwk] } } as JwtOptions],
+  ])("A09 refuses a token with an unknown kid where the key has %s", async (_case, jwt) => {
+    const app = receiverWith({ jwt }).requestListener("/");
+    for (const each of [signer, publicSigner]) {
+      const token = scene.keep(await each.sign(claims, { kid: "k1" }));
+      expect((await sendDelivery(app, { token, body: {} })).status).toBe(401);
+    }
+    expect(scene.takeLog().join()).not.toContain("give each a kid");
+  });
+
+  it.each<[string, Partial<JwtOptions>]>([
+    ["", {}],
+    [" that is inactive", { state: "inactive" }],
+    [" that has expired", { expiresAt: new Date(clock.now() - 1) }],
+    [" that is not valid yet", { notBefore: new Date(clock.now() + 1e9) }],
+    [" for another audience", { audience: "elsewhere" }],
+    [" with a kid", { kid: "k2" }],
+  ])(
+    "A09 refuses a token with an unknown kid beside a second credential%s, and says what to do",
+    async (_case, more) => {
+      const jwt = [unnamed, { issuer: "orders", ...second.verification, ...more }] as readonly JwtOptions[];
+      const app = receiverWith({ jwt }).requestListener("/");
+      expect((await sendDelivery(app, { token: await sign(claims, { kid: "k1" }), body: {} })).status).toBe(
+        401,
+      );
+      expect(scene.takeLog().join()).toContain("this issuer now has two keys; give each a kid");
+      expect((await sendDelivery(app, { token: await sign(claims), body: {} })).status).toBe(200);
+    },
+  );
+
+  it("A09 counts the issuer's credentials over all tenants, and never applies to lookups", async () => {
+    const definition = { acme: { services: { orders: { jwt: unnamed } } } };
+    const alone = defineCredentials({ tenants: definition });
+    const other = {
+      services: { orders: { jwt: { issuer: "orders", ...second.verification, state: "inactive" as const } } },
+    };
+    const two = defineCredentials({ tenants: { ...definition, zeta: other } });
+    const found = credentialsFrom({
+      token: () => ({ ...unnamed, id: "jwt-1", tenant: "acme", service: "orders" }),
+    });
+    const statuses: number[] = [];
+    for (const credentials of [alone, two, found]) {
+      const app = receiverWith({ credentials, accept: ["jwt"] }).requestListener("/");
+      statuses.push((await sendDelivery(app, { token: await sign(claims, { kid: "k1" }), body: {} })).status);
+    }
+    expect(statuses).toEqual([200, 401, 401]);
   });
 
   it("A09 A31 fetches a remote key set once, however many kids are unknown", async () => {
