@@ -41,9 +41,23 @@ export function createDeliveryWay(plan: DeliveryPlan): DeliveryWay {
   const closed =
     plan.inbox === undefined ? undefined : "the receiver was not started: await receiver.start()";
   const traffic = new Traffic(plan.maxInProgress, closed);
+  let announced = false;
+  const announce = (): void => {
+    announced = true;
+    const count = plan.handlers.all().length;
+    const handlers = `${count} handler${count === 1 ? "" : "s"}`;
+    plan.observer.announce(`${handlers}, ${plan.inbox === undefined ? "without an inbox" : "with an inbox"}`);
+  };
   return {
-    deliver: (req, requestId, settle) => new Passage(plan, traffic, req, requestId, settle).enter(),
-    open: () => traffic.open(),
+    deliver(req, requestId, settle) {
+      // Without an inbox nobody has to call start.
+      if (!announced && plan.inbox === undefined) announce();
+      new Passage(plan, traffic, req, requestId, settle).enter();
+    },
+    open() {
+      traffic.open();
+      if (!announced) announce();
+    },
     underWay: () => traffic.underWay,
     stop: () => traffic.stop(),
   };
@@ -223,6 +237,13 @@ class Passage implements ShadowListener {
     this.#plan.observer.refused(this.#reported(), refusal, false);
   }
 
+  #delivered({ status }: Outcome): void {
+    this.#plan.observer.delivered?.({
+      ...{ status, requestId: this.#requestId, address: this.#sender.text, events: this.#events },
+      tookMs: Math.max(0, this.#plan.clock.now() - this.#receivedAtMs),
+    });
+  }
+
   #reported(): RefusedRequest {
     return { requestId: this.#requestId, method: this.#req.method ?? "", address: this.#sender.text };
   }
@@ -230,6 +251,7 @@ class Passage implements ShadowListener {
   #end(outcome: Outcome): void {
     const place = this.#place;
     this.#place = "none";
+    if (outcome.status !== "refused") this.#delivered(outcome);
     // Answered first: whoever waits for the last place to be given back may exit behind it.
     this.#settle(outcome, { bodyKind: this.#kind, events: this.#events });
     if (place === "running") this.#traffic.stopRunning();

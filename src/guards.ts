@@ -12,7 +12,7 @@ import {
 import { findSender, refuseAddress } from "./gate/sender-address.js";
 import { createGuard, type GuardedRequest, type Middleware } from "./http/guard.js";
 import { type Clock, parseClock } from "./lib/clock.js";
-import { assertOptions, own, stringOption } from "./lib/options.js";
+import { assertOptions, own, stringOption, switchOption } from "./lib/options.js";
 import { createObserver, type Observer, observeSource } from "./observe.js";
 
 /** Options that every guard takes. */
@@ -24,6 +24,8 @@ export interface GuardOptions {
   readonly logger?: Logger | undefined;
   /** A guard tells `refused` only. */
   readonly hooks?: Pick<Hooks, "refused"> | undefined;
+  /** Whether logged errors have their stack. Default: true. */
+  readonly keepStacks?: boolean | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -34,7 +36,7 @@ export type RequireAuthOptions = GuardOptions &
     readonly realm?: string | undefined;
   };
 
-const guardOptions = ["clientAddress", "name", "logger", "hooks", "clock"];
+const guardOptions = ["clientAddress", "name", "logger", "hooks", "keepStacks", "clock"];
 
 /**
  * Middleware that lets through only requests from listed addresses; others are answered 403 (ERR_ADDRESS_REFUSED).
@@ -122,6 +124,7 @@ function resolveGuard(options: GuardOptions, where: string): GuardParts {
     where,
     logger: own(options, "logger"),
     hooks: own(options, "hooks"),
+    keepStacks: switchOption(own(options, "keepStacks"), `${where}.keepStacks`, true),
   });
   return { name, clock, clientAddress, observer };
 }

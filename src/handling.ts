@@ -228,7 +228,7 @@ class Handling {
 
   #late({ name, durationMs, ...late }: LateResult): void {
     const message = `handler "${name}" settled behind its deadline (${late.outcome})`;
-    const error = late.outcome === "failed" ? { error: late.error } : {};
+    const error = late.outcome === "failed" ? { err: late.error } : {};
     const { requestId } = this.#passed.delivery;
     this.#plan.observer.note("warn", message, { requestId, durationMs, ...error });
   }

@@ -14,7 +14,10 @@ import type {
 } from "./contracts/report.js";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "./errors.js";
 import { SignatureRefusal } from "./gate/signature.js";
+import type { NextAttempt } from "./inbox/observer.js";
 import type { Clock } from "./lib/clock.js";
+import { spanOf } from "./lib/duration.js";
+import { errorFrom, errorText, isError, keptError, taskErrorOf } from "./lib/kept-error.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import { MinuteCounts } from "./lib/minute-counts.js";
 import { assertOptions, describe, OptionError } from "./lib/options.js";
@@ -31,19 +34,39 @@ export interface RefusedRequest {
 /** Tells hooks, `node:diagnostics_channel` (`hookgate:accepted` …) and the logger. */
 export interface Observer {
   readonly logger: Logger;
+  /** Whether kept errors have their stack. */
+  readonly keepStacks: boolean;
   accepted(
     delivery: Pick<AcceptedReport, "requestId" | "address" | "caller" | "signedBy">,
     event: AcceptedReport["event"],
   ): void;
   refused(request: RefusedRequest, refusal: Refusal, enforced: boolean): void;
   handled(run: HandlerRun): void;
-  failed(run: HandlerRun, code: FailedReport["code"], error: AnyHookgateError): void;
+  /** `next`: with an inbox, what becomes of the task. */
+  failed(run: HandlerRun, code: FailedReport["code"], error: AnyHookgateError, next?: NextAttempt): void;
   claimed(task: ReportedTask): void;
   retried(task: ReportedTask, delayMs: number, error: TaskError): void;
-  dead(task: ReportedTask, error: TaskError): void;
+  /** `ran`: a failed attempt of it was told just before. */
+  dead(task: ReportedTask, error: TaskError, ran?: boolean): void;
   replayed(report: Omit<ReplayedReport, "receiver">): void;
-  /** Says what is not tied to one delivery: a credentials file that cannot be read, a late rejection. */
+  /**
+   * Says what is not tied to one delivery: a credentials file that cannot be read, a late rejection. Of `err`, and of any
+   * other Error among the details, only what `taskErrorOf` keeps is logged.
+   */
   note(level: "warn" | "error", message: string, details: object): void;
+  /** Without a logger: says once that the receiver takes deliveries, and what is logged. */
+  announce(facts: string): void;
+  /** Told of every delivery that was not refused; undefined where nobody watches. */
+  readonly delivered: ((delivered: Delivered) => void) | undefined;
+}
+
+/** A delivery that has its outcome, for the line that a terminal shows. */
+export interface Delivered {
+  readonly status: string;
+  readonly requestId: string;
+  readonly address: string | undefined;
+  readonly events: readonly { readonly type: string; readonly id: string }[];
+  readonly tookMs: number;
 }
 
 const hookNames = [
@@ -73,14 +96,18 @@ export function createObserver(options: {
   readonly name: string;
   readonly logger: unknown;
   readonly hooks: unknown;
+  /** Whether kept errors have their stack. */
+  readonly keepStacks: boolean;
   readonly clock: Clock;
   readonly where: string;
 }): Observer {
-  const { name, clock, where } = options;
+  const { name, clock, where, keepStacks } = options;
   const hooks = parseHooks(options.hooks, `${where}.hooks`);
   const given = parseLogger(options.logger, `${where}.logger`);
-  const logger = unbreakable(given ?? stderrLogger(clock));
+  const text = given === undefined ? stderrLogger(clock) : undefined;
+  const logger = unbreakable(given ?? (text as Logger));
   const refusals = given === undefined ? new MinuteCounts(clock) : undefined;
+  const kept = (thrown: unknown): Error => keptError(thrown, keepStacks);
 
   const tell = <K extends (typeof hookNames)[number]>(
     kind: K,
@@ -93,11 +120,11 @@ export function createObserver(options: {
       const result = hook(report);
       if (isPromise(result)) {
         Promise.resolve(result).catch((error: unknown) =>
-          logger.error({ error, receiver: name }, `the hook "${kind}" rejected`),
+          logger.error({ err: kept(error), receiver: name }, `the hook "${kind}" rejected`),
         );
       }
     } catch (error) {
-      logger.error({ error, receiver: name }, `the hook "${kind}" threw`);
+      logger.error({ err: kept(error), receiver: name }, `the hook "${kind}" threw`);
     }
   };
 
@@ -108,6 +135,7 @@ export function createObserver(options: {
 
   return {
     logger,
+    keepStacks,
     accepted({ requestId, address, caller, signedBy }, { id, type }) {
       if (listens("accepted")) {
         tell("accepted", { receiver: name, requestId, address, caller, signedBy, event: { id, type } });
@@ -131,7 +159,8 @@ export function createObserver(options: {
       const level = errorEntry(refusal.code).status >= 500 ? "error" : "warn";
       const verb = enforced ? "refused" : "would refuse (shadow mode)";
       const message = `${verb} ${refusal.code}: ${refusal.reason}`;
-      logger[level]({ receiver: name, code: refusal.code, ...request, ...loggedCause(refusal) }, message);
+      const err = isError(refusal.cause) ? { err: kept(refusal.cause) } : {};
+      logger[level]({ receiver: name, code: refusal.code, ...request, ...err }, message);
       refusals?.open(kind, (more) => {
         logger[level]({}, `${more} more like this within a minute: ${message}`);
       });
@@ -140,26 +169,68 @@ export function createObserver(options: {
       if (listens("handled")) tell("handled", { receiver: name, ...run });
       if (logsDebug) logger.debug({ receiver: name, ...loggedRun(run) }, "handled");
     },
-    failed(run, code, error) {
+    failed(run, code, error, next) {
       if (listens("failed")) tell("failed", { receiver: name, ...run, code, error });
-      logger.error({ receiver: name, ...loggedRun(run), code, error }, `handler failed ${code}`);
+      const thrown = taskErrorOf(code === "ERR_HANDLER_FAILED" ? error.cause : error, keepStacks);
+      const level = next?.delayMs === undefined ? "error" : "warn";
+      const details = { receiver: name, ...loggedRun(run), code, err: errorFrom(thrown) };
+      const what = `handler "${printable(run.handler)}" failed${attemptText(run.attempt, next)}`;
+      logger[level](details, `${what}: ${errorText(thrown, 300)}`);
     },
     claimed(task) {
       if (listens("claimed")) tell("claimed", { receiver: name, ...task });
     },
     retried(task, delayMs, error) {
       if (listens("retried")) tell("retried", { receiver: name, ...task, delayMs, error });
-      if (logsDebug) logger.debug({ receiver: name, ...loggedRun(task), delayMs }, "to be tried again");
     },
-    dead(task, error) {
+    dead(task, error, ran = false) {
       if (listens("dead")) tell("dead", { receiver: name, ...task, error });
-      logger.error({ receiver: name, ...loggedRun(task), error }, `dead letter: ${error.message}`);
+      if (ran) return;
+      const message = `dead letter of handler "${printable(task.handler)}": ${errorText(error, 300)}`;
+      logger.error({ receiver: name, ...loggedRun(task), err: errorFrom(error) }, message);
     },
     replayed(report) {
       if (listens("replayed")) tell("replayed", { receiver: name, ...report });
     },
-    note: (level, message, details) => logger[level]({ receiver: name, ...details }, message),
+    note: (level, message, details) =>
+      logger[level]({ receiver: name, ...keptDetails(details, kept) }, message),
+    announce(facts) {
+      const levels = text?.terminal === true ? "" : "; warnings and errors follow, `logger` takes the rest";
+      text?.announce(`receiver "${printable(name)}" takes deliveries: ${facts}${levels}`);
+    },
+    delivered:
+      text?.terminal !== true
+        ? undefined
+        : ({ status, requestId, address, events, tookMs }) => {
+            const message = `${status}${eventsText(events)} from ${address ?? "an unknown address"} in ${spanOf(tookMs)}`;
+            logger.info({ receiver: name, requestId }, message);
+          },
   };
+}
+
+/** Where a failed attempt stands, and when the next one comes; empty without an inbox. */
+function attemptText(attempt: number, next: NextAttempt | undefined): string {
+  if (next === undefined) return "";
+  const { maxAttempts, delayMs } = next;
+  const then = delayMs === undefined ? "dead letter" : `next in ${spanOf(delayMs)}`;
+  return ` (attempt ${attempt} of ${maxAttempts}, ${then})`;
+}
+
+function eventsText(events: Delivered["events"]): string {
+  const [first] = events;
+  if (first === undefined) return "";
+  const more = events.length > 1 ? ` and ${events.length - 1} more` : "";
+  return ` ${printable(first.type)} "${printable(first.id)}"${more}`;
+}
+
+/** Errors in the form in which they are kept, the one that it is about under the name that pino looks for. */
+function keptDetails(details: object, kept: (thrown: unknown) => Error): object {
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]) => {
+      const isMain = name === "err" || name === "error";
+      return [isMain ? "err" : name, isMain || isError(value) ? kept(value) : value];
+    }),
+  );
 }
 
 /** Passes on to the log what a credential source has to say, and returns the function that ends it. */
@@ -213,11 +284,6 @@ function loggedCaller(caller: Caller): object {
   return { method: caller.method, tenant: caller.tenant, credentialId: caller.credentialId };
 }
 
-/** Only an Error is worth a line; schema issues may quote the body. */
-function loggedCause(refusal: Refusal): object {
-  return refusal.cause instanceof Error ? { error: refusal.cause } : {};
-}
-
 function parseHooks(value: unknown, where: string): Hooks {
   if (value === undefined) return {};
   assertOptions(value, hookNames, where);
@@ -254,5 +320,13 @@ function unbreakable(logger: Logger): Logger {
         // There is nowhere left to say it.
       }
     };
-  return { debug: guarded("debug"), info: guarded("info"), warn: guarded("warn"), error: guarded("error") };
+  return {
+    debug: guarded("debug"),
+    info: guarded("info"),
+    warn: guarded("warn"),
+    error: guarded("error"),
+    ...(typeof logger.isLevelEnabled === "function"
+      ? { isLevelEnabled: (level: string) => logger.isLevelEnabled?.(level) !== false }
+      : {}),
+  };
 }

@@ -16,7 +16,7 @@ import { parseBodyOptions } from "./http/read-body.js";
 import { type InboxSettings, parseInboxOptions } from "./inbox/options.js";
 import { Store } from "./inbox/store.js";
 import { type Clock, parseClock } from "./lib/clock.js";
-import { assertOptions, numberOption, OptionError, own, stringOption } from "./lib/options.js";
+import { assertOptions, numberOption, OptionError, own, stringOption, switchOption } from "./lib/options.js";
 import { createObserver } from "./observe.js";
 import type { ContextOf, ReceiverOptions } from "./receiver-options.js";
 import { parseSource } from "./source-option.js";
@@ -39,6 +39,7 @@ const known: readonly (keyof ReceiverOptions)[] = [
   "inbox",
   "logger",
   "hooks",
+  "keepStacks",
   "clock",
   "realm",
 ];
@@ -61,8 +62,12 @@ export function prepare<Events extends EventsOption | undefined, Tx, SourceEvent
   assertOptions(options, known, where);
   const name = stringOption(own(options, "name"), `${where}.name`);
   const clock = parseClock(own(options, "clock"), `${where}.clock`);
-  const [logger, hooks] = [own(options, "logger"), own(options, "hooks")];
-  const observer = createObserver({ name, clock, where, logger, hooks });
+  const observer = createObserver({
+    ...{ name, clock, where },
+    logger: own(options, "logger"),
+    hooks: own(options, "hooks"),
+    keepStacks: switchOption(own(options, "keepStacks"), `${where}.keepStacks`, true),
+  });
   const source = parseSource<SourceEvents>(own(options, "source"), `${where}.source`);
   const auth = resolveAuth(own(options, "auth"), `${where}.auth`, {
     ...{ name, clock, remembersUses: own(options, "inbox") !== undefined },

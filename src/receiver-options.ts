@@ -69,9 +69,11 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
   readonly maxFailuresPerMinute?: number | undefined;
   /** Deliveries are stored before the answer, and handled afterwards. Left out: handlers run before the answer. */
   readonly inbox?: InboxOptions<Tx> | undefined;
-  /** pino or anything like it. Default: warnings and errors on standard error. */
+  /** pino or anything like it. Default: text on standard error, from INFO on where that is a terminal, else from WARN on. */
   readonly logger?: Logger | undefined;
   readonly hooks?: Hooks | undefined;
+  /** Whether the log and the inbox keep the stack of an error, at most 2 KB of it. Default: true. */
+  readonly keepStacks?: boolean | undefined;
   /** For tests. Default: the machine's clock. */
   readonly clock?: Clock | undefined;
   /** `realm` of the challenge in a 401 (RFC 9110 section 11.5). Default: the name. */

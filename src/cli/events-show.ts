@@ -1,5 +1,11 @@
 import type { Caller } from "../contracts/delivery.js";
-import type { AttemptRecord, EventRecord, StoredDelivery, TaskRecord } from "../contracts/engine.js";
+import type {
+  AttemptRecord,
+  EventRecord,
+  StoredDelivery,
+  TaskError,
+  TaskRecord,
+} from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
 import { type CommandIo, type ExitCode, misused, readArguments, refused } from "./command.js";
 import { findRecord } from "./events-find.js";
@@ -118,9 +124,23 @@ function taskOf(task: TaskRecord, nowMs: number): string {
   const history = task.history ?? [];
   // A dead letter from the start, or one whose process died, has an error that no attempt of the history shows.
   const known = history.some(({ error }) => error?.message === task.lastError?.message);
-  const error = task.lastError === undefined || known ? [] : [errorOf(task.lastError)];
+  const { lastError } = task;
+  const error =
+    lastError === undefined || (known && lastError.stack === undefined) ? [] : causesOf(lastError);
   const issues = (task.lastError?.issues ?? []).map((issue) => `- ${printable(issue, 300)}`);
   return section(title, [...historyOf(history), ...error, ...issues]);
+}
+
+/** An error with its stack, and what caused it. */
+function causesOf(error: TaskError): readonly string[] {
+  const [, ...frames] = (error.stack ?? "").split("\n");
+  return [
+    errorOf(error),
+    ...frames.map((frame) => `  ${printable(frame.trim(), 500)}`),
+    ...(error.cause === undefined
+      ? []
+      : causesOf(error.cause).map((line, at) => (at === 0 ? `caused by ${line}` : line))),
+  ];
 }
 
 function historyOf(history: readonly AttemptRecord[]): readonly string[] {

@@ -1,6 +1,8 @@
 import type { TaskError } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
 
+export { spanOf } from "../lib/duration.js";
+
 /**
  * Rows as a table with a header, each cell padded to its column. The cells must be printable; an empty one is shown
  * as `-`.
@@ -28,25 +30,6 @@ export function jsonOf(value: unknown): string {
 /** An instant in ISO 8601, which `--since` takes again; the bare number where the calendar has no such day. */
 export function instantOf(ms: number): string {
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
-}
-
-/** A time span for a person: `3.2 ms`, `1.5 s`, `2 min 5 s`, `3 h 20 min`, `4 d 3 h`. */
-export function spanOf(ms: number): string {
-  if (ms < 1000) return `${Number(ms.toFixed(ms < 10 ? 1 : 0))} ms`;
-  if (ms < 10_000) return `${Number((ms / 1000).toFixed(1))} s`;
-  const seconds = Math.round(ms / 1000);
-  const parts: readonly [string, number][] = [
-    ["d", Math.floor(seconds / 86_400)],
-    ["h", Math.floor(seconds / 3600) % 24],
-    ["min", Math.floor(seconds / 60) % 60],
-    ["s", seconds % 60],
-  ];
-  const first = parts.findIndex(([, count]) => count > 0);
-  return parts
-    .slice(first, first + 2)
-    .filter(([, count]) => count > 0)
-    .map(([unit, count]) => `${count} ${unit}`)
-    .join(" ");
 }
 
 /** A kept error in one line: class, code, message. */

@@ -143,11 +143,16 @@ export type Acceptance =
   /** `maxBacklog` would be passed; nothing was stored. */
   | { readonly status: "full"; readonly backlog: number };
 
-/** An error as it is kept with a task: its class, its code where it has one, its message. */
+/** An error as it is kept with a task. It has these members of what was thrown, and no other. */
 export interface TaskError {
   readonly name: string;
-  readonly code?: string | undefined;
+  readonly code?: string | number | undefined;
+  /** At most 2,000 characters. */
   readonly message: string;
+  /** At most 2 KB, the first line being name and message; none with `keepStacks: false`. */
+  readonly stack?: string | undefined;
+  /** What caused it, at most three deep. */
+  readonly cause?: TaskError | undefined;
   /** For data that breaks its schema: where, and how. */
   readonly issues?: readonly string[] | undefined;
 }
@@ -167,6 +172,8 @@ export interface ConsumeOptions<Tx> {
   readonly handlers: ReadonlyMap<string, HandlerPolicy>;
   /** Milliseconds without a sign of life after which a consumer's tasks are given to others. */
   readonly leaseMs: number;
+  /** False: the errors that the engine itself keeps have no stack. Default: true. */
+  readonly keepStacks?: boolean | undefined;
   /** Runs one claimed task; must not reject. */
   run(task: Task, lease: Lease<Tx>): Promise<Verdict>;
   /** Told when the store has taken a verdict, refused it (`kept` false: the lease was lost), or made a dead letter at the claim. */

@@ -14,7 +14,6 @@ import {
   callQuietly,
   type OpenTx,
   reportOf,
-  taskErrorOf,
 } from "./claimed-lease.js";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
 import { hasMore, Places, type Slot } from "./places.js";
@@ -166,7 +165,7 @@ class ClaimLoop<Tx, Write> {
     try {
       verdict = await this.#options.run(task, lease);
     } catch (error) {
-      verdict = againAfter(error);
+      verdict = againAfter(error, this.#options.keepStacks);
     }
     lease.ended = true;
     slot.taken -= 1;
@@ -181,7 +180,8 @@ class ClaimLoop<Tx, Write> {
   /** Brings a verdict to the store, or sees that none is wanted, and reports it. */
   async #conclude(lease: ClaimedLease<Tx, Write>, slot: Slot, given: Verdict): Promise<void> {
     const { task } = lease;
-    const verdict = lease.completing === undefined ? given : await afterCompletion(lease, given);
+    const verdict =
+      lease.completing === undefined ? given : await afterCompletion(lease, given, this.#options.keepStacks);
     if (lease.completed) {
       this.#report(reportOf(task, { outcome: "done" }, true));
       if (task.ordered !== false) this.#wakeUp();
@@ -308,6 +308,6 @@ class ClaimLoop<Tx, Write> {
   }
 
   #note(level: "warn" | "error", message: string, error: unknown): void {
-    callQuietly(() => this.#parts.note(level, message, { error: taskErrorOf(error) }));
+    callQuietly(() => this.#parts.note(level, message, { err: error }));
   }
 }

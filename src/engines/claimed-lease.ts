@@ -1,4 +1,5 @@
-import type { Lease, SettledReport, TaskError, Verdict } from "../contracts/engine.js";
+import type { Lease, SettledReport, Verdict } from "../contracts/engine.js";
+import { isInstance, taskErrorOf } from "../lib/kept-error.js";
 import { LeaseLostError } from "../lib/task-errors.js";
 import type { ClaimedTask, TaskSource } from "./task-source.js";
 
@@ -111,8 +112,8 @@ export function callQuietly(call: () => void): void {
 }
 
 /** The verdict on a run that ended in what it must not end in. */
-export function againAfter(error: unknown): Verdict {
-  return { outcome: "retry", delayMs: afterFaultMs, error: taskErrorOf(error) };
+export function againAfter(error: unknown, keepStack: boolean | undefined): Verdict {
+  return { outcome: "retry", delayMs: afterFaultMs, error: taskErrorOf(error, keepStack) };
 }
 
 /**
@@ -122,25 +123,15 @@ export function againAfter(error: unknown): Verdict {
 export async function afterCompletion(
   lease: { readonly completing: Promise<void> | undefined },
   given: Verdict,
+  keepStack: boolean | undefined,
 ): Promise<Verdict> {
   try {
     await lease.completing;
     return given;
   } catch (error) {
-    return given.outcome === "done" && !(error instanceof LeaseLostError) ? againAfter(error) : given;
-  }
-}
-
-/** What is kept of an error, whatever was thrown. */
-export function taskErrorOf(error: unknown): TaskError {
-  try {
-    if (!(error instanceof Error)) return { name: "Error", message: String(error) };
-    const { name, message } = error;
-    return "code" in error && typeof error.code === "string"
-      ? { name, code: error.code, message }
-      : { name, message };
-  } catch {
-    return { name: "Error", message: "an error that does not tell what it is" };
+    return given.outcome === "done" && !isInstance(error, LeaseLostError)
+      ? againAfter(error, keepStack)
+      : given;
   }
 }
 

@@ -196,7 +196,7 @@ export class Acceptor {
   #noteFailure(message: string, error: unknown): void {
     if (this.#failing) return;
     this.#failing = true;
-    this.#observer.note("error", message, error === undefined ? {} : { error });
+    this.#observer.note("error", message, error === undefined ? {} : { err: error });
   }
 
   /** Their senders were answered 503, and send again: a duplicate then. */

@@ -136,6 +136,6 @@ async function noting<Tx>({ observer }: LifeParts<Tx>, work: Promise<unknown>): 
   try {
     await work;
   } catch (error) {
-    observer.note("warn", "a part of the receiver could not be closed", { error });
+    observer.note("warn", "a part of the receiver could not be closed", { err: error });
   }
 }

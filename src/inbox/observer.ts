@@ -3,14 +3,25 @@ import type { Logger } from "../contracts/logger.js";
 import type { FailedReport, HandlerRun, ReplayedReport, ReportedTask } from "../contracts/report.js";
 import type { AnyHookgateError } from "../errors.js";
 
+/** What becomes of a task after a failed attempt. */
+export interface NextAttempt {
+  readonly maxAttempts: number;
+  /** Milliseconds until the next attempt; undefined: the task is a dead letter. */
+  readonly delayMs: number | undefined;
+}
+
 /** Who an inbox tells what happens: hooks, channels and the log. None of it throws. */
 export interface InboxObserver {
   readonly logger: Logger;
+  /** Whether kept errors have their stack. */
+  readonly keepStacks: boolean;
   handled(run: HandlerRun): void;
-  failed(run: HandlerRun, code: FailedReport["code"], error: AnyHookgateError): void;
+  /** `next`: with an inbox, what becomes of the task. */
+  failed(run: HandlerRun, code: FailedReport["code"], error: AnyHookgateError, next?: NextAttempt): void;
   claimed(task: ReportedTask): void;
   retried(task: ReportedTask, delayMs: number, error: TaskError): void;
-  dead(task: ReportedTask, error: TaskError): void;
+  /** `ran`: a failed attempt of it was told just before. */
+  dead(task: ReportedTask, error: TaskError, ran?: boolean): void;
   replayed(report: Omit<ReplayedReport, "receiver">): void;
   note(level: "warn" | "error", message: string, details: object): void;
 }

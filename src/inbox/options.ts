@@ -9,6 +9,7 @@ import {
   OptionError,
   own,
   stringOption,
+  switchOption,
 } from "../lib/options.js";
 import { parseRetention, type Retention, type RetentionOptions } from "./retention-options.js";
 
@@ -89,7 +90,7 @@ export function parseInboxOptions<Tx>(
     numberOption(own(options, name), `${where}.${name}`, { min, max, fallback, integer: true });
   return {
     engine: parseEngine<Tx>(own(options, "engine"), `${where}.engine`),
-    workers: parseWorkers(own(options, "workers"), `${where}.workers`),
+    workers: switchOption(own(options, "workers"), `${where}.workers`, true),
     headers: parseHeaders(own(options, "keepHeaders"), `${where}.keepHeaders`, keyHeader),
     deduplicationMs: number("deduplicationMs", 604_800_000, 0, 31_536_000_000),
     maxBacklog: number("maxBacklog", 1_000_000, 1, 1_000_000_000),
@@ -118,11 +119,6 @@ function parseEngine<Tx>(value: unknown, where: string): InboxEngine<Tx> {
     throw new OptionError(where, ` is no inbox engine, it lacks ${lacks}; ${howTo}`);
   }
   return value as InboxEngine<Tx>;
-}
-
-function parseWorkers(value: unknown, where: string): boolean {
-  if (value === undefined || typeof value === "boolean") return value ?? true;
-  throw new OptionError(where, ` must be true or false, not ${describe(value)}`);
 }
 
 function parseHeaders(value: unknown, where: string, keyHeader: string): readonly string[] {

@@ -38,7 +38,8 @@ export function startRetention(parts: RetentionParts): () => void {
     purgeAll(parts, pause, () => ended).then(
       () => again(),
       (error: unknown) => {
-        if (!ended) parts.observer.note("warn", "old events could not be deleted from the inbox", { error });
+        if (!ended)
+          parts.observer.note("warn", "old events could not be deleted from the inbox", { err: error });
         again();
       },
     );

@@ -148,6 +148,7 @@ export class Store<Tx> {
       receiver,
       handlers: policies,
       leaseMs: settings.leaseMs,
+      keepStacks: this.#parts.observer.keepStacks,
       run: (task, lease) => worker.run(task, lease),
       settled: (report) => worker.settled(report),
     });
@@ -168,7 +169,7 @@ export class Store<Tx> {
       }
     } catch (error) {
       if (this.#started !== undefined)
-        observer.note("warn", "the inbox's tasks could not be counted", { error });
+        observer.note("warn", "the inbox's tasks could not be counted", { err: error });
     }
   }
 }

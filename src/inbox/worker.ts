@@ -5,10 +5,11 @@ import { HandlerFailedError, Refusal, StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import { type HandlerResult, type LateResult, Run, type RunSubject } from "../events/run.js";
 import type { Clock } from "../lib/clock.js";
+import { errorFrom, isInstance } from "../lib/kept-error.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
 import { LeaseLostError } from "../lib/task-errors.js";
-import type { InboxObserver } from "./observer.js";
+import type { InboxObserver, NextAttempt } from "./observer.js";
 import type { InboxSettings } from "./options.js";
 import { InvalidData, verdictOf } from "./verdict.js";
 
@@ -86,9 +87,10 @@ export class Worker<Tx> {
       );
       return;
     }
+    const ran = open?.result !== undefined;
     if (open?.result !== undefined) this.#ended(task, open.requestId, open.result, verdict);
     if (verdict.outcome === "retry") observer.retried(task, verdict.delayMs, verdict.error);
-    else if (verdict.outcome === "dead") observer.dead(task, verdict.error);
+    else if (verdict.outcome === "dead") observer.dead(task, verdict.error, ran);
   }
 
   /** Aborts every run, so that their tasks are given back; none is run from now on. */
@@ -136,7 +138,7 @@ export class Worker<Tx> {
 
   #late(task: Task, { durationMs, ...late }: LateResult): void {
     const message = `handler "${printable(task.handler)}" settled behind the end of its run (${late.outcome})`;
-    const error = late.outcome === "failed" ? { error: late.error } : {};
+    const error = late.outcome === "failed" ? { err: late.error } : {};
     this.#parts.observer.note("warn", message, { ...reported(task), durationMs, ...error });
   }
 
@@ -148,22 +150,33 @@ export class Worker<Tx> {
     if (verdict.outcome === "done") {
       observer.handled(run);
       if (result.outcome === "done") return;
-      const message = `handler "${printable(handler)}" failed behind its completion, which stands`;
-      observer.note("warn", message, { ...task, error: result.error });
-    } else if (result.outcome === "timed-out") observer.failed(run, "ERR_HANDLER_TIMEOUT", result.error);
-    else if (result.outcome !== "done") this.#failed(run, result.error);
+      const message = `handler "${printable(handler)}" failed after its completion, which counts`;
+      observer.note("warn", message, { ...task, err: result.error });
+      return;
+    }
+    const next = this.#nextOf(handler, verdict);
+    if (result.outcome === "timed-out") observer.failed(run, "ERR_HANDLER_TIMEOUT", result.error, next);
+    else if (result.outcome !== "done") this.#failed(run, result.error, next);
     // Done, and yet to be tried again: a completion that it did not wait for had failed.
-    else this.#failed(run, "error" in verdict ? verdict.error : undefined);
+    else this.#failed(run, "error" in verdict ? errorFrom(verdict.error) : undefined, next);
   }
 
-  #failed(run: HandlerRun, error: unknown): void {
+  #nextOf(handler: string, verdict: Verdict): NextAttempt {
+    const { handlers, settings } = this.#parts;
+    return {
+      maxAttempts: handlers.get(handler)?.maxAttempts ?? settings.maxAttempts,
+      delayMs: verdict.outcome === "retry" ? verdict.delayMs : undefined,
+    };
+  }
+
+  #failed(run: HandlerRun, error: unknown, next: NextAttempt): void {
     const { observer } = this.#parts;
-    if (error instanceof InvalidData) {
-      observer.failed(run, "ERR_EVENT_INVALID", error.refusal.toError());
+    if (isInstance(error, InvalidData)) {
+      observer.failed(run, "ERR_EVENT_INVALID", error.refusal.toError(), next);
       return;
     }
     const message = `handler "${printable(run.handler)}" failed`;
-    observer.failed(run, "ERR_HANDLER_FAILED", new HandlerFailedError(message, { cause: error }));
+    observer.failed(run, "ERR_HANDLER_FAILED", new HandlerFailedError(message, { cause: error }), next);
   }
 }
 

@@ -12,8 +12,16 @@ export const optionPlaces: ReadonlyMap<string, readonly string[]> = new Map([
     ofReceiver,
     [
       ...["name", "events", "auth", "source", "allowIps", "clientAddress", "body", "type", "id", "data"],
-      ...["handlerTimeoutMs", "maxInProgress", "maxFailuresPerMinute", "inbox", "logger", "hooks", "clock"],
-      "realm",
+      ...[
+        "handlerTimeoutMs",
+        "maxInProgress",
+        "maxFailuresPerMinute",
+        "inbox",
+        "logger",
+        "hooks",
+        "keepStacks",
+      ],
+      ...["clock", "realm"],
     ],
   ],
   [

@@ -130,6 +130,12 @@ export function flagOption(value: unknown, where: string): boolean {
   throw new OptionError(where, ` must be true or left out, not ${describe(value)}`);
 }
 
+/** `true` or `false`, or the default where it was left out: for what weakens no check. */
+export function switchOption(value: unknown, where: string, fallback: boolean): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? fallback;
+  throw new OptionError(where, ` must be true or false, not ${describe(value)}`);
+}
+
 /** The kind of a value for an error message; never the value of a string, which may be a secret. */
 export function describe(value: unknown): string {
   if (value === null) return "null";

@@ -34,6 +34,7 @@ function defaultOf(
   if (option === undefined) return undefined;
   const callee = call.expression.getText();
   if (callee === "flagOption") return { option, value: "false" };
+  if (callee === "switchOption" && third !== undefined) return { option, value: third.getText() };
   if (callee === "choiceOption" && fourth !== undefined) return { option, value: fourth.getText() };
   if (callee === "numberOption" && third !== undefined) return withValue(option, fallbackIn(third, source));
   // A local shorthand around numberOption: `seconds("cooldownSeconds", 30, 1)`.

@@ -263,7 +263,10 @@ describe("running", () => {
     });
     expect(runs).toEqual(["never", "later1"]);
     const { items } = await receiver.inbox.list({ state: "dead" });
-    expect(items[0]?.tasks[0]?.lastError).toEqual({ name: "DoNotRetry", message: "the order is gone" });
+    expect(items[0]?.tasks[0]?.lastError).toMatchObject({
+      name: "DoNotRetry",
+      message: "the order is gone",
+    });
   });
 
   it("G06 frees the place of a handler that never settles, and retries it", async () => {

@@ -26,6 +26,7 @@ export function listen(): Told {
     reports,
     lines,
     observer: {
+      keepStacks: false,
       logger: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
       handled: keep("handled"),
       failed: keep("failed"),

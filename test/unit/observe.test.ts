@@ -4,7 +4,6 @@ import type { Caller } from "../../src/contracts/delivery.js";
 import type { Hooks, RefusedReport } from "../../src/contracts/report.js";
 import { Refusal } from "../../src/errors.js";
 import { SignatureRefusal } from "../../src/gate/signature.js";
-import { stderrLogger } from "../../src/lib/stderr-logger.js";
 import { createObserver } from "../../src/observe.js";
 import { createFakeClock } from "../../src/testing/index.js";
 
@@ -18,7 +17,7 @@ const caller: Caller = {
 };
 const event = { id: "e\n1", type: "order.paid" };
 
-function setUp(options: { hooks?: Hooks; logger?: unknown } = {}) {
+function setUp(options: { hooks?: Hooks; logger?: unknown; keepStacks?: boolean } = {}) {
   const lines: { level: string; details: Record<string, unknown>; message: string }[] = [];
   const add = (level: string) => (details: object, message: string) =>
     lines.push({ level, details: { ...details }, message });
@@ -28,6 +27,7 @@ function setUp(options: { hooks?: Hooks; logger?: unknown } = {}) {
     name: "orders",
     logger,
     hooks: undefined,
+    keepStacks: true,
     clock,
     where: "createReceiver",
     ...options,
@@ -74,7 +74,8 @@ describe("createObserver", () => {
     const { observer, lines } = setUp();
     const cause = new Error("boom");
     observer.refused(request, new Refusal("ERR_INTERNAL", "it failed", cause), true);
-    expect(lines[0]).toMatchObject({ level: "error", details: { error: cause } });
+    expect(lines[0]).toMatchObject({ level: "error", details: { err: { name: "Error", message: "boom" } } });
+    expect(lines[0]?.details.err).not.toBe(cause);
   });
 
   it("I01 I02 logs neither claims nor schema issues, and escapes what comes from outside", () => {
@@ -94,21 +95,58 @@ describe("createObserver", () => {
     expect(lines.map(({ level }) => level)).toEqual(["debug", "warn", "debug"]);
   });
 
-  it("tells of a failed handler with its error", () => {
+  it("tells the hook of a failed handler what was thrown, and the log its reason", () => {
     const failed = jest.fn();
     const { observer, lines } = setUp({ hooks: { failed } });
-    const error = new Refusal("ERR_HANDLER_FAILED", "it threw", new Error("boom")).toError();
-    observer.failed(
-      { requestId: "r1", event, handler: "h", attempt: 1, durationMs: 2 },
-      "ERR_HANDLER_FAILED",
-      error,
-    );
+    const error = new Refusal("ERR_HANDLER_FAILED", "it threw", new TypeError("boom")).toError();
+    const run = { requestId: "r1", event, handler: "h", attempt: 1, durationMs: 2 };
+    observer.failed(run, "ERR_HANDLER_FAILED", error);
+    observer.failed(run, "ERR_HANDLER_FAILED", error, { maxAttempts: 20, delayMs: 3_000 });
+    observer.failed({ ...run, attempt: 20 }, "ERR_HANDLER_FAILED", error, {
+      maxAttempts: 20,
+      delayMs: undefined,
+    });
     expect(failed).toHaveBeenCalledWith(expect.objectContaining({ receiver: "orders", error }));
+    expect(lines.map(({ level, message }) => `${level} ${message}`)).toEqual([
+      'error handler "h" failed: TypeError: boom',
+      'warn handler "h" failed (attempt 1 of 20, next in 3 s): TypeError: boom',
+      'error handler "h" failed (attempt 20 of 20, dead letter): TypeError: boom',
+    ]);
+    expect(lines[0]?.details).toMatchObject({
+      code: "ERR_HANDLER_FAILED",
+      err: { name: "TypeError", message: "boom" },
+    });
+  });
+
+  it("says a dead letter of its own where no attempt was told before", () => {
+    const { observer, lines } = setUp();
+    const task = { recordId: "rec_1", event, handler: "h", attempt: 0 };
+    observer.dead(task, { name: "Error", message: "broken" }, true);
+    expect(lines).toEqual([]);
+    observer.dead(task, { name: "EventInvalidError", message: "broken" });
     expect(lines[0]).toMatchObject({
       level: "error",
-      message: "handler failed ERR_HANDLER_FAILED",
-      details: { error },
+      message: 'dead letter of handler "h": EventInvalidError: broken',
+      details: { recordId: "rec_1", err: { message: "broken" } },
     });
+  });
+
+  it("keeps of every error among the details of a note only what may be kept, under the name err", () => {
+    const { observer, lines } = setUp();
+    const thrown = Object.assign(new Error("no"), { config: "canary" });
+    observer.note("warn", "a", { error: thrown, other: thrown, count: 1 });
+    observer.note("warn", "b", { err: { config: "canary" } });
+    for (const { details } of lines) {
+      expect(Object.values(details).some((value) => Object.hasOwn(Object(value), "config"))).toBe(false);
+    }
+    expect(Object.keys(lines[0]?.details ?? {})).toEqual(["receiver", "err", "other", "count"]);
+    expect(lines[1]?.details.err).toMatchObject({ message: "an object was thrown instead of an Error" });
+  });
+
+  it("keeps no stack where that is switched off", () => {
+    const { observer, lines } = setUp({ keepStacks: false });
+    observer.note("warn", "a", { err: new Error("no") });
+    expect(lines[0]?.details.err).toHaveProperty("stack", "Error: no");
   });
 
   it("goes on when a hook throws or rejects, and when the logger throws", async () => {
@@ -169,23 +207,5 @@ describe("createObserver", () => {
     [{ hooks: { refused: 1 } }, "createReceiver.hooks.refused must be a function, not 1"],
   ])("refuses %j", (options, message) => {
     expect(() => setUp(options as { hooks: Hooks })).toThrow(message);
-  });
-});
-
-describe("stderrLogger", () => {
-  it("writes warnings and errors as one line each, with the stack of errors", () => {
-    const lines: string[] = [];
-    const logger = stderrLogger(createFakeClock(), (line) => lines.push(line));
-    logger.debug({}, "no");
-    logger.info({}, "no");
-    logger.warn({}, "careful");
-    logger.error({ error: new Error("boom"), circular: 1 }, "broken");
-    const circular: Record<string, unknown> = {};
-    circular.self = circular;
-    logger.error(circular, "odd");
-    expect(lines[0]).toBe("2026-01-01T00:00:00.000Z WARN hookgate: careful\n");
-    expect(lines[1]).toMatch(/ERROR hookgate: broken \{"error":"Error: boom\\n +at .*"circular":1\}\n$/);
-    expect(lines[2]).toContain("odd\n");
-    expect(lines).toHaveLength(3);
   });
 });

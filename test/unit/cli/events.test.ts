@@ -159,6 +159,28 @@ describe("hookgate events show", () => {
     expect(out).toMatch(/\nreplays\n {2}2026-03-01T12:00:05.000Z {2}ship\n$/);
   });
 
+  it("shows the stack of the last error, and what caused it", async () => {
+    const cause = {
+      name: "Error",
+      code: 7,
+      message: "no route",
+      stack: "Error: no route\n    at connect (net.js:1:1)",
+    };
+    const error = { ...broken, stack: "TypeError: fetch failed\n    at ship (app\u009b.js:3:9)", cause };
+    await scene.accept({ id: "evt_1" });
+    await scene.work({ ship: () => ({ outcome: "dead", error }) }, 1);
+    const { out } = await scene.run(`events show evt_1 ${db}`);
+    expect(out).toContain(
+      [
+        "  TypeError E_NET: fetch failed",
+        "    at ship (app\\u009b.js:3:9)",
+        "  caused by Error 7: no route",
+        "    at connect (net.js:1:1)",
+        "",
+      ].join("\n"),
+    );
+  });
+
   it("shows where data broke its schema", async () => {
     const error = { ...broken, issues: ["total: expected a number", "orderId: is missing"] };
     await scene.accept({ tasks: [{ handler: "ship", dead: error }] });

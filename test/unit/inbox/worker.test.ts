@@ -108,6 +108,7 @@ describe("a worker", () => {
       expect.objectContaining({ requestId: "request-e1", recordId: "rec_1", attempt: 1 }),
       "ERR_HANDLER_FAILED",
       expect.objectContaining({ cause: thrown }),
+      { maxAttempts: 20, delayMs: 1_000 },
     ]);
     expect(reports[2]?.slice(1)).toEqual([expect.objectContaining({ recordId: "rec_1" }), 1_000, error]);
   });
@@ -330,14 +331,14 @@ describe("a worker", () => {
     await worker.run(claimedTask(), lease);
     settle({ outcome: "done" });
     expect(reports.map(([kind]) => kind)).toEqual(["claimed", "handled"]);
-    expect(lines[0]).toMatch(/^warn handler "ship" failed behind its completion/);
+    expect(lines[0]).toMatch(/^warn handler "ship" failed after its completion, which counts/);
   });
 
   it("reports a dead letter that was made at the claim", () => {
     const { settle, reports } = scene(() => {});
     const error = { name: "Error", message: "out of attempts" };
     settle({ outcome: "dead", error });
-    expect(reports).toEqual([["dead", expect.objectContaining({ recordId: "rec_1" }), error]]);
+    expect(reports).toEqual([["dead", expect.objectContaining({ recordId: "rec_1" }), error, false]]);
   });
 
   it("gives back a task of a handler that it does not have", async () => {

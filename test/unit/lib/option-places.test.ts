@@ -126,6 +126,7 @@ describe("an error about an option", () => {
     ["allowIps.ranges", () => make("allowIps", { ranges: ["300.0.0.0/8"] })],
     ["events", () => make("createReceiver's own options", { events: {} })],
     ["hooks.refused", () => make("createReceiver's own options", { hooks: { refused: 1 } })],
+    ["keepStacks", () => make("createReceiver's own options", { keepStacks: "no" })],
     ["logger", () => make("createReceiver's own options", { logger: {} })],
     ["timeoutMs", () => make("the options of on()", { timeoutMs: 0 })],
     ["name", () => make("the options of on()", { name: "\n" })],
