@@ -147,7 +147,7 @@ async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Pro
   // Where bodies are not signed there is no such step.
   if (plan.signature === undefined) walk.probe(signed);
   else walk.take(signed, (found) => `"${printable(found?.keyId ?? "")}" verifies it`);
-  const parsed = walk.probe(parseDelivery(kind, body, headers));
+  const parsed = walk.probe(parseDelivery(plan, { kind, rawBody: body, headers }));
   const answer = plan.source?.handshake?.({ method: "POST", url, headers, body: parsed.body });
   if (answer !== undefined) return walk.answered(answer.status, "the source answers it: it is no event");
   const events = walk.take(

@@ -5,7 +5,20 @@ import type { DeliveryPlan } from "./steps.js";
 
 /** What is allowed and seldom meant, each with what to do about it. Nothing of a request is needed. */
 export function findingsOf(plan: DeliveryPlan): readonly string[] {
-  return [...unhandledTypes(plan), ...openDoors(plan), ...uselessCredentials(plan)];
+  return [...unhandledTypes(plan), ...openDoors(plan), ...uselessCredentials(plan), ...notDurable(plan)];
+}
+
+/** What `start()` logs: the findings. That an engine made for tests is not durable is meant. */
+export function startWarningsOf(plan: DeliveryPlan): readonly string[] {
+  const meant = plan.inbox?.settings.engine.forTests === true ? notDurable(plan) : [];
+  return findingsOf(plan).filter((finding) => !meant.includes(finding));
+}
+
+function notDurable({ inbox }: DeliveryPlan): string[] {
+  if (inbox === undefined || inbox.settings.engine.capabilities.durable) return [];
+  return [
+    'the engine of `inbox` is not durable: deliveries that were answered 202 are lost when the process ends, or may be; outside tests use one that writes to disk, such as sqliteEngine("hooks.db")',
+  ];
 }
 
 function unhandledTypes(plan: DeliveryPlan): string[] {

@@ -93,7 +93,7 @@ class Handling {
     const { kind, delivery } = this.#passed;
     const { source, envelope } = this.#plan;
     const headers = delivery.headers as IncomingHttpHeaders;
-    const parsed = parseDelivery(kind, delivery.rawBody, headers);
+    const parsed = parseDelivery(this.#plan, { kind, rawBody: delivery.rawBody, headers });
     if (parsed instanceof Refusal) return parsed;
     const { method, url } = delivery;
     const answer = source?.handshake?.({ method, url, headers, body: parsed.body });
@@ -219,7 +219,9 @@ class Handling {
   async #parseAgain({ event, position }: Wanted): Promise<unknown> {
     const { kind, delivery } = this.#passed;
     const { envelope } = this.#plan;
-    const parsed = parseDelivery(kind, delivery.rawBody, delivery.headers as IncomingHttpHeaders);
+    const { rawBody } = delivery;
+    const headers = delivery.headers as IncomingHttpHeaders;
+    const parsed = parseDelivery(this.#plan, { kind, rawBody, headers });
     if (parsed instanceof Refusal) throw parsed.toError();
     const data = await checkData(this.#plan, event.type, envelope.data(parsed, position));
     if (data instanceof Refusal) throw data.toError();

@@ -112,12 +112,13 @@ function prepareContent<Events extends EventsOption | undefined, Tx, SourceEvent
   name: string,
   clock: Clock,
   source: Source<SourceEvents> | undefined,
-): Pick<DeliveryPlan, "source" | "signature" | "body" | "mediaTypes" | "envelope" | "catalog"> {
+): Pick<DeliveryPlan, "source" | "signature" | "body" | "readsJson" | "mediaTypes" | "envelope" | "catalog"> {
   const body = parseBodyOptions(own(options, "body"), `${where}.body`, source?.bodies);
   return {
     source,
     signature: source?.signature && createSignatureGate(source.signature, `${where}.source.signature`),
     body: { ...body, clock },
+    readsJson: [...body.types, ...Object.values(source?.mediaTypes ?? {})].includes("json"),
     mediaTypes: createMediaTypes(body.types, source?.mediaTypes),
     envelope: envelopeOf(options, name, source),
     catalog: createCatalog(own(options, "events") ?? source?.schemas, `${where}.events`),

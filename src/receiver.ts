@@ -5,7 +5,7 @@ import { createDeliveryWay } from "./delivery.js";
 import type { EventMapOf, EventsOption } from "./events/event-map.js";
 import type { HandlerRegistration } from "./events/handlers.js";
 import { explain } from "./explain.js";
-import { findingsOf } from "./findings.js";
+import { findingsOf, startWarningsOf } from "./findings.js";
 import type { Middleware } from "./http/guard.js";
 import { createReceive } from "./http/receive.js";
 import { createRequestListener } from "./http/request-listener.js";
@@ -99,7 +99,7 @@ export function createReceiver<
     clock,
     observer,
     ready: async () => {
-      for (const finding of findingsOf(plan)) observer.note("warn", finding, {});
+      for (const warning of startWarningsOf(plan)) observer.note("warn", warning, {});
       await auth.credentials?.ready?.();
     },
     end: () => {

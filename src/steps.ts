@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { AddressList, MaybePromise } from "./contracts/credential.js";
 import type { Caller } from "./contracts/delivery.js";
-import type { Task } from "./contracts/engine.js";
+import type { InboxEngine, Task } from "./contracts/engine.js";
 import type { SignatureMatch } from "./contracts/signature.js";
 import type { BodyKind, ParsedDelivery, Source } from "./contracts/source.js";
 import { defaultTenant } from "./credentials/single-service.js";
@@ -28,7 +28,9 @@ import type { Observer } from "./observe.js";
 
 /** Where deliveries are stored. */
 export interface DeliveryInbox extends Pick<Store<never>, "accept"> {
-  readonly settings: Omit<InboxSettings, "engine">;
+  readonly settings: Omit<InboxSettings, "engine"> & {
+    readonly engine: Pick<InboxEngine<unknown>, "capabilities" | "forTests">;
+  };
 }
 
 /** Everything a receiver has prepared for its deliveries. */
@@ -46,6 +48,8 @@ export interface DeliveryPlan {
   /** Undefined: bodies are not signed. */
   readonly signature: SignatureGate | undefined;
   readonly body: ReadBodyOptions;
+  /** Whether bodies of JSON are among those that are taken. */
+  readonly readsJson: boolean;
   readonly envelope: Envelope;
   readonly catalog: Catalog;
   readonly handlers: Pick<HandlerRegistry, "handlersFor" | "all">;
@@ -132,13 +136,19 @@ export function tokenUseOf({
   return tokenUse(tokenCredential, caller.claims);
 }
 
+/** A body as it came, how it is to be read, and the headers beside it. */
+export interface UnreadDelivery {
+  readonly kind: BodyKind;
+  readonly rawBody: Buffer;
+  readonly headers: IncomingHttpHeaders;
+}
+
 /** The parsed body with the headers, as locators and sources see it. */
 export function parseDelivery(
-  kind: BodyKind,
-  rawBody: Buffer,
-  headers: IncomingHttpHeaders,
+  plan: Pick<DeliveryPlan, "readsJson">,
+  { kind, rawBody, headers }: UnreadDelivery,
 ): ParsedDelivery | Refusal {
-  const body = parseBody(rawBody, kind);
+  const body = parseBody(rawBody, kind, plan);
   return body instanceof Refusal ? body : { body: body.value, kind, headers };
 }
 
@@ -164,11 +174,12 @@ export function checkData(
 
 /** The data of a stored event by the schema as it is now. A promise only where the schema answers later. */
 export function readStored(
-  plan: Pick<DeliveryPlan, "catalog" | "envelope">,
+  plan: Pick<DeliveryPlan, "catalog" | "envelope" | "readsJson">,
   { event, delivery, position }: Pick<Task, "event" | "delivery" | "position">,
 ): MaybePromise<CheckedData | Refusal> {
+  const { rawBody } = delivery;
   const headers = delivery.headers as IncomingHttpHeaders;
-  const parsed = parseDelivery(delivery.bodyKind as BodyKind, delivery.rawBody, headers);
+  const parsed = parseDelivery(plan, { kind: delivery.bodyKind as BodyKind, rawBody, headers });
   return parsed instanceof Refusal
     ? parsed
     : checkData(plan, event.type, plan.envelope.data(parsed, position));

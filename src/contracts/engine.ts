@@ -28,6 +28,8 @@ export interface EngineCapabilities {
 /** What an inbox stores into: ten members, all that a receiver asks of a store. `Tx` is what `lease.complete` hands out. */
 export interface InboxEngine<Tx = never> {
   readonly capabilities: EngineCapabilities;
+  /** `true` on an engine that is made for tests: `receiver.start()` does not warn that it is not durable. */
+  readonly forTests?: boolean | undefined;
   /** Opens the store; every `open` is followed by one `close`, the store stays open until the last. */
   open(context: EngineContext): Promise<void>;
   /** May be called while `open` has not resolved, once its signal has aborted. */

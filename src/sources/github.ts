@@ -25,7 +25,7 @@ export interface GithubOptions {
 /**
  * GitHub's webhooks: `X-Hub-Signature-256`, HMAC-SHA-256 in hex over the body; the older SHA-1 header is not looked at.
  * Types are GitHub's event names with the action, where there is one: `push`, `issues.opened`, so that `on("issues.*")`
- * takes all of one event. The id is `X-GitHub-Delivery`. JSON and form-encoded deliveries; `data` is the payload, typed by
+ * takes all of one event. The id is `X-GitHub-Delivery`. JSON and form-encoded deliveries, a form with the one field `payload`; `data` is the payload, typed by
  * `@octokit/webhooks-types` where that is installed. Nothing but the body is signed, so whoever has a valid delivery can
  * change the event's name and the id. GitHub waits 10 seconds and sends nothing again by itself.
  *
@@ -62,7 +62,8 @@ function readEvent(delivery: ParsedDelivery): readonly SourceEvent[] | SourceFau
   const event = headerOf(delivery, "x-github-event");
   if (event === undefined) return { fault: "the header X-GitHub-Event is missing" };
   const data = payloadOf(delivery);
-  if (data === undefined) return { fault: "the form has not one field `payload` that holds JSON" };
+  if (data === undefined)
+    return { fault: "the form must have exactly one field, `payload`, that holds JSON" };
   const action = memberOf(data.value, "action");
   const type = typeof action === "string" && action !== "" ? `${event}.${action}` : event;
   return [{ type, id: headerOf(delivery, "x-github-delivery"), data: data.value }];
@@ -71,7 +72,7 @@ function readEvent(delivery: ParsedDelivery): readonly SourceEvent[] | SourceFau
 /** Of a form, the field `payload` holds the JSON. */
 function payloadOf({ body, kind }: ParsedDelivery): { readonly value: unknown } | undefined {
   if (kind !== "form") return { value: body };
-  const payload = memberOf(body, "payload");
+  const payload = Object.keys(body as object).length === 1 ? memberOf(body, "payload") : undefined;
   const json = typeof payload === "string" ? parseStrictJson(payload) : undefined;
   return json?.ok === true ? json : undefined;
 }

@@ -1,5 +1,3 @@
-export type { MemoryEngineOptions, MemoryTransaction } from "../engines/memory/index.js";
-export { memoryEngine } from "../engines/memory/index.js";
 export type { EventToSend, SignedDelivery, SignedDeliveryOptions } from "../sending/sign-source.js";
 export { signBody, signedDelivery } from "../sending/sign-source.js";
 export type { SigningOptions } from "../sending/signing.js";
@@ -14,5 +12,7 @@ export type {
 export { inboxEngineConformance } from "./engine-conformance.js";
 export type { FakeClock } from "./fake-clock.js";
 export { createFakeClock } from "./fake-clock.js";
+export type { MemoryEngineOptions } from "./memory-engine.js";
+export { memoryEngine } from "./memory-engine.js";
 export type { SigningAlgorithm, TestSigner } from "./signer.js";
 export { createTestSigner } from "./signer.js";

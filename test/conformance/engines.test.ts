@@ -30,7 +30,7 @@ const threaded = sqliteHarness(() => {
 });
 
 const engines = [
-  { name: "memory", cases: inboxEngineConformance(memoryHarness) },
+  { name: "SQLite in memory", cases: inboxEngineConformance(memoryHarness) },
   { name: "SQLite on its thread", cases: inboxEngineConformance(threaded) },
   { name: "SQLite that can be stopped", cases: inboxEngineConformance(stoppableSqliteHarness) },
 ];

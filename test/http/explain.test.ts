@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from "@jest/globals";
 import { createAllowlist, createReceiver, type ExplainRequest } from "hookgate";
-import { createFakeClock, createTestSigner, sendDelivery } from "hookgate/testing";
+import { sqliteEngine } from "hookgate/sqlite";
+import { createFakeClock, createTestSigner, memoryEngine, sendDelivery } from "hookgate/testing";
 import { z } from "zod";
 import { quiet } from "../support/quiet.js";
 
@@ -197,5 +198,28 @@ describe("receiver.findings", () => {
     });
     await made.start();
     expect(warn).toHaveBeenCalledWith({ receiver: "open" }, expect.stringContaining("anyone may call"));
+  });
+
+  it.each([
+    ['sqliteEngine(":memory:")', () => sqliteEngine(":memory:"), true],
+    ["memoryEngine() of hookgate/testing, which start() takes for a test", () => memoryEngine(), false],
+  ])("name an inbox that is not durable: %s", async (_name, engine, logged) => {
+    const warnings: string[] = [];
+    const made = createReceiver({
+      name: "volatile",
+      auth: { serviceKey: key },
+      inbox: { engine: engine() },
+      logger: { ...quiet, warn: (_details, message) => warnings.push(message) },
+    });
+    const finding = "the engine of `inbox` is not durable";
+    expect(made.findings()).toEqual([expect.stringContaining(finding)]);
+    await made.start();
+    expect(warnings.filter((message) => message.includes(finding))).toHaveLength(logged ? 1 : 0);
+    await made.close();
+  });
+
+  it("have nothing to say of an inbox in a file", () => {
+    const inbox = { engine: sqliteEngine("never-opened.db") };
+    expect(createReceiver({ name: "kept", auth: { serviceKey: key }, inbox }).findings()).toEqual([]);
   });
 });

@@ -80,6 +80,37 @@ describe.each(mounts)("customSource on %s", (_name, mount) => {
     return { receiver, handled, app: mount(receiver.middleware()) };
   }
 
+  it.each([
+    ["bodies", { bodies: ["json", "form"] }, "application/x-www-form-urlencoded"],
+    ["mediaTypes for the form", { mediaTypes: { "text/x-form": "form" } }, "text/x-form"],
+    [
+      "mediaTypes for the JSON",
+      { bodies: ["form"], mediaTypes: { "text/json": "json" } },
+      "application/x-www-form-urlencoded",
+    ],
+    ["XML", { bodies: ["json", "xml"] }, "application/xml"],
+  ] as const)(
+    "E16 refuses signed JSON that is sent as another kind: %s",
+    async (_case, kinds, contentType) => {
+      const types: string[] = [];
+      const receiver = createReceiver({
+        name: "shop",
+        source: customSource({ name: "shop", ...kinds, signature: { header: "x-signature", secret } }),
+        ...{ clock, logger: scene.logger },
+      });
+      receiver.onAny(({ type }) => types.push(type));
+      const app = mount(receiver.middleware());
+      const sent = (body: string, type: string) =>
+        sendDelivery(app, { path: "/hooks", body, contentType: type, headers: { "x-signature": hex(body) } });
+      const body = '{"type":"note.added","text":"&type=account.deleted&"}';
+      const json =
+        "mediaTypes" in kinds && "text/json" in kinds.mediaTypes ? "text/json" : "application/json";
+      expect((await sent(body, json)).status).toBe(200);
+      expect((await sent(body, contentType)).status).toBe(400);
+      expect(types).toEqual(["note.added"]);
+    },
+  );
+
   it("hands over what was declared, with an id from the bytes where there is none", async () => {
     const { app, handled } = serve(zoom as CustomSourceOptions);
     const answer = await sendDelivery(app, fromZoom("meeting.started", { object: { id: "1" } }));

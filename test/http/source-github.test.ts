@@ -101,6 +101,36 @@ describe.each(mounts)("github on %s", (_name, mount) => {
     }
   });
 
+  it("E16 refuses a validly signed JSON delivery that is sent again as a form", async () => {
+    const receiver = createReceiver({ name: "hub", source: github({ secret }), clock, logger: scene.logger });
+    const types: string[] = [];
+    receiver.onAny(({ type }) => types.push(type));
+    const app = mount(receiver.middleware());
+    const forged = encodeURIComponent('{"action":"deleted","repository":{"full_name":"victim/prod"}}');
+    const recorded = JSON.stringify({
+      action: "opened",
+      issue: { number: 7, title: `x&payload=${forged}&y` },
+    });
+    expect((await sendDelivery(app, await signed("issues", recorded))).status).toBe(200);
+    for (const body of [recorded, ` \r\n\t${recorded}`, `["&payload=${forged}&"]`, `"&payload=${forged}&"`]) {
+      for (const contentType of ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded"]) {
+        const { status } = await sendDelivery(app, { ...(await signed("repository", body)), contentType });
+        expect([body, status]).toEqual([body, 400]);
+      }
+    }
+    expect(types).toEqual(["issues.opened"]);
+  });
+
+  it("E21 refuses a signed form with a field beside `payload`", async () => {
+    const { app, handled } = serve();
+    const contentType = "application/x-www-form-urlencoded";
+    const payload = `payload=${encodeURIComponent(issue)}`;
+    for (const form of [`a=1&${payload}`, `${payload}&a=1`, `${payload}&a`, `a={&${payload}&=`]) {
+      expect((await sendDelivery(app, { ...(await signed("issues", form)), contentType })).status).toBe(422);
+    }
+    expect(handled).toEqual([]);
+  });
+
   it("F08 stores a delivery once, however often it is delivered again", async () => {
     const { app, receiver, handled } = serve({ inbox: { engine: memoryEngine() } });
     await receiver.start();

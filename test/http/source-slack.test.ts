@@ -60,6 +60,23 @@ describe.each(mounts)("slack on %s", (_name, mount) => {
     ]);
   });
 
+  it("E16 refuses a validly signed event that is sent again as a command or an interaction", async () => {
+    const receiver = createReceiver({ name: "chat", source: slack({ secret }), clock, logger: scene.logger });
+    const types: string[] = [];
+    receiver.onAny(({ type }) => types.push(type));
+    const app = mount(receiver.middleware());
+    const pressed = encodeURIComponent('{"type":"block_actions","user":{"id":"U1"}}');
+    const texts = ["&command=%2Fdeploy&text=prod&", `&payload=${pressed}&`, "&ssl_check=1&"];
+    for (const text of texts) {
+      const event = { type: "app_mention", text };
+      const recorded = JSON.stringify({ type: "event_callback", event_id: `Ev${text.length}`, event });
+      expect((await sendDelivery(app, signed(recorded))).status).toBe(200);
+      expect((await sendDelivery(app, signed(recorded, form))).status).toBe(400);
+      expect((await sendDelivery(app, signed(` \n${recorded}`, form))).status).toBe(400);
+    }
+    expect(types).toEqual(texts.map(() => "app_mention"));
+  });
+
   it("E01 answers the challenge behind the signature, and no other", async () => {
     const { app, handled } = serve();
     const challenge = JSON.stringify({ token: "x", challenge: "3eZbrw1aBm2rZgRN", type: "url_verification" });

@@ -139,6 +139,13 @@ describe("webexConnect: answers", () => {
     expect(await inFront.send({})).toMatchObject({ status: 200, codes: "7010" });
   });
 
+  it("E16 refuses JSON that is sent as XML", async () => {
+    const { send } = setUp();
+    for (const body of ['{"eventType":"order"}', ' ["<a/>"]', "1"]) {
+      expect((await send({ key, body, contentType: "application/xml" })).status).toBe(400);
+    }
+  });
+
   it("E15 E17 E23 answers 7000 for broken JSON and 7027 for broken XML", async () => {
     const { send, seen } = setUp({ source: { answers: "webex" } });
     for (const body of ["{", "", '{"a":1,"a":2}']) {

@@ -1,41 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "@photostructure/sqlite";
 import type { InboxEngine } from "hookgate";
 import type { SqliteTransaction } from "hookgate/sqlite";
-import {
-  type ConformanceEffects,
-  type ConformanceHarness,
-  type MemoryTransaction,
-  memoryEngine,
-} from "hookgate/testing";
+import type { ConformanceEffects, ConformanceHarness } from "hookgate/testing";
+import type { ConnectionOptions } from "../../src/engines/sqlite/connection.js";
+import { loadDriver, type SqliteDatabase } from "../../src/engines/sqlite/driver.js";
 import { SqliteEngine } from "../../src/engines/sqlite/engine.js";
-import { LocalHost } from "../../src/engines/sqlite/host.js";
-
-/** The engine in memory; the user's part of its store is a map. */
-export const memoryHarness: ConformanceHarness<MemoryTransaction> = {
-  async create() {
-    const counts = new Map<string, number>();
-    return {
-      engine: memoryEngine(),
-      effects: {
-        add: (tx, key) =>
-          tx.run(() => {
-            const before = counts.get(key) ?? 0;
-            counts.set(key, before + 1);
-            return () => counts.set(key, before);
-          }),
-        refuse: (tx) =>
-          tx.run(() => {
-            throw new Error("refused");
-          }),
-        read: async (key) => counts.get(key) ?? 0,
-      },
-      dispose: async () => undefined,
-    };
-  },
-};
+import { LocalHost, MemoryHost } from "../../src/engines/sqlite/host.js";
+import { createMemoryEngine } from "../../src/engines/sqlite/memory.js";
 
 export type SqliteTestEngine = InboxEngine<SqliteTransaction>;
 
@@ -93,12 +66,33 @@ class Stop {
   }
 }
 
+/** SQLite in memory; what `effects.read` reads is read through the engine's own connection, which is the only one. */
+export const memoryHarness: ConformanceHarness<SqliteTransaction> = {
+  async create() {
+    const open = loadDriver();
+    let db: SqliteDatabase | undefined;
+    const makeHost = (options: ConnectionOptions): MemoryHost =>
+      new MemoryHost(options, (...given) => {
+        db = open(...given);
+        return db;
+      });
+    return {
+      engine: createMemoryEngine([countsTable], { makeHost }),
+      effects: {
+        ...writes,
+        read: async (key) => countIn(db, key),
+      },
+      dispose: async () => undefined,
+    };
+  },
+};
+
 async function createStore(
   make: MakeSqliteEngine,
 ): ReturnType<ConformanceHarness<SqliteTransaction>["create"]> {
   const folder = await mkdtemp(join(tmpdir(), "hookgate-engine-"));
   const path = join(folder, "hooks.db");
-  const setup = ["CREATE TABLE IF NOT EXISTS counts(name TEXT PRIMARY KEY, count INTEGER NOT NULL)"];
+  const setup = [countsTable];
   return {
     engine: make(path, setup),
     reopen: async () => make(path, setup),
@@ -107,19 +101,29 @@ async function createStore(
   };
 }
 
+const countsTable = "CREATE TABLE IF NOT EXISTS counts(name TEXT PRIMARY KEY, count INTEGER NOT NULL)";
+
+const writes: Pick<ConformanceEffects<SqliteTransaction>, "add" | "refuse"> = {
+  add: (tx, key) =>
+    tx.run("INSERT INTO counts VALUES (?, 1) ON CONFLICT(name) DO UPDATE SET count = count + 1", [key]),
+  refuse: (tx) => tx.run("INSERT INTO counts VALUES ('refused', NULL)"),
+};
+
 function effectsIn(path: string): ConformanceEffects<SqliteTransaction> {
   return {
-    add: (tx, key) =>
-      tx.run("INSERT INTO counts VALUES (?, 1) ON CONFLICT(name) DO UPDATE SET count = count + 1", [key]),
-    refuse: (tx) => tx.run("INSERT INTO counts VALUES ('refused', NULL)"),
+    ...writes,
     read: async (key) => {
-      const db = new DatabaseSync(path, { readOnly: true });
+      const db = loadDriver()(path, { readOnly: true });
       try {
-        const row = db.prepare("SELECT count FROM counts WHERE name = ?").get(key);
-        return (row as { count: number } | undefined)?.count ?? 0;
+        return countIn(db, key);
       } finally {
         db.close();
       }
     },
   };
+}
+
+function countIn(db: SqliteDatabase | undefined, key: string): number {
+  const row = db?.prepare("SELECT count FROM counts WHERE name = ?").get(key);
+  return (row as { count: number } | undefined)?.count ?? 0;
 }

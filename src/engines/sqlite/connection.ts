@@ -12,6 +12,9 @@ export interface ConnectionOptions {
   readonly setup: readonly string[];
 }
 
+/** The path of a store in the memory of its one connection. */
+export const memoryPath = ":memory:";
+
 /** How a connection comes to its file. */
 export interface HowToOpen {
   /** Makes the file where it is not there. */
@@ -30,7 +33,8 @@ const longestLogBytes = 16 * 1024 * 1024;
 export class Connection {
   readonly db: SqliteDatabase;
   readonly #path: string;
-  readonly #inode: number;
+  /** Undefined: in memory, where nothing can be replaced. */
+  readonly #inode: number | undefined;
   readonly #statements = new Map<string, SqliteStatement>();
   /** See `closeWithoutCheckpoint`. Made before the others, since a thread that ends closes its databases from the last to the first. */
   readonly #holder: SqliteDatabase | undefined;
@@ -42,16 +46,17 @@ export class Connection {
    */
   constructor(open: OpenDatabase, options: ConnectionOptions, { create, end }: HowToOpen) {
     const { path, readOnly } = options;
-    if (!create && !existsSync(path)) throw new Error(`the file ${path} is not there`);
+    const inMemory = path === memoryPath;
+    if (!create && !inMemory && !existsSync(path)) throw new Error(`the file ${path} is not there`);
     this.#path = path;
-    this.#holder = readOnly ? undefined : open(path, { readOnly: true, open: false });
+    this.#holder = readOnly || inMemory ? undefined : open(path, { readOnly: true, open: false });
     this.db = open(path, { readOnly });
     try {
       this.#waitForLock(0);
       this.#check();
       if (readOnly) assertVersion(this.db);
       else this.#prepareWriting(options.setup, end);
-      this.#inode = statSync(path).ino;
+      this.#inode = inMemory ? undefined : statSync(path).ino;
     } catch (error) {
       this.close();
       throw error;
@@ -102,6 +107,7 @@ export class Connection {
 
   /** Throws where the path names another file by now, or none: what is written would be lost with this process. */
   assertThere(): void {
+    if (this.#inode === undefined) return;
     let inode: number | undefined;
     try {
       inode = statSync(this.#path).ino;
@@ -157,6 +163,13 @@ export class Connection {
   }
 
   #prepareWriting(setup: readonly string[], end: EndFlag | undefined): void {
+    if (this.#path !== memoryPath) this.#prepareFile();
+    migrate(this.db, { setBusyTimeout: (ms) => this.#waitForLock(ms), isOver: () => end?.raised === true });
+    this.#waitForLock(0);
+    for (const sql of setup) this.db.exec(sql);
+  }
+
+  #prepareFile(): void {
     const mode = this.db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
     if (mode.journal_mode !== "wal") {
       throw new Error(
@@ -167,9 +180,6 @@ export class Connection {
     this.db.exec("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 2000");
     // The log that a long reader made long is cut by the next commit after it.
     this.db.exec(`PRAGMA journal_size_limit = ${longestLogBytes}`);
-    migrate(this.db, { setBusyTimeout: (ms) => this.#waitForLock(ms), isOver: () => end?.raised === true });
-    this.#waitForLock(0);
-    for (const sql of setup) this.db.exec(sql);
   }
 
   /** SQLite's own wait for a lock, which cannot be interrupted: but for a migration the tries of a whole group take its place. */

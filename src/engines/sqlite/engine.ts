@@ -5,6 +5,7 @@ import type {
   ConsumeOptions,
   Consumer,
   EndOptions,
+  EngineCapabilities,
   EngineContext,
   EventRecord,
   InboxEngine,
@@ -17,7 +18,7 @@ import type {
 } from "../../contracts/engine.js";
 import { endsBefore } from "../../lib/abort.js";
 import { createConsumer } from "../claim-loop.js";
-import type { ConnectionOptions } from "./connection.js";
+import { type ConnectionOptions, memoryPath } from "./connection.js";
 import { networkFileSystem } from "./file-system.js";
 import type { Host } from "./host.js";
 import { packDeliveries } from "./pack.js";
@@ -34,17 +35,21 @@ type Opened = SourceParts;
 /** How the engine comes to its threads; a test gives its own. */
 export type MakeHost = (options: ConnectionOptions) => Host;
 
-/** The engine that keeps an inbox in one SQLite file. */
+/** What a test may say of its engine. */
+export interface TestOptions {
+  /** Milliseconds since the epoch, in place of the machine's clocks. */
+  readonly now?: (() => number) | undefined;
+  readonly forTests?: boolean | undefined;
+}
+
+/** The engine that keeps an inbox in one SQLite file, or in memory. */
 export class SqliteEngine implements InboxEngine<SqliteTransaction> {
-  readonly capabilities = {
-    durable: true,
-    shared: true,
-    atomicEffects: true,
-    ordered: true,
-    search: true,
-  } as const;
+  readonly capabilities: EngineCapabilities;
+  readonly forTests: boolean;
   readonly #options: ConnectionOptions;
   readonly #makeHost: MakeHost;
+  readonly #inMemory: boolean;
+  readonly #now: (() => number) | undefined;
   #users = 0;
   #opening: Promise<Opened> | undefined;
   #opened: Opened | undefined;
@@ -55,9 +60,19 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   #note: EngineContext["note"] = () => {};
   #toldEnd = false;
 
-  constructor(options: ConnectionOptions, makeHost: MakeHost) {
+  constructor(options: ConnectionOptions, makeHost: MakeHost, { now, forTests = false }: TestOptions = {}) {
     this.#options = options;
     this.#makeHost = makeHost;
+    this.#inMemory = options.path === memoryPath;
+    this.#now = now;
+    this.forTests = forTests;
+    this.capabilities = {
+      durable: !this.#inMemory,
+      shared: !this.#inMemory,
+      atomicEffects: true,
+      ordered: true,
+      search: true,
+    };
   }
 
   async open(context: EngineContext): Promise<void> {
@@ -74,7 +89,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
       this.#opening = undefined;
       throw error;
     }
-    const network = networkFileSystem(this.#options.path);
+    const network = this.#inMemory ? undefined : networkFileSystem(this.#options.path);
     if (network !== undefined) {
       const message = `the inbox's file lies on a network file system (${network}): SQLite's locks do not hold there; use a local disk`;
       context.note("warn", message, { path: this.#options.path });
@@ -151,8 +166,11 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     return this.#opened;
   }
 
-  #read(): Promise<Opened> {
-    const { clock } = this.#open();
+  /** In memory there is one connection alone. */
+  async #read(): Promise<Opened> {
+    const opened = this.#open();
+    if (this.#inMemory) return opened;
+    const { clock } = opened;
     this.#reader ??= this.#openStore({ ...this.#options, readOnly: true }, clock).catch((error: unknown) => {
       this.#reader = undefined;
       throw error;
@@ -162,12 +180,13 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
 
   async #openStore(options: ConnectionOptions, known?: StoreClock): Promise<Opened> {
     let clock = known;
-    const times = (): Times => ({ wallMs: Date.now(), storeMs: clock?.now() ?? 0 });
+    const wallMs = this.#now ?? Date.now;
+    const times = (): Times => ({ wallMs: wallMs(), storeMs: clock?.now() ?? 0 });
     const queue = new RequestQueue(this.#makeHost(options), times, (error) => this.#tellEnd(error));
     this.#queues.add(queue);
     try {
       const storedMs = await queue.open();
-      clock ??= new StoreClock(Math.max(Date.now(), storedMs));
+      clock ??= new StoreClock(Math.max(wallMs(), storedMs), this.#now);
     } catch (error) {
       this.#queues.delete(queue);
       throw error;

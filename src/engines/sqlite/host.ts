@@ -162,6 +162,13 @@ export class LocalHost implements Host {
   }
 }
 
+/** Keeps a store in memory on the thread of the caller: it lives until the engine is dropped. */
+export class MemoryHost extends LocalHost {
+  override async close(): Promise<void> {}
+
+  override async abandon(): Promise<void> {}
+}
+
 function typed(error: Error): Error {
   const code = resultCode(error);
   return code === 0 ? error : new SqliteError(error.message, code);

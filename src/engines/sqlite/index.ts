@@ -2,15 +2,17 @@ import { resolve } from "node:path";
 import type { InboxEngine } from "../../contracts/engine.js";
 import {
   assertOptions,
-  describe,
   flagOption,
   numberOption,
   OptionError,
   own,
   stringOption,
 } from "../../lib/options.js";
+import { memoryPath } from "./connection.js";
 import { SqliteEngine } from "./engine.js";
 import { LocalHost, ThreadHost } from "./host.js";
+import { createMemoryEngine } from "./memory.js";
+import { parseSetup } from "./setup.js";
 import type { SqliteTransaction } from "./transaction.js";
 
 export type { SqliteValue } from "./driver.js";
@@ -29,7 +31,8 @@ export interface SqliteEngineOptions {
 
 /**
  * Keeps an inbox in one SQLite file (WAL, `synchronous=FULL`), made where it is not there. Several processes of one machine
- * may share it. `path` is the file; relative ones start from the working directory.
+ * may share it. `path` is the file; relative ones start from the working directory. `":memory:"` is a store for tests, on
+ * the caller's thread: its content lives as long as the engine object and is lost with the process.
  *
  * @example
  * createReceiver({ …, inbox: { engine: sqliteEngine("hooks.db") } })
@@ -40,17 +43,13 @@ export function sqliteEngine(
 ): InboxEngine<SqliteTransaction> {
   const where = "sqliteEngine";
   const file = stringOption(path, `${where}'s path`);
-  if (file === ":memory:" || file.startsWith("file:")) {
-    throw new OptionError(
-      where,
-      `'s path must be the path of a file; for a store in memory use memoryEngine of hookgate/testing`,
-    );
-  }
+  if (file.startsWith("file:")) throw new OptionError(where, "'s path must be the path of a file, not a URI");
   assertOptions(options, ["setup", "busyTimeoutMs", "onCallersThread"], where);
+  const setup = parseSetup(own(options, "setup"), `${where}.setup`);
   const connection = {
     path: resolve(file),
     readOnly: false,
-    setup: parseSetup(own(options, "setup"), `${where}.setup`),
+    setup,
     busyTimeoutMs: numberOption(own(options, "busyTimeoutMs"), `${where}.busyTimeoutMs`, {
       min: 0,
       max: 60_000,
@@ -59,12 +58,6 @@ export function sqliteEngine(
     }),
   };
   const local = flagOption(own(options, "onCallersThread"), `${where}.onCallersThread`);
+  if (file === memoryPath) return createMemoryEngine(setup);
   return new SqliteEngine(connection, (given) => (local ? new LocalHost(given) : new ThreadHost(given)));
-}
-
-function parseSetup(value: unknown, where: string): readonly string[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value))
-    throw new OptionError(where, ` must be a list of SQL statements, not ${describe(value)}`);
-  return value.map((sql: unknown, index) => stringOption(sql, `${where}[${index}]`));
 }

@@ -1,6 +1,6 @@
 import { Acceptor, type StoreParts } from "./accept.js";
 import { Changes } from "./changes.js";
-import { Connection, type ConnectionOptions, FileGoneError } from "./connection.js";
+import { Connection, type ConnectionOptions, FileGoneError, memoryPath } from "./connection.js";
 import { Consumers } from "./consumers.js";
 import { isFatal, loadDriver, type OpenDatabase } from "./driver.js";
 import { EndFlag } from "./end-flag.js";
@@ -39,13 +39,15 @@ interface Opened extends StoreParts {
 
 /**
  * The file, on whatever thread it is used: carries out requests, those of one group in one transaction. After an error
- * that leaves the connection in doubt it is closed, and the next group opens it anew (ATTACKS H12, H13).
+ * that leaves the connection in doubt it is closed, and the next group opens it anew (ATTACKS H12, H13). In memory the
+ * content ends with its connection: every later request is an error then.
  */
 export class Store {
   readonly #options: ConnectionOptions;
   readonly #open: OpenDatabase;
   readonly #end: EndFlag;
   #opened: Opened | undefined;
+  /** Why nothing can be asked of it any more. */
   #ended: StoreEndedError | undefined;
   /** How long the last commit took, with its sync. */
   #syncMs = 0;
@@ -62,7 +64,7 @@ export class Store {
   /** Opens the file, making it where it is not there; resolves with the store's clock. Throws as `Connection` does. */
   open(): number {
     this.#assertGoingOn();
-    const { connection } = this.#connect(!this.#options.readOnly);
+    const { connection } = this.#opened ?? this.#connect(!this.#options.readOnly);
     const sql = "SELECT value FROM hookgate_meta WHERE name = 'clock'";
     return (connection.statement(sql).get() as { readonly value: number }).value;
   }
@@ -140,8 +142,12 @@ export class Store {
     opened.connection.rollback();
     opened.names.forget();
     opened.tally.clear();
-    if (error instanceof StoreEndedError || isFatal(error) || error instanceof FileGoneError)
-      this.#disconnect();
+    if (!(error instanceof StoreEndedError || isFatal(error) || error instanceof FileGoneError)) return;
+    if (this.#options.path === memoryPath) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#ended ??= new StoreEndedError(`the inbox in memory failed, and what it held is gone: ${reason}`);
+    }
+    this.#disconnect();
   }
 
   #disconnect(): void {

@@ -106,7 +106,7 @@ describe("hookgate events replay", () => {
     expect(await state()).toEqual(before);
     const told = `events replay c ${db} --handler ship --new-handler --yes`;
     expect(await scene.run(told)).toMatchObject({ code: 0 });
-    expect((await state())[2]).toBe("c audit done, ship waiting");
+    expect((await state())[2]).toBe("c ship waiting, audit done");
   });
 
   it("changes nothing where one of the events that are named is not there", async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { main } from "../../../src/cli/run.js";
 import type { InboxEngine, NewDelivery, NewTask, TaskError, Verdict } from "../../../src/contracts/engine.js";
-import { memoryEngine } from "../../../src/engines/memory/index.js";
+import { memoryEngine } from "../../../src/testing/memory-engine.js";
 
 export const now = Date.parse("2026-03-01T12:00:00Z");
 
@@ -44,12 +44,12 @@ export const db = "--db hooks.db";
 export async function createScene(): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), "hookgate-events-"));
   writeFileSync(join(folder, "hooks.db"), "stands for an inbox");
-  const engine: InboxEngine<unknown> = memoryEngine({ now: () => scene.clockMs });
+  const clock = { clockMs: now };
+  const engine: InboxEngine<unknown> = memoryEngine({ now: () => clock.clockMs });
   await engine.open({ note: () => {} });
-  const scene: Scene = {
+  const scene: Scene = Object.assign(clock, {
     folder,
     engine,
-    clockMs: now,
     run: (line, other = engine) => runIn(folder, line, { nowMs: () => scene.clockMs, engine: other }),
     accept: async (...events) => {
       await engine.accept(events.map((event) => deliveryOf(event, scene.clockMs)));
@@ -59,7 +59,7 @@ export async function createScene(): Promise<Scene> {
       await engine.close();
       rmSync(folder, { recursive: true });
     },
-  };
+  } satisfies Omit<Scene, "clockMs">);
   return scene;
 }
 

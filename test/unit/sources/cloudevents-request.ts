@@ -14,7 +14,7 @@ export function deliver(
   if (body.length === 0) return { body: undefined, kind: "empty", headers: lower };
   const kind = createMediaTypes(source.bodies, source.mediaTypes)(Object.entries(headers).flat());
   if (typeof kind !== "string") throw kind.toError();
-  const parsed = parseBody(Buffer.from(body), kind);
+  const parsed = parseBody(Buffer.from(body), kind, { readsJson: true });
   if (!("value" in parsed)) throw parsed.toError();
   return { body: parsed.value, kind, headers: lower };
 }

@@ -60,7 +60,7 @@ describe("github", () => {
       { type: "push.opened", id: "id-1", data: { action: "opened" } },
     ]);
     expect(form("[]")).toEqual([{ type: "push", id: "id-1", data: [] }]);
-    const fault = { fault: "the form has not one field `payload` that holds JSON" };
+    const fault = { fault: "the form must have exactly one field, `payload`, that holds JSON" };
     for (const payload of ["", "{", '{"a":1,"a":2}', ["{}", "{}"], undefined, 5, {}]) {
       expect(form(payload)).toEqual(fault);
     }

@@ -59,7 +59,7 @@ describe("tx.run", () => {
 describe("sqliteEngine", () => {
   it.each([
     ["", {}],
-    [":memory:", {}],
+    [":memory:", { setup: "x" }],
     ["file:x.db", {}],
     ["x.db", { setup: "CREATE TABLE t(a)" }],
     ["x.db", { setup: [1] }],

@@ -1,0 +1,31 @@
+import type { InboxEngine } from "../contracts/engine.js";
+import { createMemoryEngine } from "../engines/sqlite/memory.js";
+import { parseSetup } from "../engines/sqlite/setup.js";
+import type { SqliteTransaction } from "../engines/sqlite/transaction.js";
+import { assertOptions, OptionError, own } from "../lib/options.js";
+
+/** Options of the engine in memory. */
+export interface MemoryEngineOptions {
+  /** Milliseconds since the epoch: dates, due times and remembered ids go by it. The machine's clocks where left out. */
+  readonly now?: (() => number) | undefined;
+  /** SQL run when the store is made: `CREATE TABLE …` for what `context.complete` writes. Default: none. */
+  readonly setup?: readonly string[] | undefined;
+}
+
+/**
+ * `sqliteEngine(":memory:")` for tests: the engine of production without a file. Its content stays while the engine object
+ * lives, also when it is closed and opened again, and outlives nothing. `start()` does not warn about it.
+ *
+ * @example
+ * createReceiver({ …, inbox: { engine: memoryEngine() } })
+ */
+export function memoryEngine(options: MemoryEngineOptions = {}): InboxEngine<SqliteTransaction> {
+  const where = "memoryEngine";
+  assertOptions(options, ["now", "setup"], where);
+  const now = own(options, "now");
+  if (now !== undefined && typeof now !== "function") {
+    throw new OptionError(`${where}.now`, " must be a function that returns milliseconds since the epoch");
+  }
+  const setup = parseSetup(own(options, "setup"), `${where}.setup`);
+  return createMemoryEngine(setup, { now: now as MemoryEngineOptions["now"], forTests: true });
+}
