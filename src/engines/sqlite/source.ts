@@ -34,14 +34,21 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
   readonly #options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">;
   /** 48 random bits: unlike that of any consumer before. */
   readonly #consumer = randomBytes(6).readUIntBE(0, 6) + 1;
-  /** Signs of life of the others, and when they were first seen by the monotonic clock. */
-  readonly #seen = new Map<number, { readonly beat: number; readonly atMs: number }>();
-  #lookedAtMs = performance.now();
+  /** Signs of life of the others, and how long each has been the last one, as far as we watched. */
+  readonly #seen = new Map<number, { readonly beat: number; silentMs: number }>();
+  readonly #monotonicMs: () => number;
+  #lookedAtMs: number;
   #joined = false;
 
-  constructor(parts: SourceParts, options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">) {
+  constructor(
+    parts: SourceParts,
+    options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">,
+    monotonicMs: () => number = () => performance.now(),
+  ) {
     this.#parts = parts;
     this.#options = options;
+    this.#monotonicMs = monotonicMs;
+    this.#lookedAtMs = monotonicMs();
   }
 
   async claim(wants: readonly { readonly handler: string; readonly limit: number }[]): Promise<Claims> {
@@ -102,22 +109,35 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
 
   /** Judges the others by our own monotonic clock: silent is who has shown the same sign for the whole of its lease. */
   async #expireSilent({ others }: Pulse): Promise<number> {
-    const now = performance.now();
-    // Who stalled itself has seen nothing meanwhile: it does not count that time against the others.
-    if (now - this.#lookedAtMs > this.#options.leaseMs / 2) this.#seen.clear();
+    const now = this.#monotonicMs();
+    const gapMs = now - this.#lookedAtMs;
     this.#lookedAtMs = now;
     let taken = 0;
     const present = new Set(others.map(({ consumer }) => consumer));
     for (const known of this.#seen.keys()) if (!present.has(known)) this.#seen.delete(known);
     for (const { consumer, beat, leaseMs } of others) {
       const seen = this.#seen.get(consumer);
-      if (seen?.beat !== beat) this.#seen.set(consumer, { beat, atMs: now });
-      else if (now - seen.atMs >= (leaseMs > 0 ? leaseMs : this.#options.leaseMs)) {
-        taken += await this.#parts.queue.ask({ op: "expire", consumer, beat });
-        this.#seen.delete(consumer);
+      if (seen?.beat !== beat) {
+        this.#seen.set(consumer, { beat, silentMs: 0 });
+        continue;
       }
+      const lease = leaseMs > 0 ? leaseMs : this.#options.leaseMs;
+      seen.silentMs += this.#watchedMs(gapMs, lease);
+      if (seen.silentMs < lease) continue;
+      taken += await this.#parts.queue.ask({ op: "expire", consumer, beat });
+      this.#seen.delete(consumer);
     }
     return taken;
+  }
+
+  /**
+   * How much of the time since the last look counts. A process that was stopped has watched nobody meanwhile, and the others
+   * may have been stopped with it: half a lease at most, so that the other half is seen before anybody loses a task.
+   * Where every look is late, such as on a slow disk, three of them are enough.
+   */
+  #watchedMs(gapMs: number, leaseMs: number): number {
+    const { leaseMs: ours } = this.#options;
+    return gapMs <= ours / 2 ? gapMs : Math.min(ours, leaseMs) / 2;
   }
 
   #name(task: ClaimedTask): ClaimName {
