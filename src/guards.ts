@@ -10,6 +10,7 @@ import {
   clientAddressResolver,
 } from "./gate/client-address.js";
 import { findSender, refuseAddress } from "./gate/sender-address.js";
+import { assertCalled } from "./http/forgotten-call.js";
 import { createGuard, type GuardedRequest, type Middleware } from "./http/guard.js";
 import { type Clock, parseClock } from "./lib/clock.js";
 import { assertOptions, own, stringOption, switchOption } from "./lib/options.js";
@@ -51,6 +52,7 @@ export function requireAllowedIp(
   options: GuardOptions = {},
 ): Middleware {
   const where = "requireAllowedIp";
+  assertCalled(allowIps, where, 'app.use(requireAllowedIp(["203.0.113.0/24"]))');
   const list = resolveAllowIps(allowIps, `${where}'s list`);
   assertOptions(options, guardOptions, `${where}'s options`);
   const parts = resolveGuard(options, where);
@@ -75,6 +77,7 @@ export function requireAllowedIp(
  */
 export function requireAuth(options: RequireAuthOptions): Middleware {
   const where = "requireAuth";
+  assertCalled(options, where, "app.use(requireAuth({ accept, credentials }))");
   const { auth, rest } = split(options, where);
   const parts = resolveGuard(rest, where);
   const { policy } = resolveAuth(auth, where, parts);

@@ -60,6 +60,7 @@ export { type AllowIpsOptions, type Allowlist, createAllowlist } from "./gate/al
 export type { ClientAddressOptions } from "./gate/client-address.js";
 export { type GuardOptions, type RequireAuthOptions, requireAllowedIp, requireAuth } from "./guards.js";
 export { createExpressServer, type ExpressApp } from "./http/express-server.js";
+export type { ReceiverMiddleware } from "./http/forgotten-call.js";
 export type { Middleware } from "./http/guard.js";
 export type { BodyOptions } from "./http/read-body.js";
 export type { ChangeOptions, Inbox, InboxFilter, InboxSelection } from "./inbox/inspection.js";

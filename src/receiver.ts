@@ -6,7 +6,7 @@ import type { EventMapOf, EventsOption } from "./events/event-map.js";
 import type { HandlerRegistration } from "./events/handlers.js";
 import { explain } from "./explain.js";
 import { findingsOf, startWarningsOf } from "./findings.js";
-import type { Middleware } from "./http/guard.js";
+import { createReceiverMiddleware, type ReceiverMiddleware } from "./http/forgotten-call.js";
 import { createReceive } from "./http/receive.js";
 import { createRequestListener } from "./http/request-listener.js";
 import { createInspection, type Inbox, noInbox } from "./inbox/inspection.js";
@@ -22,9 +22,10 @@ export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
   extends HandlerRegistration<EventMap, Context> {
   /**
    * Middleware for Express 4.18+ and 5, or any server with the same shape. Mount it with `app.all` and ahead of body
-   * parsers. It answers every request itself and never calls `next`.
+   * parsers. It answers every request itself and never calls `next`. Mounted without its call, as in
+   * `app.all("/hooks", receiver.middleware)`, it is the middleware itself.
    */
-  middleware(): Middleware;
+  readonly middleware: ReceiverMiddleware;
   /**
    * A listener for `http.createServer` that answers deliveries on exactly `path`, with any query, before Express has
    * touched them, and passes every other request on to `app` unchanged; without an app they are answered 404. The
@@ -111,8 +112,13 @@ export function createReceiver<
     on: (types, handler, handlerOptions) => handlers.on(types, handler, handlerOptions),
     onAny: (handler, handlerOptions) => handlers.onAny(handler, handlerOptions),
     off: (handler) => handlers.off(handler),
-    middleware: () => receive,
-    requestListener: (path, app) => createRequestListener(path, receive, app),
+    middleware: createReceiverMiddleware(receive),
+    requestListener: (path, app) =>
+      createRequestListener(path, {
+        receive,
+        app,
+        onFault: (message) => observer.note("error", message, {}),
+      }),
     explain: (request) => explain(plan, request),
     findings: () => findingsOf(plan),
     inbox: store === undefined ? noInbox() : inspectionOf(plan, store),

@@ -83,7 +83,9 @@ function mountFindings(app: unknown, receivers: readonly (readonly [string, AnyR
   for (const layer of layersOf(app)) {
     if (layer.name !== undefined && parsers.includes(layer.name)) parsersAhead.push(layer.name);
     const handles = [layer, ...(layer.route?.stack ?? [])].map(({ handle }) => handle);
-    const mounted = receivers.find(([, receiver]) => handles.includes(receiver.middleware()));
+    const mounted = receivers.find(
+      ([, { middleware }]) => handles.includes(middleware()) || handles.includes(middleware),
+    );
     if (mounted === undefined) continue;
     const [name] = mounted;
     const at = layer.route === undefined ? "" : ` on ${String(layer.route.path)}`;

@@ -1,6 +1,15 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { describe, OptionError } from "../lib/options.js";
+import { isRequest } from "./forgotten-call.js";
 import type { Middleware } from "./guard.js";
+
+/** What a request listener is made of. */
+export interface ListenerParts {
+  readonly receive: Middleware;
+  readonly app?: RequestListener | undefined;
+  /** Told of a mistake that shows with a request. */
+  onFault(message: string): void;
+}
 
 /**
  * A listener for `http.createServer` that hands requests on exactly `path`, with any query, to `receive`, and all others
@@ -9,9 +18,9 @@ import type { Middleware } from "./guard.js";
  */
 export function createRequestListener(
   path: string,
-  receive: Middleware,
-  app?: RequestListener,
+  { receive, app, onFault }: ListenerParts,
 ): RequestListener {
+  if (isRequest(path)) return refuseMounted(app, onFault);
   if (typeof path !== "string" || !path.startsWith("/") || /[?#\s]/.test(path)) {
     throw new OptionError(
       "requestListener's path",
@@ -37,6 +46,15 @@ function isOn(path: string, url: string): boolean {
   if (url.charCodeAt(0) === 0x2f) return false;
   const authority = /^https?:\/\/[^/?#]*/i.exec(url);
   return authority !== null && isOn(path, url.slice(authority[0].length));
+}
+
+/** A server called `requestListener` itself, with a request and a response: its path is not known. */
+function refuseMounted(response: unknown, onFault: (message: string) => void): RequestListener {
+  onFault(
+    'receiver.requestListener was given to the server itself, and every request is answered 500: call it with its path, as in http.createServer(receiver.requestListener("/hooks"))',
+  );
+  (response as ServerResponse).writeHead(500, { "Content-Length": 0 }).end();
+  return notFound;
 }
 
 function notFound(_req: IncomingMessage, res: ServerResponse): void {

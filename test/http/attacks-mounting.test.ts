@@ -79,6 +79,33 @@ describe.each([
     expect(bodies).toHaveLength(4);
   });
 
+  it("takes a receiver whose middleware was mounted without its call", async () => {
+    const { bodies, receiver } = createTarget();
+    const app: Express = express();
+    app.all("/hooks", receiver.middleware);
+    const url = await scene.listen(app);
+    expect((await scene.send(url, { key, body })).status).toBe(200);
+    expect((await scene.send(url, { key: "wrong", body })).status).toBe(401);
+    expect(bodies).toEqual([text]);
+  });
+
+  it.each([
+    ["requireAuth", requireAuth, "app.use(requireAuth({ accept, credentials }))"],
+    ["requireAllowedIp", requireAllowedIp, 'app.use(requireAllowedIp(["203.0.113.0/24"]))'],
+  ])(
+    "refuses every request, and says what to do, where %s was mounted without its call",
+    async (called, guard, fix) => {
+      const app: Express = express();
+      const { errors, handler } = createErrorHandler();
+      app.use(guard as unknown as RequestHandler);
+      app.all("/hooks", (_req, res) => void res.end());
+      app.use(handler);
+      expect((await scene.send(await scene.listen(app), { key, body })).status).toBe(599);
+      expect(String(errors[0])).toContain(`${called} was mounted itself`);
+      expect(String(errors[0])).toContain(fix);
+    },
+  );
+
   it("works under app.post, which leaves other methods to Express", async () => {
     const { middleware } = createTarget();
     const app = express();

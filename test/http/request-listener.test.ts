@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { connect } from "node:net";
 import { describe, expect, it, jest } from "@jest/globals";
 import express from "express";
@@ -135,5 +135,25 @@ describe("requestListener", () => {
     expect(() => receiver.requestListener("/a", {} as never)).toThrow(
       "must be a request listener such as an Express app, not an object",
     );
+  });
+});
+
+describe("members of a receiver that a server was given without their call", () => {
+  it("middleware is the middleware", async () => {
+    const answer = await sendDelivery(receiver.middleware, { body: {}, key });
+    expect(answer.status).toBe(200);
+  });
+
+  it("requestListener answers 500 and says how it is meant", async () => {
+    const lines: string[] = [];
+    const other = createReceiver({
+      name: "other",
+      auth: { serviceKey: key },
+      logger: { ...quiet, error: (_details: object, message: string) => void lines.push(message) },
+    });
+    const listener = other.requestListener as unknown as RequestListener;
+    const answer = await sendDelivery(listener, { body: {}, key });
+    expect(answer.status).toBe(500);
+    expect(lines).toEqual([expect.stringContaining('http.createServer(receiver.requestListener("/hooks"))')]);
   });
 });

@@ -116,5 +116,8 @@ export const mounts: readonly (readonly [string, Mount])[] = [
   ["node:http", (middleware) => (req, res) => middleware(req, res, () => res.writeHead(599).end())],
   ["Express 4", onExpress(express4 as unknown as () => Express)],
   ["Express 5", onExpress(express5)],
-  ["requestListener", (middleware) => createRequestListener("/hooks", middleware, express5())],
+  [
+    "requestListener",
+    (middleware) => createRequestListener("/hooks", { receive: middleware, app: express5(), onFault() {} }),
+  ],
 ];
