@@ -186,11 +186,14 @@ export class Refusal {
   /** For the operator; holds no key, token or body. */
   readonly reason: string;
   readonly cause: unknown;
+  /** Which of the causes of its code it is, by a fixed name of ours; empty where the code has one alone. Never text from outside. */
+  readonly fault: string;
 
-  constructor(code: ErrorCode, reason: string, cause?: unknown) {
+  constructor(code: ErrorCode, reason: string, cause?: unknown, fault = "") {
     this.code = code;
     this.reason = reason;
     this.cause = cause;
+    this.fault = fault;
   }
 
   /** The error of this refusal's code, with `reason` as its message. */

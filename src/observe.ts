@@ -13,7 +13,6 @@ import type {
   ReportedTask,
 } from "./contracts/report.js";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "./errors.js";
-import { SignatureRefusal } from "./gate/signature.js";
 import type { NextAttempt } from "./inbox/observer.js";
 import type { Clock } from "./lib/clock.js";
 import { spanOf } from "./lib/duration.js";
@@ -106,7 +105,7 @@ export function createObserver(options: {
   const given = parseLogger(options.logger, `${where}.logger`);
   const text = given === undefined ? stderrLogger(clock) : undefined;
   const logger = unbreakable(given ?? (text as Logger));
-  const refusals = given === undefined ? new MinuteCounts(clock) : undefined;
+  const refusals = given === undefined ? refusalCounts(clock) : undefined;
   const kept = (thrown: unknown): Error => keptError(thrown, keepStacks);
 
   const tell = <K extends (typeof hookNames)[number]>(
@@ -152,18 +151,14 @@ export function createObserver(options: {
       if (listens("refused")) {
         tell("refused", new Refused(name, request, refusal, enforced));
       }
-      // What is wrong with a signature is told by its fault: who mended one waits for the next.
-      const fault = refusal instanceof SignatureRefusal ? ` ${refusal.fault}` : "";
-      const kind = `${refusal.code}${fault} ${enforced}`;
-      if (refusals?.counted(kind) === true) return;
-      const level = errorEntry(refusal.code).status >= 500 ? "error" : "warn";
+      const { code, fault, reason } = refusal;
+      const level = errorEntry(code).status >= 500 ? "error" : "warn";
+      const key = `${name} ${code} ${fault} ${enforced}`;
+      if (refusals?.passes(key, () => ({ receiver: name, code, fault, enforced, level })) === false) return;
       const verb = enforced ? "refused" : "would refuse (shadow mode)";
-      const message = `${verb} ${refusal.code}: ${refusal.reason}`;
       const err = isError(refusal.cause) ? { err: kept(refusal.cause) } : {};
-      logger[level]({ receiver: name, code: refusal.code, ...request, ...err }, message);
-      refusals?.open(kind, (more) => {
-        logger[level]({}, `${more} more like this within a minute: ${message}`);
-      });
+      const cause = fault === "" ? {} : { fault };
+      logger[level]({ receiver: name, code, ...cause, ...request, ...err }, `${verb} ${code}: ${reason}`);
     },
     handled(run) {
       if (listens("handled")) tell("handled", { receiver: name, ...run });
@@ -231,6 +226,38 @@ function keptDetails(details: object, kept: (thrown: unknown) => Error): object 
       return [isMain ? "err" : name, isMain || isError(value) ? kept(value) : value];
     }),
   );
+}
+
+/** What is counted as one. */
+interface RefusalKind extends Pick<Refusal, "code" | "fault"> {
+  readonly receiver: string;
+  readonly enforced: boolean;
+  readonly level: "warn" | "error";
+}
+
+/** Standard error belongs to the process: all receivers on one clock share the lines of its minute. */
+const countsByClock = new WeakMap<Clock, MinuteCounts<RefusalKind>>();
+
+function refusalCounts(clock: Clock): MinuteCounts<RefusalKind> {
+  const known = countsByClock.get(clock);
+  if (known !== undefined) return known;
+  const log = stderrLogger(clock);
+  const counts = new MinuteCounts<RefusalKind>(clock, (kind, more) => {
+    if (kind === undefined) {
+      log.warn(
+        { more },
+        `${more} more refused within a minute, of receivers and causes too many to count apart (other)`,
+      );
+      return;
+    }
+    const { receiver, code, fault, enforced, level } = kind;
+    const what = enforced ? "refused with" : "would have been refused (shadow mode) with";
+    const cause = fault === "" ? "" : ` (${fault})`;
+    const message = `receiver "${printable(receiver)}": ${more} more ${what} ${code}${cause} within a minute`;
+    log[level]({ receiver, code, ...(fault === "" ? {} : { fault }), more }, message);
+  });
+  countsByClock.set(clock, counts);
+  return counts;
 }
 
 /** Passes on to the log what a credential source has to say, and returns the function that ends it. */

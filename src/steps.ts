@@ -124,6 +124,8 @@ export function refuseBody(
   return new Refusal(
     "ERR_TOKEN_INVALID",
     `the claim "${tokenCredential.policy.bodyHashClaim}" is not the SHA-256 of this body`,
+    undefined,
+    "body-hash",
   );
 }
 
@@ -188,5 +190,5 @@ export function readStored(
 function checkedOrRefused(checked: Validation): CheckedData | Refusal {
   if (checked.ok) return checked;
   const paths = issuePaths(checked.issues).join(", ");
-  return new Refusal("ERR_EVENT_INVALID", `the data breaks the schema at ${paths}`, checked.issues);
+  return new Refusal("ERR_EVENT_INVALID", `the data breaks the schema at ${paths}`, checked.issues, "schema");
 }

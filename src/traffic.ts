@@ -37,7 +37,7 @@ export class Traffic {
   /** Why no further delivery may enter: ERR_STOPPED, ERR_OVERLOADED; undefined where it may. */
   refuse(): Refusal | undefined {
     if (this.#closed !== undefined) return new Refusal("ERR_STOPPED", this.#closed);
-    if (this.#reading >= this.#max) return this.#full("bodies are being read", this.#reading);
+    if (this.#reading >= this.#max) return this.#full("bodies are being read", this.#reading, "reading");
     return this.#refuseRun();
   }
 
@@ -52,6 +52,8 @@ export class Traffic {
           "ERR_OVERLOADED",
           `${stranger.describe()} already has ${held} of the ${this.#reading} bodies being read, and maxInProgress is ` +
             `${this.#max}: above half of that, one address may have a quarter`,
+          undefined,
+          "one-address",
         );
       }
       this.#strangers.set(stranger.network, held + 1);
@@ -106,11 +108,13 @@ export class Traffic {
   }
 
   #refuseRun(): Refusal | undefined {
-    return this.#running >= this.#max ? this.#full("deliveries are in progress", this.#running) : undefined;
+    return this.#running >= this.#max
+      ? this.#full("deliveries are in progress", this.#running, "running")
+      : undefined;
   }
 
-  #full(what: string, count: number): Refusal {
-    return new Refusal("ERR_OVERLOADED", `${count} ${what}; maxInProgress is ${this.#max}`);
+  #full(what: string, count: number, fault: string): Refusal {
+    return new Refusal("ERR_OVERLOADED", `${count} ${what}; maxInProgress is ${this.#max}`, undefined, fault);
   }
 
   #wake(): void {

@@ -60,6 +60,8 @@ export function createEnvelope(options: EnvelopeOptions, name: string, where: st
         return new Refusal(
           "ERR_EVENT_INVALID",
           `the event has no type: the option \`type\` finds ${describe(type)} where a string is expected`,
+          undefined,
+          "type",
         );
       }
       const id = asId(findId(delivery)) ?? derivedId(name, rawBody);
@@ -78,6 +80,8 @@ export function asId(value: unknown): string | Refusal | undefined {
   return new Refusal(
     "ERR_EVENT_INVALID",
     `the event's id must be a string of 1 to ${maxIdLength} characters or a whole number, not ${found}`,
+    undefined,
+    "id",
   );
 }
 

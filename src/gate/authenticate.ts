@@ -76,12 +76,26 @@ export function authenticate(
   }
   if (tokens !== undefined) {
     const sent = readToken(rawHeaders, tokenCarrier);
-    if (sent instanceof Refusal) return sent;
+    if (sent instanceof Refusal) return keyUnread(sent, policy);
     const token = sent?.token ?? tokenInKeyHeader(rawHeaders, policy);
     if (token instanceof Refusal) return token;
-    if (token !== undefined) return byToken(token, { url, policy, tokens, nowMs, network });
+    if (token !== undefined) {
+      const decided = byToken(token, { url, policy, tokens, nowMs, network });
+      return isPromise(decided)
+        ? decided.then((settled) => keyUnread(settled, policy))
+        : keyUnread(decided, policy);
+    }
   }
   return byKey(rawHeaders, policy, policy.credentials, nowMs);
+}
+
+/** Where keys are accepted besides: whoever sent a good one wonders why it did not help. */
+function keyUnread<T>(decided: T | Refusal, { keyKinds }: AuthPolicy): T | Refusal {
+  if (!(decided instanceof Refusal) || decided.code !== "ERR_TOKEN_INVALID" || keyKinds.length === 0) {
+    return decided;
+  }
+  const { code, reason, cause, fault } = decided;
+  return new Refusal(code, `${reason}; a JWT decides alone: the key was not read`, cause, fault);
 }
 
 /** A JWT in the key header, told by its form alone: one that does not pass must not be tried as a key. */
@@ -124,7 +138,7 @@ function byToken(token: string, scene: TokenScene): MaybePromise<Authenticated |
   const { url, policy, tokens, nowMs, network } = scene;
   if (token === "") {
     const place = tokenPlace(policy.tokenCarrier ?? bearer);
-    return new Refusal("ERR_TOKEN_INVALID", `nothing stands behind ${place}`);
+    return new Refusal("ERR_TOKEN_INVALID", `nothing stands behind ${place}`, undefined, "empty");
   }
   const verified = tokens.verify(token, nowMs, network);
   return isPromise(verified)
@@ -140,7 +154,7 @@ function asTokenCaller(
   if (verified instanceof Refusal) return verified;
   const { credential, claims } = verified;
   const fault = checkToken?.(claims, url);
-  if (fault !== undefined) return new Refusal("ERR_TOKEN_INVALID", fault);
+  if (fault !== undefined) return new Refusal("ERR_TOKEN_INVALID", fault, undefined, "source");
   const { id, owner } = credential;
   if (credential.policy.replay === "refuse" && remembersUses !== true) {
     return new Refusal("ERR_INTERNAL", `JWT credential "${id}" has replay: "refuse", which needs an inbox`);

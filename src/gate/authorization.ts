@@ -41,7 +41,12 @@ function behindScheme(value: string, scheme: string): SentToken | Refusal | unde
   if (value.length === end) return { token: "" };
   if (isTokenChar(value.charCodeAt(end))) return undefined;
   if (value.charCodeAt(end) !== 0x20) {
-    return new Refusal("ERR_TOKEN_INVALID", `the scheme ${scheme} is not followed by a space`);
+    return new Refusal(
+      "ERR_TOKEN_INVALID",
+      `the scheme ${scheme} is not followed by a space`,
+      undefined,
+      "scheme",
+    );
   }
   // One space, although RFC 6750 has 1*SP: a second one belongs to a token that then is none.
   return { token: value.slice(end + 1) };

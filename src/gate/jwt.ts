@@ -13,7 +13,7 @@ import type { JwtClaims } from "../contracts/delivery.js";
 import { CredentialsUnavailableError, Refusal } from "../errors.js";
 import { own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import { issuerOf, policyFault, tokenLifeMs } from "./token-claims.js";
+import { issuerOf, type PolicyFault, policyFault, tokenLifeMs } from "./token-claims.js";
 import { type ParsedToken, parseToken } from "./token-format.js";
 
 /** A token that passed every check. */
@@ -49,9 +49,9 @@ export function verifyToken(
   network?: string,
 ): MaybePromise<VerifiedToken | Refusal> {
   const parsed = parseToken(token);
-  if (!parsed.ok) return invalid(parsed.reason);
+  if (!parsed.ok) return invalid(parsed.fault, parsed.reason);
   const issuer = issuerOf(parsed.claims, source.defaultIssuer);
-  if (typeof issuer !== "string") return invalid("iss is missing or not a string");
+  if (typeof issuer !== "string") return invalid("issuer-missing", "iss is missing or not a string");
   let found: MaybePromise<readonly TokenCredential[]>;
   try {
     found = source.findTokenCredentials({ issuer, keyId: parsed.keyId, network });
@@ -116,29 +116,34 @@ function decide(
 ): MaybePromise<VerifiedToken | Refusal> {
   const { parsed, issuer, now } = scene;
   const candidates: TokenCredential[] = [];
-  const faults: string[] = [];
+  const faults: PolicyFault[] = [];
   for (const credential of credentials) {
     const fault = lifetimeFault(credential, now) ?? policyFault(parsed, credential.policy, now, issuer);
     if (fault === undefined) candidates.push(credential);
-    else if (faults.length < maxKeysPerToken) faults.push(`credential "${credential.id}": ${fault}`);
+    else if (faults.length < maxKeysPerToken) {
+      faults.push({ fault: fault.fault, reason: `credential "${credential.id}": ${fault.reason}` });
+    }
   }
   if (candidates.length > 0) return tryKeys(scene, candidates, { all: credentials, faults });
-  if (faults.length > 0) return invalid(faults.join("; "));
-  return invalid(`no JWT credential has the issuer "${printable(issuer)}"`);
+  const [first] = faults;
+  if (first !== undefined) return invalid(first.fault, reasonsOf(faults));
+  return invalid("issuer-unknown", `no JWT credential has the issuer "${printable(issuer)}"`);
 }
 
-function lifetimeFault(credential: TokenCredential, now: number): string | undefined {
-  if (!credential.active) return "it is inactive";
+function lifetimeFault(credential: TokenCredential, now: number): PolicyFault | undefined {
+  if (!credential.active) return { fault: "credential-inactive", reason: "it is inactive" };
   // Written so that NaN, from a source of somebody's own, refuses.
-  if (!(now >= credential.notBeforeMs)) return "its notBefore has not come yet";
-  if (!(now < credential.expiresAtMs)) return "its expiresAt has passed";
+  if (!(now >= credential.notBeforeMs))
+    return { fault: "credential-not-yet-valid", reason: "its notBefore has not come yet" };
+  if (!(now < credential.expiresAtMs))
+    return { fault: "credential-expired", reason: "its expiresAt has passed" };
   return undefined;
 }
 
 async function tryKeys(
   { token, parsed }: Scene,
   candidates: readonly TokenCredential[],
-  others: { readonly all: readonly TokenCredential[]; readonly faults: readonly string[] },
+  others: { readonly all: readonly TokenCredential[]; readonly faults: readonly PolicyFault[] },
 ): Promise<VerifiedToken | Refusal> {
   let tried = 0;
   let unavailable: Refusal | undefined;
@@ -148,7 +153,7 @@ async function tryKeys(
       for (const key of keys) {
         if (!key.algorithms.includes(parsed.algorithm)) continue;
         if (tried === maxKeysPerToken)
-          return invalid(`none of the first ${tried} keys of the issuer verifies it`);
+          return invalid("signature", `none of the first ${tried} keys of the issuer verifies it`);
         tried += 1;
         if (await signatureHolds(token, key, parsed.algorithm)) return accepted(credential, key, parsed);
       }
@@ -160,8 +165,10 @@ async function tryKeys(
     }
   }
   if (unavailable !== undefined) return unavailable;
-  if (tried > 0) return invalid("the signature does not verify with the key of this issuer and kid");
-  return invalid([noKey(parsed, others.all), ...others.faults].join("; "));
+  if (tried > 0)
+    return invalid("signature", "the signature does not verify with the key of this issuer and kid");
+  const fault = parsed.keyId === undefined ? "no-key" : "kid-unknown";
+  return invalid(fault, reasonsOf([{ reason: noKey(parsed, others.all) }, ...others.faults]));
 }
 
 async function signatureHolds(token: string, key: VerificationKey, algorithm: string): Promise<boolean> {
@@ -214,8 +221,12 @@ function isList(found: MaybePromise<readonly TokenCredential[]>): found is reado
   return Array.isArray(found);
 }
 
-function invalid(reason: string): Refusal {
-  return new Refusal("ERR_TOKEN_INVALID", reason);
+function reasonsOf(faults: readonly Pick<PolicyFault, "reason">[]): string {
+  return faults.map(({ reason }) => reason).join("; ");
+}
+
+function invalid(fault: string, reason: string): Refusal {
+  return new Refusal("ERR_TOKEN_INVALID", reason, undefined, fault);
 }
 
 /** Fail closed: whatever was thrown, the token does not pass (ATTACKS A34). */

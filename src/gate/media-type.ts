@@ -56,7 +56,7 @@ function findType(rawHeaders: readonly string[]): string | Refusal {
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
     if (name.length === 12 && name.toLowerCase() === "content-type") {
-      if (type !== undefined) return refuse("Content-Type was sent twice; send it once");
+      if (type !== undefined) return refuse("repeated", "Content-Type was sent twice; send it once");
       type = rawHeaders[index + 1] as string;
     } else if (name.length === 16 && name.toLowerCase() === "content-encoding") {
       const coding = rawHeaders[index + 1] as string;
@@ -68,7 +68,7 @@ function findType(rawHeaders: readonly string[]): string | Refusal {
       }
     }
   }
-  return type ?? refuse("Content-Type is missing; the sender has to name the type of its body");
+  return type ?? refuse("missing", "Content-Type is missing; the sender has to name the type of its body");
 }
 
 function readKind(
@@ -77,13 +77,14 @@ function readKind(
   further: ReadonlyMap<string, BodyKind>,
 ): BodyKind | Refusal {
   const quoted = printable(header);
-  if (!isWellFormed(header)) return refuse(`Content-Type "${quoted}" is malformed (RFC 9110 section 8.3.1)`);
+  if (!isWellFormed(header))
+    return refuse("malformed", `Content-Type "${quoted}" is malformed (RFC 9110 section 8.3.1)`);
   const {
     type,
     parameters: { charset },
   } = parse(header);
   if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
-    return refuse(`charset "${printable(charset, 40)}" is not accepted; bodies have to be utf-8`);
+    return refuse("charset", `charset "${printable(charset, 40)}" is not accepted; bodies have to be utf-8`);
   }
   const named = further.get(type);
   if (named !== undefined) return named;
@@ -92,7 +93,7 @@ function readKind(
   const usual = accepted.map((each) => accepts.get(each)).filter((each) => each !== undefined);
   const taken = [...usual, ...further.keys()].join(", ");
   const fix = kind === undefined ? "" : `; to take it, add "${kind}" to body.types`;
-  return refuse(`Content-Type "${quoted}" is not accepted, only ${taken}${fix}`);
+  return refuse("type", `Content-Type "${quoted}" is not accepted, only ${taken}${fix}`);
 }
 
 function kindOf(type: string): BodyKind | undefined {
@@ -142,6 +143,6 @@ function trimSpaces(text: string): string {
   return text.slice(start, end);
 }
 
-function refuse(reason: string): Refusal {
-  return new Refusal("ERR_MEDIA_TYPE", reason);
+function refuse(fault: string, reason: string): Refusal {
+  return new Refusal("ERR_MEDIA_TYPE", reason, undefined, fault);
 }

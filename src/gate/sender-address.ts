@@ -48,7 +48,8 @@ export function refuseAddress(
       sender.ip === undefined
         ? `the sender's address cannot be known: ${sender.fault}`
         : `${sender.text} is in no range of the allowlist`;
-    const refusal = new Refusal("ERR_ADDRESS_REFUSED", reason + proxyHint(sender));
+    const fault = sender.ip === undefined ? "address-unknown" : "not-listed";
+    const refusal = new Refusal("ERR_ADDRESS_REFUSED", reason + proxyHint(sender), undefined, fault);
     if (list.mode === "enforce") return refusal;
     shadow.wouldRefuse(refusal);
   }

@@ -97,14 +97,17 @@ export function judgeKey(
   if (!same || presented.tooLong) return judgeUnknown(presented, undefined, [kind]);
   const name = nameOf(found);
   if (!found.active) {
-    return invalid(`${name} is inactive`);
+    return invalid("inactive", `${name} is inactive`);
   }
   // Written so that NaN, from a source of somebody's own, refuses.
   if (!(nowMs < found.expiresAtMs)) {
-    return invalid(`${name} expired at ${new Date(found.expiresAtMs).toISOString()}`);
+    return invalid("expired", `${name} expired at ${new Date(found.expiresAtMs).toISOString()}`);
   }
   if (!(nowMs >= found.notBeforeMs)) {
-    return invalid(`${name} is not valid before ${new Date(found.notBeforeMs).toISOString()}`);
+    return invalid(
+      "not-yet-valid",
+      `${name} is not valid before ${new Date(found.notBeforeMs).toISOString()}`,
+    );
   }
   return found;
 }
@@ -116,10 +119,10 @@ function judgeUnknown(
 ): Refusal {
   // Compared although the answer is known: a key that is not found takes the steps of one that is (ATTACKS C07).
   timingSafeEqual(presented.digest, presented.digest);
-  if (presented.tooLong) return invalid(`the key is longer than ${maxKeyBytes} bytes`);
+  if (presented.tooLong) return invalid("length", `the key is longer than ${maxKeyBytes} bytes`);
   const wanted = kinds.join(" or ");
-  if (other !== undefined) return invalid(`${nameOf(other)} was sent where a ${wanted} is accepted`);
-  return invalid(`no ${wanted} has the value that was sent`);
+  if (other !== undefined) return invalid("kind", `${nameOf(other)} was sent where a ${wanted} is accepted`);
+  return invalid("unknown", `no ${wanted} has the value that was sent`);
 }
 
 /** A key of a kind that the route does not take, for the operator's reason only. */
@@ -144,8 +147,8 @@ function nameOf(key: KeyCredential): string {
   return `${key.kind} "${printable(key.id)}" of tenant "${printable(tenant)}"${owner}`;
 }
 
-function invalid(reason: string): Refusal {
-  return new Refusal("ERR_KEY_INVALID", reason);
+function invalid(fault: string, reason: string): Refusal {
+  return new Refusal("ERR_KEY_INVALID", reason, undefined, fault);
 }
 
 function refusalOf(error: unknown): Refusal {

@@ -18,11 +18,10 @@ export type UnsignedRequest = Omit<SignedRequest, "publicUrl"> & { readonly publ
 
 /** ERR_SIGNATURE_INVALID, with which of the faults it was. */
 export class SignatureRefusal extends Refusal {
-  readonly fault: SignatureFault["fault"];
+  declare readonly fault: SignatureFault["fault"];
 
   constructor({ fault, reason }: SignatureFault) {
-    super("ERR_SIGNATURE_INVALID", reason);
-    this.fault = fault;
+    super("ERR_SIGNATURE_INVALID", reason, undefined, fault);
   }
 }
 

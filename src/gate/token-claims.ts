@@ -9,6 +9,18 @@ const longestTokenId = 255;
 
 type Claims = ParsedToken["claims"];
 
+/** What in a token breaks a policy. */
+export interface PolicyFault {
+  /** A fixed name of the cause; never text from outside. */
+  readonly fault: string;
+  /** For the operator. */
+  readonly reason: string;
+}
+
+function broken(fault: string, reason: string): PolicyFault {
+  return { fault, reason };
+}
+
 /**
  * What in a token breaks a policy, for the operator, or undefined. Needs no key. Covers the claims of RFC 7519 section
  * 4.1 and `typ` (RFC 8725 section 3.11); all comparisons of text are exact. `nowMs`: milliseconds since the epoch.
@@ -19,15 +31,15 @@ export function policyFault(
   policy: TokenPolicy,
   nowMs: number,
   issuer: unknown = own(token.claims, "iss"),
-): string | undefined {
+): PolicyFault | undefined {
   const { claims } = token;
   if (!policy.algorithms.includes(token.algorithm)) {
-    return `the token's alg is not among the accepted: ${policy.algorithms.join(", ")}`;
+    return broken("alg", `the token's alg is not among the accepted: ${policy.algorithms.join(", ")}`);
   }
   if (token.typ !== policy.typ && !(token.typ === undefined && policy.typ === "jwt")) {
-    return `the token's typ is not "${policy.typ}"`;
+    return broken("typ", `the token's typ is not "${policy.typ}"`);
   }
-  if (issuer !== policy.issuer) return `iss is not exactly "${policy.issuer}"`;
+  if (issuer !== policy.issuer) return broken("issuer", `iss is not exactly "${policy.issuer}"`);
   return (
     audienceFault(own(claims, "aud"), policy.audience) ??
     textFault(claims) ??
@@ -64,24 +76,24 @@ export function tokenLifeMs(
   return { fromMs: (from - toleranceSeconds) * 1000, untilMs: (until + toleranceSeconds) * 1000 };
 }
 
-function audienceFault(aud: unknown, accepted: readonly string[] | undefined): string | undefined {
+function audienceFault(aud: unknown, accepted: readonly string[] | undefined): PolicyFault | undefined {
   const list: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (aud !== undefined && !list.every((entry) => typeof entry === "string")) {
-    return "aud is not a string or an array of strings";
+    return broken("audience", "aud is not a string or an array of strings");
   }
   if (accepted === undefined || list.some((entry) => accepted.includes(entry as string))) return undefined;
-  return `aud does not hold ${accepted.map((entry) => `"${entry}"`).join(" or ")}`;
+  return broken("audience", `aud does not hold ${accepted.map((entry) => `"${entry}"`).join(" or ")}`);
 }
 
-function textFault(claims: Claims): string | undefined {
+function textFault(claims: Claims): PolicyFault | undefined {
   const sub = own(claims, "sub");
   const jti = own(claims, "jti");
-  if (sub !== undefined && typeof sub !== "string") return "sub is not a string";
-  if (jti !== undefined && typeof jti !== "string") return "jti is not a string";
+  if (sub !== undefined && typeof sub !== "string") return broken("claim-type", "sub is not a string");
+  if (jti !== undefined && typeof jti !== "string") return broken("claim-type", "jti is not a string");
   return undefined;
 }
 
-function timeFault(claims: Claims, policy: TokenPolicy, now: number): string | undefined {
+function timeFault(claims: Claims, policy: TokenPolicy, now: number): PolicyFault | undefined {
   const exp = own(claims, "exp");
   const nbf = own(claims, "nbf");
   const iat = own(claims, "iat");
@@ -89,20 +101,26 @@ function timeFault(claims: Claims, policy: TokenPolicy, now: number): string | u
   if (!isDate(exp)) return dateFault("exp");
   if (!isDate(nbf)) return dateFault("nbf");
   if (!isDate(iat)) return dateFault("iat");
-  if (iat !== undefined && iat > now + toleranceSeconds) return `iat lies in the future: ${iat}, now ${now}`;
+  if (iat !== undefined && iat > now + toleranceSeconds)
+    return broken("issued-in-the-future", `iat lies in the future: ${iat}, now ${now}`);
   if (maxAgeSeconds !== undefined) {
-    if (iat === undefined) return "iat is missing; maxAgeSeconds asks for it";
+    if (iat === undefined) return broken("issue-time-missing", "iat is missing; maxAgeSeconds asks for it");
     if (now >= iat + maxAgeSeconds + toleranceSeconds) {
-      return `the token is older than ${maxAgeSeconds} s: iat ${iat}, now ${now}`;
+      return broken("too-old", `the token is older than ${maxAgeSeconds} s: iat ${iat}, now ${now}`);
     }
   }
   if (nbf !== undefined && nbf > now + toleranceSeconds)
-    return `the token is not valid yet: nbf ${nbf}, now ${now}`;
-  if (exp === undefined) return maxAgeSeconds === undefined ? "exp is missing" : undefined;
-  if (now >= exp + toleranceSeconds) return `the token has expired: exp ${exp}, now ${now}`;
-  if (iat !== undefined && iat > exp) return "iat lies after exp";
+    return broken("not-yet-valid", `the token is not valid yet: nbf ${nbf}, now ${now}`);
+  if (exp === undefined)
+    return maxAgeSeconds === undefined ? broken("no-expiry", "exp is missing") : undefined;
+  if (now >= exp + toleranceSeconds)
+    return broken("expired", `the token has expired: exp ${exp}, now ${now}`);
+  if (iat !== undefined && iat > exp) return broken("dates", "iat lies after exp");
   if (exp - (iat ?? now) > maxLifetimeSeconds + toleranceSeconds) {
-    return `the token claims a life of more than ${maxLifetimeSeconds} s (maxLifetimeSeconds)`;
+    return broken(
+      "lifetime",
+      `the token claims a life of more than ${maxLifetimeSeconds} s (maxLifetimeSeconds)`,
+    );
   }
   return undefined;
 }
@@ -112,24 +130,31 @@ function isDate(value: unknown): value is number | undefined {
   return value === undefined || (typeof value === "number" && value >= 0 && value <= latestDate);
 }
 
-function dateFault(claim: string): string {
-  return `${claim} is not a number of seconds since 1970 (milliseconds, text and null are refused)`;
+function dateFault(claim: string): PolicyFault {
+  return broken(
+    "dates",
+    `${claim} is not a number of seconds since 1970 (milliseconds, text and null are refused)`,
+  );
 }
 
 function isTokenId(jti: unknown): boolean {
   return typeof jti === "string" && jti !== "" && jti.length <= longestTokenId;
 }
 
-function requiredFault(claims: Claims, policy: TokenPolicy): string | undefined {
+function requiredFault(claims: Claims, policy: TokenPolicy): PolicyFault | undefined {
   for (const claim of policy.requiredClaims) {
-    if ((own(claims, claim) ?? null) === null) return `the claim "${claim}" is missing`;
+    if ((own(claims, claim) ?? null) === null)
+      return broken("claim-missing", `the claim "${claim}" is missing`);
   }
   if (policy.replay === "refuse" && !isTokenId(own(claims, "jti"))) {
-    return `jti is missing, empty or longer than ${longestTokenId} characters; replay: "refuse" asks for it`;
+    return broken(
+      "token-id",
+      `jti is missing, empty or longer than ${longestTokenId} characters; replay: "refuse" asks for it`,
+    );
   }
   const { bodyHashClaim } = policy;
   if (bodyHashClaim === undefined) return undefined;
   return typeof own(claims, bodyHashClaim) === "string"
     ? undefined
-    : `the claim "${bodyHashClaim}" (bodyHashClaim) is missing or no string`;
+    : broken("body-hash", `the claim "${bodyHashClaim}" (bodyHashClaim) is missing or no string`);
 }

@@ -22,6 +22,8 @@ export interface ParsedToken {
 /** What is wrong with a token's form; for the operator, quotes nothing of the token. */
 export interface TokenFault {
   readonly ok: false;
+  /** A fixed name of the cause. */
+  readonly fault: string;
   readonly reason: string;
 }
 
@@ -38,23 +40,23 @@ const refusedMembers = ["crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S
  */
 export function parseToken(token: string): ParsedToken | TokenFault {
   if (token.length > maxTokenLength) {
-    return fault(`the token has ${token.length} characters; at most ${maxTokenLength} are read`);
+    return fault("length", `the token has ${token.length} characters; at most ${maxTokenLength} are read`);
   }
   const first = token.indexOf(".");
   const second = token.indexOf(".", first + 1);
-  if (first < 0 || second < 0) return fault("the token does not have three parts joined by dots");
+  if (first < 0 || second < 0) return fault("parts", "the token does not have three parts joined by dots");
   if (token.includes(".", second + 1)) {
-    return fault("the token has more than three parts: encrypted tokens (JWE) are not accepted");
+    return fault("encrypted", "the token has more than three parts: encrypted tokens (JWE) are not accepted");
   }
   const header = parsePart(token.slice(0, first), "header");
-  if (typeof header === "string") return fault(header);
+  if (typeof header === "string") return fault("header", header);
   const claims = parsePart(token.slice(first + 1, second), "payload");
-  if (typeof claims === "string") return fault(claims);
+  if (typeof claims === "string") return fault("payload", claims);
   // jose reads the header once more, with a JSON.parse that may misread a name with an escape (see parseJson).
   if (!header.bytes.includes('"alg"'))
-    return fault('the header\'s "alg" is missing or spelled with an escape');
+    return fault("alg", 'the header\'s "alg" is missing or spelled with an escape');
   if (decodeBase64url(token.slice(second + 1)) === undefined) {
-    return fault("the token's signature is empty or not canonical base64url");
+    return fault("unsigned", "the token's signature is empty or not canonical base64url");
   }
   return parseHeader(header.members, claims.members);
 }
@@ -66,14 +68,16 @@ function parseHeader(
   const alg = own(header, "alg");
   const kid = own(header, "kid");
   const typ = own(header, "typ");
-  if (typeof alg !== "string") return fault('the header\'s "alg" is missing or not a string');
+  if (typeof alg !== "string") return fault("alg", 'the header\'s "alg" is missing or not a string');
   for (const member of refusedMembers) {
-    if (Object.hasOwn(header, member)) return fault(`the header has "${member}", which is not accepted`);
+    if (Object.hasOwn(header, member))
+      return fault("header-member", `the header has "${member}", which is not accepted`);
   }
   if (kid !== undefined && (typeof kid !== "string" || kid === "" || kid.length > maxKidLength)) {
-    return fault(`the header's "kid" is not a string of 1 to ${maxKidLength} characters`);
+    return fault("kid", `the header's "kid" is not a string of 1 to ${maxKidLength} characters`);
   }
-  if (typ !== undefined && typeof typ !== "string") return fault('the header\'s "typ" is not a string');
+  if (typ !== undefined && typeof typ !== "string")
+    return fault("typ", 'the header\'s "typ" is not a string');
   return {
     ok: true,
     algorithm: alg,
@@ -131,6 +135,6 @@ function holdsProto(value: unknown): boolean {
   return Object.hasOwn(value, "__proto__") || Object.values(value).some(holdsProto);
 }
 
-function fault(reason: string): TokenFault {
-  return { ok: false, reason };
+function fault(name: string, reason: string): TokenFault {
+  return { ok: false, fault: name, reason };
 }

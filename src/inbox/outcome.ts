@@ -25,7 +25,12 @@ export function judgeAcceptance(delivery: NewDelivery, acceptance: Acceptance | 
         `the event "${printable(acceptance.id)}" was accepted before, with another body; the first one stays`,
       );
     case "replayed":
-      return new Refusal("ERR_TOKEN_INVALID", "the token was used before, with another delivery (replay)");
+      return new Refusal(
+        "ERR_TOKEN_INVALID",
+        "the token was used before, with another delivery (replay)",
+        undefined,
+        "replay",
+      );
     case "full":
       return new Refusal(
         "ERR_OVERLOADED",

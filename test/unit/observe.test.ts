@@ -169,32 +169,89 @@ describe("createObserver", () => {
     expect(() => throwing.observer.note("warn", "x", {})).not.toThrow();
   });
 
-  it("counts refusals on standard error instead of repeating them", () => {
+  it("writes the first ten of a cause on standard error, then counts, and names receiver and cause", () => {
     const written = jest.spyOn(process.stderr, "write").mockReturnValue(true);
     const { observer, clock } = setUp({ logger: undefined });
-    for (let i = 0; i < 5; i++) observer.refused(request, new Refusal("ERR_KEY_INVALID", "unknown"), true);
+    const refuse = (fault: string, times: number) => {
+      const refusal = new Refusal("ERR_TOKEN_INVALID", `it is ${fault}`, undefined, fault);
+      for (let i = 0; i < times; i++) observer.refused(request, refusal, true);
+    };
+    refuse("expired", 13);
+    refuse("parts", 1);
     observer.refused(request, new Refusal("ERR_METHOD", "GET"), true);
-    expect(written).toHaveBeenCalledTimes(2);
+    for (let i = 0; i < 12; i++) {
+      observer.refused(
+        request,
+        new Refusal("ERR_ADDRESS_REFUSED", "no range", undefined, "not-listed"),
+        false,
+      );
+    }
+    expect(written).toHaveBeenCalledTimes(22);
     clock.advance(60_000);
-    expect(written.mock.calls.at(-1)?.[0]).toContain(
-      "4 more like this within a minute: refused ERR_KEY_INVALID",
-    );
-    expect(written).toHaveBeenCalledTimes(3);
+    const counts = written.mock.calls.slice(22).map(([chunk]) => String(chunk));
+    refuse("expired", 1);
+    expect(written).toHaveBeenCalledTimes(25);
     written.mockRestore();
+    expect(counts).toEqual([
+      expect.stringContaining(
+        'WARN hookgate: receiver "orders": 3 more refused with ERR_TOKEN_INVALID (expired) within a minute',
+      ),
+      expect.stringContaining(
+        'receiver "orders": 2 more would have been refused (shadow mode) with ERR_ADDRESS_REFUSED (not-listed) within a minute',
+      ),
+    ]);
+    clock.advance(60_000);
     expect(clock.pending).toBe(0);
+  });
+
+  it("bounds the lines of a minute to 100 over all receivers, and the counters to 200", () => {
+    const written = jest.spyOn(process.stderr, "write").mockReturnValue(true);
+    const clock = createFakeClock();
+    const refusal = new Refusal("ERR_METHOD", "GET");
+    const rest = { logger: undefined, hooks: undefined, keepStacks: true, clock, where: "x" };
+    const observers = Array.from({ length: 300 }, (_, at) => createObserver({ name: `r${at}`, ...rest }));
+    const refuseAll = () => {
+      for (let round = 0; round < 3; round++)
+        for (const one of observers) one.refused(request, refusal, true);
+    };
+    refuseAll();
+    expect(written).toHaveBeenCalledTimes(100);
+    clock.advance(60_000);
+    const counts = written.mock.calls.slice(100).map(([chunk]) => String(chunk));
+    const total = counts.reduce((sum, line) => sum + Number(/(\d+) more refused/.exec(line)?.[1]), 0);
+    expect([counts.length, total]).toEqual([50, 800]);
+    expect(counts.at(-1)).toMatch(/too many to count apart \(other\)/);
+    refuseAll();
+    // The lines that told the counts belong to the minute that began with them.
+    expect(written).toHaveBeenCalledTimes(200);
+    written.mockRestore();
   });
 
   it("does not count what is wrong with one signature as more of what was wrong with another", () => {
     const written = jest.spyOn(process.stderr, "write").mockReturnValue(true);
-    const { observer } = setUp({ logger: undefined });
-    for (const fault of ["missing", "missing", "mismatch", "timestamp", "mismatch"] as const) {
-      observer.refused(request, new SignatureRefusal({ fault, reason: `it is ${fault}` }), true);
+    const { observer, clock } = setUp({ logger: undefined });
+    const faults = ["missing", "mismatch", "timestamp"] as const;
+    for (let round = 0; round < 11; round++) {
+      for (const fault of faults) {
+        observer.refused(request, new SignatureRefusal({ fault, reason: `it is ${fault}` }), true);
+      }
     }
-    const lines = written.mock.calls.map(([text]) => String(text));
+    expect(written).toHaveBeenCalledTimes(30);
+    clock.advance(60_000);
+    const counts = written.mock.calls.slice(30).map(([text]) => String(text));
     written.mockRestore();
-    expect(lines).toEqual(
-      ["missing", "mismatch", "timestamp"].map((fault) => expect.stringContaining(`it is ${fault}`)),
+    expect(counts).toEqual(
+      faults.map((fault) => expect.stringContaining(`1 more refused with ERR_SIGNATURE_INVALID (${fault})`)),
     );
+  });
+
+  it("passes every refusal to a logger of the user's own, with its cause", () => {
+    const { observer, lines } = setUp();
+    for (let i = 0; i < 300; i++) {
+      observer.refused(request, new Refusal("ERR_TOKEN_INVALID", "x", undefined, "expired"), true);
+    }
+    expect(lines).toHaveLength(300);
+    expect(lines[0]?.details).toMatchObject({ code: "ERR_TOKEN_INVALID", fault: "expired" });
   });
 
   it.each([

@@ -22,7 +22,8 @@ function fault(
   head: { algorithm?: string; typ?: string | undefined } = {},
 ): string | undefined {
   const token = { ok: true, algorithm: "HS256", keyId: undefined, typ: undefined, ...head } as const;
-  return policyFault({ ...token, claims: { ...good, ...claims } }, { ...basis, ...policy }, now * 1000);
+  return policyFault({ ...token, claims: { ...good, ...claims } }, { ...basis, ...policy }, now * 1000)
+    ?.reason;
 }
 
 describe("policyFault", () => {
@@ -152,9 +153,9 @@ describe("policyFault", () => {
     Object.defineProperty(Object.prototype, "exp", { value: now + 60, configurable: true });
     try {
       const token = { ok: true, algorithm: "HS256", keyId: undefined, typ: undefined } as const;
-      expect(policyFault({ ...token, claims: { iss: "orders", aud: "second" } }, basis, now * 1000)).toBe(
-        "exp is missing",
-      );
+      expect(
+        policyFault({ ...token, claims: { iss: "orders", aud: "second" } }, basis, now * 1000)?.reason,
+      ).toBe("exp is missing");
     } finally {
       Reflect.deleteProperty(Object.prototype, "exp");
     }

@@ -160,7 +160,8 @@ describe("TokenMemory", () => {
   });
 
   it("A02 recognises the whole token only", async () => {
-    expect(await verdict(start, `${token.slice(0, -1)}A`)).toBe("ERR_TOKEN_INVALID");
+    const other = token.endsWith("A") ? "E" : "A";
+    expect(await verdict(start, `${token.slice(0, -1)}${other}`)).toBe("ERR_TOKEN_INVALID");
     expect(await verdict(start, `${token}.`)).toBe("ERR_TOKEN_INVALID");
   });
 
