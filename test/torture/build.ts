@@ -1,4 +1,5 @@
 import {
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -22,6 +23,8 @@ export interface Program {
   readonly exit: string;
   /** For `--import`: sets the wall clock on a signal. */
   readonly shiftClock: string;
+  /** For `--import`: uses the inbox's file with another SQLite library on a signal. */
+  readonly secondLibrary: string;
   /** Removes what was built. */
   remove(): void;
 }
@@ -32,6 +35,7 @@ export function programIn(folder: string, remove: () => void = () => {}): Progra
     server: join(folder, "server.js"),
     exit: join(folder, "exit.js"),
     shiftClock: join(folder, "shift-clock.js"),
+    secondLibrary: join(folder, "second-library.js"),
     remove,
   };
 }
@@ -47,6 +51,15 @@ export function buildProgram(): Program {
     writeFileSync(target, strip(readFileSync(path, "utf8")));
   }
   return programIn(join(folder, "test/torture"), () => rmSync(folder, { recursive: true, force: true }));
+}
+
+/** The path of a SQLite library that is not the engine's: on Node.js 20 a copy of its own, which is loaded as another one. */
+export function secondLibrary(program: Program): string {
+  const installed = join(root, "node_modules/@photostructure/sqlite");
+  if (process.getBuiltinModule?.("node:sqlite") !== undefined) return installed;
+  const copy = join(dirname(program.server), "second-sqlite");
+  cpSync(installed, copy, { recursive: true });
+  return copy;
 }
 
 function sourcesIn(folder: string): string[] {

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import type { OpenDatabase, SqliteDatabase, SqliteStatement } from "./driver.js";
 import type { EndFlag } from "./end-flag.js";
+import { FileIdentity } from "./file-identity.js";
 import { assertStillKnown, assertVersion, migrate } from "./schema.js";
 
 export interface ConnectionOptions {
@@ -21,6 +22,8 @@ export interface HowToOpen {
   readonly create: boolean;
   /** Once it is raised nobody is waited for. */
   readonly end?: EndFlag;
+  /** Told what somebody should look at. */
+  readonly note?: ((message: string) => void) | undefined;
 }
 
 /** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
@@ -33,18 +36,20 @@ const longestLogBytes = 16 * 1024 * 1024;
 export class Connection {
   readonly db: SqliteDatabase;
   readonly #path: string;
-  /** Undefined: in memory, where nothing can be replaced. */
-  readonly #inode: number | undefined;
+  /** Undefined where nothing is written, and in memory, where nothing can be replaced. */
+  readonly #identity: FileIdentity | undefined;
   readonly #statements = new Map<string, SqliteStatement>();
   /** See `closeWithoutCheckpoint`. Made before the others, since a thread that ends closes its databases from the last to the first. */
   readonly #holder: SqliteDatabase | undefined;
   #writing = false;
+  /** Something was committed that `assertKept` has not looked at. */
+  #committed = false;
 
   /**
    * Opens the file. Throws where it cannot be opened, is corrupt, or belongs to
    * a newer version; the file is left as it is.
    */
-  constructor(open: OpenDatabase, options: ConnectionOptions, { create, end }: HowToOpen) {
+  constructor(open: OpenDatabase, options: ConnectionOptions, { create, end, note = () => {} }: HowToOpen) {
     const { path, readOnly } = options;
     const inMemory = path === memoryPath;
     if (!create && !inMemory && !existsSync(path)) throw new Error(`the file ${path} is not there`);
@@ -56,7 +61,7 @@ export class Connection {
       this.#check();
       if (readOnly) assertVersion(this.db);
       else this.#prepareWriting(options.setup, end);
-      this.#inode = inMemory ? undefined : statSync(path).ino;
+      this.#identity = readOnly || inMemory ? undefined : new FileIdentity(path, note);
     } catch (error) {
       this.close();
       throw error;
@@ -86,12 +91,25 @@ export class Connection {
     assertStillKnown((sql) => this.statement(sql), this.#path);
   }
 
-  /** Commits what was written since `begin`. A file that was taken away meanwhile is no store: it throws. */
+  /** Commits what was written since `begin`. Throws a FileChangedError where the files are others by now. */
   commit(): void {
     if (!this.#writing) return;
-    this.assertThere();
+    this.#identity?.assertSame();
+    this.#committed = true;
     this.statement("COMMIT").run();
     this.#writing = false;
+  }
+
+  /** Throws a FileChangedError where what was committed since the last call may be lost with this process. */
+  assertKept(): void {
+    if (!this.#committed) return;
+    this.assertUnchanged();
+    this.#committed = false;
+  }
+
+  /** Throws a FileChangedError where the files are others by now, or the locks on them are gone. */
+  assertUnchanged(): void {
+    this.#identity?.assertKept();
   }
 
   /** Undoes what was written since `begin`; also where SQLite has done so by itself. */
@@ -105,18 +123,6 @@ export class Connection {
     }
   }
 
-  /** Throws where the path names another file by now, or none: what is written would be lost with this process. */
-  assertThere(): void {
-    if (this.#inode === undefined) return;
-    let inode: number | undefined;
-    try {
-      inode = statSync(this.#path).ino;
-    } catch {
-      // It is gone.
-    }
-    if (inode !== this.#inode) throw new FileGoneError(`the file ${this.#path} was removed or replaced`);
-  }
-
   /**
    * Cuts the log of writes where it has become long: SQLite writes it on and on while somebody reads, and keeps its length
    * afterwards. Where somebody still reads, the next call does it.
@@ -127,6 +133,7 @@ export class Connection {
   }
 
   close(): void {
+    this.#identity?.close();
     try {
       this.db.close();
     } catch {
@@ -193,6 +200,3 @@ export class Connection {
     return Number(value);
   }
 }
-
-/** The path no longer names the file that was opened. */
-export class FileGoneError extends Error {}

@@ -19,6 +19,7 @@ import type {
 import { endsBefore } from "../../lib/abort.js";
 import { createConsumer } from "../claim-loop.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
+import { FileHosts } from "./file-hosts.js";
 import { networkFileSystem } from "./file-system.js";
 import type { Host } from "./host.js";
 import { packDeliveries } from "./pack.js";
@@ -30,10 +31,12 @@ import { StoreEndedError } from "./store-ended.js";
 import { openTransaction, type SqliteTransaction } from "./transaction.js";
 
 /** What an open engine works with. */
-type Opened = SourceParts;
+interface Opened extends SourceParts {
+  readonly hosts: FileHosts;
+}
 
 /** How the engine comes to its threads; a test gives its own. */
-export type MakeHost = (options: ConnectionOptions) => Host;
+export type MakeHost = (options: ConnectionOptions, note: (message: string) => void) => Host;
 
 /** What a test may say of its engine. */
 export interface TestOptions {
@@ -79,7 +82,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     this.#users++;
     this.#note = (level, message, details) => context.note(level, message, details);
     try {
-      this.#opening ??= this.#openStore(this.#options);
+      this.#opening ??= this.#openFile();
       const opening = this.#opening;
       const opened = await opening;
       // It may have been closed meanwhile.
@@ -170,19 +173,32 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   async #read(): Promise<Opened> {
     const opened = this.#open();
     if (this.#inMemory) return opened;
-    const { clock } = opened;
-    this.#reader ??= this.#openStore({ ...this.#options, readOnly: true }, clock).catch((error: unknown) => {
+    const { clock, hosts } = opened;
+    this.#reader ??= this.#openStore(hosts, hosts.reader, clock).catch((error: unknown) => {
       this.#reader = undefined;
       throw error;
     });
     return this.#reader;
   }
 
-  async #openStore(options: ConnectionOptions, known?: StoreClock): Promise<Opened> {
+  #openFile(): Promise<Opened> {
+    const { path } = this.#options;
+    const hosts = new FileHosts({
+      path,
+      makeHost: (role) =>
+        this.#makeHost({ ...this.#options, readOnly: role === "reader" }, (message) =>
+          this.#note("warn", message, { path }),
+        ),
+      note: (level, message, details) => this.#note(level, message, details),
+    });
+    return this.#openStore(hosts, hosts.writer);
+  }
+
+  async #openStore(hosts: FileHosts, host: Host, known?: StoreClock): Promise<Opened> {
     let clock = known;
     const wallMs = this.#now ?? Date.now;
     const times = (): Times => ({ wallMs: wallMs(), storeMs: clock?.now() ?? 0 });
-    const queue = new RequestQueue(this.#makeHost(options), times, (error) => this.#tellEnd(error));
+    const queue = new RequestQueue(host, times, (error) => this.#tellEnd(error));
     this.#queues.add(queue);
     try {
       const storedMs = await queue.open();
@@ -191,7 +207,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
       this.#queues.delete(queue);
       throw error;
     }
-    return { clock, queue, work: new WorkBell() };
+    return { clock, hosts, queue, work: new WorkBell() };
   }
 
   /** Says once why every request fails from now on. */

@@ -49,7 +49,8 @@ export class ThreadHost implements Host {
   #settle: { resolve(answer: unknown): void; reject(error: Error): void } | undefined;
   #ended: Error | undefined;
 
-  constructor(options: ConnectionOptions) {
+  /** `note` is told what somebody should look at. */
+  constructor(options: ConnectionOptions, note: (message: string) => void = () => {}) {
     this.#worker = new Worker(new URL("./thread.js", import.meta.url), {
       workerData: { options, end: this.#flag.memory } satisfies ThreadData,
       name: "hookgate-sqlite",
@@ -57,6 +58,7 @@ export class ThreadHost implements Host {
       execArgv: [],
     });
     this.#worker.on("message", (answer: unknown) => {
+      if (isNote(answer)) return note(answer.note);
       const settle = this.#settle;
       this.#settle = undefined;
       settle?.resolve(answer);
@@ -122,6 +124,15 @@ export class ThreadHost implements Host {
   }
 }
 
+/** What the thread says besides its answers. */
+export interface Note {
+  readonly note: string;
+}
+
+function isNote(message: unknown): message is Note {
+  return typeof message === "object" && message !== null && "note" in message;
+}
+
 function revived(reply: Reply): Reply {
   if (reply.ok) return reply;
   const { message, code, ended } = reply.error as PortableError;
@@ -134,8 +145,8 @@ export class LocalHost implements Host {
   readonly #patience: Patience;
   readonly #flag = new EndFlag();
 
-  constructor(options: ConnectionOptions, open?: OpenDatabase) {
-    this.#store = new Store(options, open, this.#flag);
+  constructor(options: ConnectionOptions, open?: OpenDatabase, note?: (message: string) => void) {
+    this.#store = new Store(options, open, { end: this.#flag, note });
     this.#patience = { busyTimeoutMs: options.busyTimeoutMs, end: this.#flag };
   }
 

@@ -59,5 +59,7 @@ export function sqliteEngine(
   };
   const local = flagOption(own(options, "onCallersThread"), `${where}.onCallersThread`);
   if (file === memoryPath) return createMemoryEngine(setup);
-  return new SqliteEngine(connection, (given) => (local ? new LocalHost(given) : new ThreadHost(given)));
+  return new SqliteEngine(connection, (given, note) =>
+    local ? new LocalHost(given, undefined, note) : new ThreadHost(given, note),
+  );
 }

@@ -1,9 +1,10 @@
 import { Acceptor, type StoreParts } from "./accept.js";
 import { Changes } from "./changes.js";
-import { Connection, type ConnectionOptions, FileGoneError, memoryPath } from "./connection.js";
+import { Connection, type ConnectionOptions, memoryPath } from "./connection.js";
 import { Consumers } from "./consumers.js";
-import { isFatal, loadDriver, type OpenDatabase } from "./driver.js";
+import { isFatal, loadDriver, type OpenDatabase, resultCode } from "./driver.js";
 import { EndFlag } from "./end-flag.js";
+import { changeOf, FileChangedError } from "./file-identity.js";
 import { Names } from "./names.js";
 import type { Reply, Request, Times } from "./protocol.js";
 import { findPurgeable, purgeEvents } from "./purge.js";
@@ -37,6 +38,18 @@ interface Opened extends StoreParts {
   readonly records: Records;
 }
 
+/** A file that could not be opened is not tried again before so many milliseconds: the check of a large one takes time. */
+const reopenMs = 1_000;
+
+/** SQLITE_BUSY: whoever asks waits for it. */
+const busyCode = 5;
+
+/** What a store is told from outside, and tells. */
+interface StoreSeams {
+  readonly end?: EndFlag;
+  readonly note?: ((message: string) => void) | undefined;
+}
+
 /**
  * The file, on whatever thread it is used: carries out requests, those of one group in one transaction. After an error
  * that leaves the connection in doubt it is closed, and the next group opens it anew (ATTACKS H12, H13). In memory the
@@ -47,18 +60,26 @@ export class Store {
   readonly #open: OpenDatabase;
   readonly #end: EndFlag;
   #opened: Opened | undefined;
+  readonly #note: StoreSeams["note"];
   /** Why nothing can be asked of it any more. */
-  #ended: StoreEndedError | undefined;
+  #ended: StoreEndedError | FileChangedError | undefined;
+  /** Why the file could not be opened anew, and when. */
+  #unopened: { readonly error: unknown; readonly atMs: number } | undefined;
   /** How long the last commit took, with its sync. */
   #syncMs = 0;
   /** Closed without a checkpoint: kept, so that what holds it off lives as long as the thread. */
   readonly #left: Connection[] = [];
 
-  /** `end`: once it is raised no transaction begins, and none is committed. */
-  constructor(options: ConnectionOptions, open: OpenDatabase = loadDriver(), end = new EndFlag()) {
+  /** `end`: once it is raised no transaction begins, and none is committed. `note` is told what somebody should look at. */
+  constructor(
+    options: ConnectionOptions,
+    open: OpenDatabase = loadDriver(),
+    { end = new EndFlag(), note }: StoreSeams = {},
+  ) {
     this.#options = options;
     this.#open = open;
     this.#end = end;
+    this.#note = note;
   }
 
   /** Opens the file, making it where it is not there; resolves with the store's clock. Throws as `Connection` does. */
@@ -74,11 +95,17 @@ export class Store {
     const connection = this.#opened?.connection;
     this.#opened = undefined;
     if (connection === undefined) return;
-    if (this.#end.raised || this.#syncMs > quickSyncMs || connection.logBytes() > smallLogBytes) {
+    if (this.#leavesLog(connection)) {
       connection.rollback();
       connection.closeWithoutCheckpoint();
       this.#left.push(connection);
     } else connection.close();
+  }
+
+  #leavesLog(connection: Connection): boolean {
+    const change = changeOf(this.#ended);
+    if (change !== undefined) return change !== "checkpoint";
+    return this.#end.raised || this.#syncMs > quickSyncMs || connection.logBytes() > smallLogBytes;
   }
 
   /** Carries out a group of requests; answers in their order. Never throws. */
@@ -89,6 +116,7 @@ export class Store {
     for (const request of requests) {
       if (!replies.has(request)) this.#transact([request], times, replies);
     }
+    this.#assertKept(replies);
     if (!this.#end.raised && requests.some(({ op }) => op === "heartbeat")) this.#shortenLog();
     return requests.map(
       (request) => replies.get(request) ?? { ok: false, error: new Error("not carried out") },
@@ -99,7 +127,7 @@ export class Store {
     if (requests.length === 0) return;
     try {
       this.#assertGoingOn();
-      const opened = this.#opened ?? this.#connect(false);
+      const opened = this.#opened ?? this.#reconnect();
       if (this.#options.readOnly) opened.connection.assertStillKnown();
       const values = requests.map((request) => this.#perform(opened, request, times));
       opened.tally.write(times.wallMs);
@@ -107,9 +135,31 @@ export class Store {
       opened.names.keep();
       for (const [index, request] of requests.entries())
         replies.set(request, { ok: true, value: values[index] });
-    } catch (error) {
+    } catch (thrown) {
+      const error = this.#causeOf(thrown);
       this.#undo(error);
       for (const request of requests) replies.set(request, { ok: false, error });
+    }
+  }
+
+  /** Files that change while they are open make all kinds of errors. */
+  #causeOf(error: unknown): unknown {
+    if (!isFatal(error)) return error;
+    try {
+      this.#opened?.connection.assertUnchanged();
+      return error;
+    } catch (change) {
+      return change;
+    }
+  }
+
+  /** Nothing of a group is answered well where its commits may be lost with this process. */
+  #assertKept(replies: Map<Request, Reply>): void {
+    try {
+      this.#opened?.connection.assertKept();
+    } catch (error) {
+      this.#undo(error);
+      for (const request of replies.keys()) replies.set(request, { ok: false, error });
     }
   }
 
@@ -136,13 +186,15 @@ export class Store {
   }
 
   #undo(error: unknown): void {
-    if (error instanceof StoreEndedError) this.#ended = error;
+    const changed = error instanceof FileChangedError;
+    if (changed || error instanceof StoreEndedError) this.#ended = error;
     const opened = this.#opened;
     if (opened === undefined) return;
     opened.connection.rollback();
     opened.names.forget();
     opened.tally.clear();
-    if (!(error instanceof StoreEndedError || isFatal(error) || error instanceof FileGoneError)) return;
+    // The connections to files that changed are closed in a certain order, by whoever has them all.
+    if (changed || !(error instanceof StoreEndedError || isFatal(error))) return;
     if (this.#options.path === memoryPath) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#ended ??= new StoreEndedError(`the inbox in memory failed, and what it held is gone: ${reason}`);
@@ -155,8 +207,25 @@ export class Store {
     this.#opened = undefined;
   }
 
+  #reconnect(): Opened {
+    const before = this.#unopened;
+    if (before !== undefined && performance.now() - before.atMs < reopenMs) throw before.error;
+    try {
+      const opened = this.#connect(false);
+      this.#unopened = undefined;
+      return opened;
+    } catch (error) {
+      if (resultCode(error) !== busyCode) this.#unopened = { error, atMs: performance.now() };
+      throw error;
+    }
+  }
+
   #connect(create: boolean): Opened {
-    const connection = new Connection(this.#open, this.#options, { create, end: this.#end });
+    const connection = new Connection(this.#open, this.#options, {
+      create,
+      end: this.#end,
+      note: this.#note,
+    });
     const parts = { connection, names: new Names(connection), tally: new Tally(connection) };
     this.#opened = {
       ...parts,

@@ -4,6 +4,7 @@ import { handlePatiently, openPatiently, waitThrough } from "./busy.js";
 import type { ConnectionOptions } from "./connection.js";
 import { loadDriver } from "./driver.js";
 import { EndFlag } from "./end-flag.js";
+import type { Note } from "./host.js";
 import type { Reply, Times } from "./protocol.js";
 import { Store } from "./store.js";
 import { decodeRequests, encodeReplies, type Message, portable } from "./wire.js";
@@ -20,7 +21,7 @@ const end = new EndFlag(given.end);
 process.on("exit", () => end.leave());
 // A process that ends takes down the thread as it is: without the driver that does no harm.
 if (!end.enter()) process.exit();
-const store = new Store(options, loadDriver(), end);
+const store = new Store(options, loadDriver(), { end, note: tell });
 const patience = { busyTimeoutMs: options.busyTimeoutMs, end };
 
 /** One message is answered with one. */
@@ -41,6 +42,10 @@ parentPort?.on(
     }
   },
 );
+
+function tell(note: string): void {
+  parentPort?.postMessage({ note } satisfies Note);
+}
 
 function openStore(): Reply {
   const reply = waitThrough(openPatiently(store, patience), end);

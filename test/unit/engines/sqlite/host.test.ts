@@ -129,7 +129,7 @@ describe("H17: a store whose time is up", () => {
         heard.push(sql);
         if (going && isUp(sql)) end.raise();
       }),
-      end,
+      { end },
     );
     store.open();
     heard.length = 0;

@@ -1,0 +1,255 @@
+import { Buffer } from "node:buffer";
+import { closeSync, openSync, readSync, realpathSync, statfsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { type LockedByte, ProcessLocks } from "./process-locks.js";
+
+/** What is looked at of a file. */
+export interface FileState {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+}
+
+/** How files are looked at; a test gives its own. */
+export interface Look {
+  /** Undefined: the file is not there. */
+  state(path: string): FileState | undefined;
+  /** The first salt in the header of a log; undefined where it has none yet. */
+  salt(log: string): number | undefined;
+  /** Of statfs(2); undefined where it cannot be told. */
+  fileSystem(path: string): number | undefined;
+  /** Undefined where the system does not list them. */
+  locks(): Pick<ProcessLocks, "find" | "hold" | "close"> | undefined;
+}
+
+/**
+ * How the connections to files that changed are to be closed: "checkpoint" moves the log into the file that was open, since
+ * its content is nowhere else or must not meet another file; "leave" touches nothing. "stale": the files had changed
+ * before the connection was opened, and something in this process still holds the old ones.
+ */
+export type FileChange = keyof typeof changeCodes;
+
+/** In the range that SQLite's own result codes leave free, so that they go the way of those. */
+const changeCodes = { stale: 253, leave: 254, checkpoint: 255 } as const;
+
+/** The files that a connection works on are not those that their names stand for any more. */
+export class FileChangedError extends Error {
+  readonly errcode: number;
+
+  constructor(message: string, change: FileChange) {
+    super(message);
+    this.name = "FileChangedError";
+    this.errcode = changeCodes[change];
+  }
+}
+
+/** What an error says of changed files; undefined for any other error. */
+export function changeOf(error: unknown): FileChange | undefined {
+  const code: unknown =
+    typeof error === "object" && error !== null ? Reflect.get(error, "errcode") : undefined;
+  return (Object.keys(changeCodes) as FileChange[]).find((change) => changeCodes[change] === code);
+}
+
+/** The byte that SQLite locks in a file that is open, and the one in its index of the log. */
+const openByte = 1_073_741_826;
+const indexByte = 128;
+
+/** `f_type` of file systems that make up inode numbers, and may make up new ones while a file is open. */
+const inventing: ReadonlySet<number> = new Set([0x65735546, 0xff534d42, 0xfe534d42, 0x517b, 0x786f4256]);
+
+/** A log begins anew with the next salt; after so many steps between two looks it is another log. */
+const mostSteps = 1_000;
+
+/**
+ * Which files a connection works on: the database, its log (-wal) and the log's index (-shm). When another SQLite library
+ * in this process closes the same database, the system drops the locks of the whole process: whoever closes it next, that
+ * library included, takes itself for the last one and removes the log, and what is written from then on is lost with the
+ * process. So the files are compared before each commit, and afterwards, together with the locks, before the answer.
+ */
+export class FileIdentity {
+  readonly #path: string;
+  readonly #log: string;
+  readonly #index: string;
+  readonly #look: Look;
+  readonly #note: (message: string) => void;
+  readonly #locks: ReturnType<Look["locks"]>;
+  readonly #locked: readonly LockedByte[];
+  #database: FileState;
+  #logState: FileState;
+  #indexState: FileState;
+  #salt: number | undefined;
+  /** Inode numbers say nothing here. */
+  #inventing = false;
+
+  /** Call it on an open connection that has read the file. Throws where its log or its index have gone already. */
+  constructor(path: string, note: (message: string) => void, look: Look = systemLook) {
+    this.#path = path;
+    this.#look = look;
+    this.#note = note;
+    // SQLite follows links, and puts the log beside the file itself.
+    const real = realpathSync(path);
+    this.#log = `${real}-wal`;
+    this.#index = `${real}-shm`;
+    const [database, log, index] = this.#states();
+    if (database === undefined || log === undefined || index === undefined) throw this.#goneAtOpening();
+    this.#database = database;
+    this.#logState = log;
+    this.#indexState = index;
+    this.#salt = look.salt(this.#log);
+    if (this.#numbersMoved()) this.#distrustNumbers();
+    const locks = look.locks();
+    const open = locks?.find(database, openByte);
+    if (locks === undefined || open === undefined) {
+      // A list that does not show the lock of a file that was opened just now shows none.
+      locks?.close();
+      this.#locked = [];
+      return;
+    }
+    const byte = locks.find(index, indexByte);
+    if (byte === undefined && !this.#inventing) {
+      locks.close();
+      throw this.#goneAtOpening();
+    }
+    this.#locks = locks;
+    this.#locked = byte === undefined ? [open] : [open, byte];
+  }
+
+  /** Throws a FileChangedError where a name stands for another file by now: to be called before a commit. */
+  assertSame(): void {
+    const fault = this.#fault(false);
+    if (fault !== undefined) throw this.#changed(fault);
+  }
+
+  /** What `assertSame` looks at, and whether this process still has its locks: to be called after commits, before their answers. */
+  assertKept(): void {
+    const fault = this.#fault(true);
+    if (fault !== undefined) throw this.#changed(fault);
+    if (this.#locks?.hold(this.#locked) === false)
+      throw this.#changed(`the locks on ${this.#path} were lost`);
+  }
+
+  close(): void {
+    this.#locks?.close();
+  }
+
+  #states(): readonly (FileState | undefined)[] {
+    return [this.#path, this.#log, this.#index].map((path) => this.#look.state(path));
+  }
+
+  #fault(written: boolean): string | undefined {
+    const [database, log, index] = this.#states();
+    if (database === undefined) return `the file ${this.#path} was removed`;
+    if (log === undefined) return `${this.#log} was removed`;
+    if (index === undefined) return `${this.#index} was removed`;
+    if (!this.#inventing && !this.#isSame(database, log, index)) {
+      if (!this.#mayInvent()) return `${this.#nameOfChanged(database, log)} was replaced`;
+      this.#distrustNumbers();
+    }
+    if (this.#inventing && !this.#goesOn(log, written)) return `${this.#log} was replaced`;
+    [this.#database, this.#logState, this.#indexState] = [database, log, index];
+    return undefined;
+  }
+
+  #isSame(database: FileState, log: FileState, index: FileState): boolean {
+    return (
+      isSameFile(this.#database, database) &&
+      isSameFile(this.#logState, log) &&
+      isSameFile(this.#indexState, index)
+    );
+  }
+
+  #nameOfChanged(database: FileState, log: FileState): string {
+    if (!isSameFile(this.#database, database)) return `the file ${this.#path}`;
+    return isSameFile(this.#logState, log) ? this.#index : this.#log;
+  }
+
+  /** Whether the log is still the one that was written: by its salt and its size, where inode numbers cannot tell. */
+  #goesOn(log: FileState, written: boolean): boolean {
+    const before = this.#salt;
+    const salt = this.#look.salt(this.#log);
+    if (salt === undefined) return !written;
+    this.#salt = salt;
+    if (before === undefined || before === salt)
+      return log.size >= this.#logState.size || before === undefined;
+    return (salt - before) >>> 0 <= mostSteps;
+  }
+
+  #mayInvent(): boolean {
+    const type = this.#look.fileSystem(this.#path);
+    return (type !== undefined && inventing.has(type)) || this.#numbersMoved();
+  }
+
+  /** Whether the numbers of the file change from one look to the next. */
+  #numbersMoved(): boolean {
+    const [first, ...others] = [1, 2, 3].map(() => this.#look.state(this.#path));
+    return others.some((other) => first !== undefined && other !== undefined && !isSameFile(first, other));
+  }
+
+  #distrustNumbers(): void {
+    this.#inventing = true;
+    this.#note(
+      `the inode numbers of ${this.#path} change by themselves on this file system: whether the inbox's files were replaced is told by the size and the header of its log alone; a local disk is safer`,
+    );
+  }
+
+  #goneAtOpening(): FileChangedError {
+    return new FileChangedError(
+      `${this.#path} was opened with a log that has been removed: something in this process still has the old one open`,
+      "stale",
+    );
+  }
+
+  #changed(what: string): FileChangedError {
+    const [database, log] = this.#states();
+    const message = `${what} while it was open: by another SQLite library in this process, or by hand`;
+    return new FileChangedError(message, this.#isToBeSaved(database, log) ? "checkpoint" : "leave");
+  }
+
+  #isToBeSaved(database: FileState | undefined, log: FileState | undefined): boolean {
+    if (database === undefined || !isSameFile(this.#database, database)) {
+      // The log belongs to the file that was open: another one at its place must not find it.
+      return log === undefined || isSameFile(this.#logState, log);
+    }
+    // Where nobody has moved the log into the file since, or begun another one, its content is nowhere else.
+    const untouched = database.mtimeNs === this.#database.mtimeNs && database.size === this.#database.size;
+    return untouched && (log === undefined || log.size === 0n);
+  }
+}
+
+function isSameFile(one: FileState, other: FileState): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+/** Looks at the real files. The log may be opened, since SQLite locks nothing in it; the other two may not. */
+export const systemLook: Look = {
+  state: (path) => statSync(path, { bigint: true, throwIfNoEntry: false }),
+  salt(log) {
+    const header = Buffer.alloc(24);
+    let descriptor: number | undefined;
+    try {
+      descriptor = openSync(log, "r");
+      return readSync(descriptor, header, 0, header.length, 0) === header.length
+        ? header.readUInt32BE(16)
+        : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      if (descriptor !== undefined) closeSync(descriptor);
+    }
+  },
+  fileSystem(path) {
+    try {
+      return Number(statfsSync(dirname(path)).type) >>> 0;
+    } catch {
+      return undefined;
+    }
+  },
+  locks() {
+    try {
+      return new ProcessLocks();
+    } catch {
+      return undefined;
+    }
+  },
+};
