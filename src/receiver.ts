@@ -15,7 +15,7 @@ import type { Store } from "./inbox/store.js";
 import { observeSource } from "./observe.js";
 import { prepare } from "./prepare.js";
 import type { ContextOf, NoInbox, ReceiverOptions } from "./receiver-options.js";
-import type { DeliveryPlan } from "./steps.js";
+import { type DeliveryPlan, readStoredEvent } from "./steps.js";
 
 /** Receives deliveries and hands their events to handlers. */
 export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
@@ -43,7 +43,10 @@ export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
    * console.table((await receiver.explain({ headers: { key }, remoteAddress: "203.0.113.7", body })).steps);
    */
   explain(request: ExplainRequest): Promise<Explanation>;
-  /** What is allowed and seldom meant in this receiver's options and handlers; `npx hookgate doctor` prints it. */
+  /**
+   * What is allowed and seldom meant in this receiver's options and handlers, and once it is started what is stuck in its
+   * inbox; `npx hookgate doctor` prints it.
+   */
   findings(): readonly string[];
   /** The stored events, for operators; without the option `inbox` its methods reject with a TypeError. */
   readonly inbox: Inbox;
@@ -120,20 +123,23 @@ export function createReceiver<
         onFault: (message) => observer.note("error", message, {}),
       }),
     explain: (request) => explain(plan, request),
-    findings: () => findingsOf(plan),
+    findings: () => [...findingsOf(plan), ...(store?.findings() ?? [])],
     inbox: store === undefined ? noInbox() : inspectionOf(plan, store),
     start: () => life.start(),
     close: (closeOptions) => life.close(closeOptions),
   };
 }
 
-function inspectionOf<Tx>({ name, handlers, clock, observer }: DeliveryPlan, store: Store<Tx>): Inbox {
+function inspectionOf<Tx>(plan: DeliveryPlan, store: Store<Tx>): Inbox {
+  const { name, handlers, clock, observer } = plan;
   return createInspection({
     receiver: name,
     engine: store.settings.engine,
     clock,
     observer,
-    hasHandler: (handler) => handlers.all().some((registered) => registered.name === handler),
+    handlers,
+    readEvent: async ({ id, type, position, delivery }) =>
+      delivery && readStoredEvent(plan, { event: { id, type }, position, delivery }),
     assertOpen: () => store.assertOpen(),
   });
 }

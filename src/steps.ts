@@ -7,7 +7,7 @@ import type { BodyKind, ParsedDelivery, Source } from "./contracts/source.js";
 import { defaultTenant } from "./credentials/single-service.js";
 import { Refusal } from "./errors.js";
 import type { Catalog, Validation } from "./events/catalog.js";
-import type { Envelope } from "./events/envelope.js";
+import type { Envelope, OpenedEnvelope } from "./events/envelope.js";
 import type { RegisteredHandler } from "./events/handler-options.js";
 import type { HandlerRegistry } from "./events/handlers.js";
 import { issuePaths } from "./events/issue-paths.js";
@@ -174,17 +174,36 @@ export function checkData(
   return isPromise(checked) ? checked.then(checkedOrRefused) : checkedOrRefused(checked);
 }
 
+/** What of a stored event says how to read it. */
+export type StoredEvent = Pick<Task, "event" | "delivery" | "position">;
+
+/** What reads it. */
+type StoredReader = Pick<DeliveryPlan, "catalog" | "envelope" | "readsJson">;
+
 /** The data of a stored event by the schema as it is now. A promise only where the schema answers later. */
-export function readStored(
-  plan: Pick<DeliveryPlan, "catalog" | "envelope" | "readsJson">,
-  { event, delivery, position }: Pick<Task, "event" | "delivery" | "position">,
-): MaybePromise<CheckedData | Refusal> {
+export function readStored(plan: StoredReader, stored: StoredEvent): MaybePromise<CheckedData | Refusal> {
+  const raw = rawDataOf(plan, stored);
+  return raw instanceof Refusal ? raw : checkData(plan, stored.event.type, raw.value);
+}
+
+/** A stored event with its data by the schema as it is now, or as it came where it breaks it; undefined where it cannot be read. */
+export async function readStoredEvent(
+  plan: StoredReader,
+  stored: StoredEvent,
+): Promise<{ readonly event: OpenedEnvelope; readonly isInvalid: boolean } | undefined> {
+  const raw = rawDataOf(plan, stored);
+  if (raw instanceof Refusal) return undefined;
+  const { id, type } = stored.event;
+  const checked = await checkData(plan, type, raw.value);
+  const isInvalid = checked instanceof Refusal;
+  return { event: { id, type, data: isInvalid ? raw.value : checked.value }, isInvalid };
+}
+
+function rawDataOf(plan: StoredReader, { delivery, position }: StoredEvent): CheckedData | Refusal {
   const { rawBody } = delivery;
   const headers = delivery.headers as IncomingHttpHeaders;
   const parsed = parseDelivery(plan, { kind: delivery.bodyKind as BodyKind, rawBody, headers });
-  return parsed instanceof Refusal
-    ? parsed
-    : checkData(plan, event.type, plan.envelope.data(parsed, position));
+  return parsed instanceof Refusal ? parsed : { value: plan.envelope.data(parsed, position) };
 }
 
 function checkedOrRefused(checked: Validation): CheckedData | Refusal {

@@ -1,17 +1,20 @@
-import type { EventRecord } from "../contracts/engine.js";
+import type { Change, EventRecord, TaskState } from "../contracts/engine.js";
+import { printable } from "../lib/printable.js";
+import { changeableStates, defaultStates } from "../lib/task-changes.js";
 import { type CommandIo, type ExitCode, misused, type OptionValues, readArguments } from "./command.js";
 import { filterKinds, filterOf, hasFilter } from "./events-filter.js";
 import { findRecord } from "./events-find.js";
-import { deadLettersOf, type Plan, planOf, recordsOf } from "./events-plan.js";
+import { newTasksPlan, type Plan, pagesOf, pastOf, planOf } from "./events-plan.js";
 import { type Store, withStore } from "./events-store.js";
 import { countOf, jsonOf } from "./events-text.js";
 
-type Action = "replay" | "drop";
+type Action = Change["action"];
 
 const changeKinds = {
   db: "text",
   ...filterKinds,
   handler: "text",
+  states: "text",
   "new-handler": "switch",
   all: "switch",
   yes: "switch",
@@ -22,14 +25,19 @@ const changeKinds = {
 type ChangeOptions = OptionValues<typeof changeKinds>;
 
 /**
- * `hookgate events replay`: runs tasks again, of events that are named or of those that filters choose; with
- * `--state dead` the dead letters alone. Counts first; changes nothing without `--yes`, which ends with 1.
+ * `hookgate events retry`: makes tasks due now that wait for a later attempt, of events that are named or of those that
+ * filters choose. Counts first; changes nothing without `--yes`, which ends with 1.
  */
+export function eventsRetry(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  return changeEvents("retry", args, io);
+}
+
+/** `hookgate events replay`: runs dead letters again, or what `--states` says. Otherwise as `eventsRetry`. */
 export function eventsReplay(args: readonly string[], io: CommandIo): Promise<ExitCode> {
   return changeEvents("replay", args, io);
 }
 
-/** `hookgate events drop`: gives tasks up that wait or are dead. Otherwise as `eventsReplay`. */
+/** `hookgate events drop`: gives tasks up. Otherwise as `eventsRetry`. */
 export function eventsDrop(args: readonly string[], io: CommandIo): Promise<ExitCode> {
   return changeEvents("drop", args, io);
 }
@@ -54,15 +62,13 @@ async function changeEvents(action: Action, args: readonly string[], io: Command
 
 function assertSense(action: Action, options: ChangeOptions, words: readonly string[]): void {
   const filtered = hasFilter(options);
-  // Beside named events it says which of their tasks.
-  const onlyDead = isForDead(action, options) && !hasFilter({ ...options, state: undefined });
-  if (words.length > 0 && ((filtered && !onlyDead) || options.all)) {
+  if (words.length > 0 && (filtered || options.all)) {
     throw misused("events that are named and options that choose events do not go together");
   }
   if (options.all && filtered) throw misused("--all stands for no filter at all");
   if (options["new-handler"]) {
-    if (action === "drop" || options.handler === undefined || isForDead(action, options)) {
-      throw misused("--new-handler goes with replay and --handler, and not with --state dead");
+    if (action !== "replay" || options.handler === undefined || options.states !== undefined) {
+      throw misused("--new-handler goes with replay and --handler, and not with --states");
     }
     if (words.length === 0 && options.receiver === undefined) {
       throw misused("--new-handler needs --receiver: events of others would get tasks that nobody runs");
@@ -75,6 +81,17 @@ function assertSense(action: Action, options: ChangeOptions, words: readonly str
   if (options.yes && options["dry-run"]) throw misused("--yes and --dry-run do not go together");
 }
 
+/** The states that `--states` names, or those that the action takes by itself. */
+function statesOf(action: Action, { states }: ChangeOptions): readonly TaskState[] {
+  if (states === undefined) return defaultStates[action];
+  const taken: readonly TaskState[] = changeableStates[action];
+  return states.split(",").map((text) => {
+    const found = taken.find((state) => state === text.trim());
+    if (found !== undefined) return found;
+    throw misused(`--states of ${action} are ${taken.join(", ")}, not "${printable(text)}"`);
+  });
+}
+
 async function makePlan(given: {
   readonly action: Action;
   readonly store: Store;
@@ -84,54 +101,47 @@ async function makePlan(given: {
 }): Promise<Plan> {
   const { action, store, options, words, io } = given;
   const { handler } = options;
-  const change = { action, handlers: handler === undefined ? undefined : [handler] };
-  // A replay to a handler makes the task that is not there, and a mistyped name one that nobody ever runs.
-  const had = options["new-handler"] ? undefined : handler;
-  const onlyDead = isForDead(action, options);
+  const change = {
+    ...{ action, states: statesOf(action, options) },
+    handlers: handler === undefined ? undefined : [handler],
+  };
+  const makes = options["new-handler"] ? handler : undefined;
   if (words.length === 0) {
-    const filter = { ...filterOf(options, io), handler: had };
-    return onlyDead
-      ? deadLettersOf(store, recordsOf(store, filter), handler)
-      : planOf(store, { filter }, change);
+    const filter = filterOf(options, io);
+    return makes === undefined
+      ? planOf(store, { filter: { ...filter, handler } }, change)
+      : newTasksPlan(store, () => pagesOf(store, filter), makes, change);
   }
   const named = new Map<string, EventRecord>();
   for (const word of words) {
     const record = await findRecord(store, word, io);
     named.set(record.recordId, record);
   }
-  const records = [...named.values()].filter(
-    ({ tasks }) => had === undefined || tasks.some((task) => task.handler === had),
-  );
-  if (onlyDead) return deadLettersOf(store, records, handler);
-  return planOf(store, { recordIds: records.map(({ recordId }) => recordId) }, change);
-}
-
-function isForDead(action: Action, { state }: ChangeOptions): boolean {
-  return action === "replay" && state === "dead";
+  return makes === undefined
+    ? planOf(store, { recordIds: [...named.keys()] }, change)
+    : newTasksPlan(store, () => [[...named.values()]], makes, change);
 }
 
 function tellNothing(action: Action, options: ChangeOptions, io: CommandIo, code: ExitCode): ExitCode {
   if (options.json) io.stdout(jsonOf({ action, tasks: 0, changed: false }));
-  const taken = isForDead(action, options)
-    ? "dead"
-    : action === "replay"
-      ? "done, dead or dropped"
-      : "waiting or dead";
-  io.stderr(`Nothing to ${action}: no task that was chosen is ${taken}.\n`);
+  const states = statesOf(action, options).join(", ");
+  const until = action === "retry" ? ", and due later" : "";
+  io.stderr(
+    `Nothing to ${action}: no task that was chosen is ${states.replace(/, (\w+)$/, " or $1")}${until}.\n`,
+  );
+  if (action === "replay" && options.states === undefined) {
+    io.stderr("Tasks in other states are replayed when named: --states done,dead,dropped\n");
+  }
   return code;
 }
 
 function tellCount(action: Action, count: number, options: ChangeOptions, io: CommandIo): ExitCode {
   if (options.json) io.stdout(jsonOf({ action, tasks: count, changed: false }));
   io.stderr(`${countOf(count, "task")} would be ${pastOf(action)}; nothing was changed.\n`);
-  if (action === "replay" && !isForDead(action, options)) {
-    io.stderr("Tasks that are done run again, too; --state dead takes dead letters alone.\n");
+  if (action === "replay" && statesOf(action, options).includes("done")) {
+    io.stderr("Tasks that are done run again, too.\n");
   }
   if (options["dry-run"]) return 0;
   io.stderr("Add --yes to go on.\n");
   return 1;
-}
-
-function pastOf(action: Action): string {
-  return action === "replay" ? "replayed" : "dropped";
 }

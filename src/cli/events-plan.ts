@@ -1,4 +1,6 @@
 import type { Change, EventFilter, EventRecord, Selection } from "../contracts/engine.js";
+import { changeSteps } from "../inbox/change-steps.js";
+import { printable } from "../lib/printable.js";
 import { refused } from "./command.js";
 import { reasonOf, type Store } from "./events-store.js";
 import { countOf } from "./events-text.js";
@@ -11,62 +13,94 @@ export interface Plan {
   carryOut(): Promise<number>;
 }
 
-/** A change as the store makes it. */
+/** Tasks of each step, as they are changed, or counted by `dryRun`. */
+type Steps = (dryRun: boolean) => AsyncIterable<number>;
+
+/** A change as the store makes it, step by step. */
 export function planOf(store: Store, selection: Selection, change: Change): Plan {
   const isEmpty = "recordIds" in selection && selection.recordIds.length === 0;
-  const run = async (dryRun: boolean): Promise<number> =>
-    isEmpty ? 0 : store.change(selection, { ...change, dryRun });
-  return { count: () => run(true), carryOut: () => run(false) };
+  return planOfSteps(change.action, async function* (dryRun) {
+    if (!isEmpty) yield* changeSteps(store, selection, { ...change, dryRun });
+  });
 }
-
-/** As many events as are changed in one commit: the app that accepts meanwhile waits no longer than for that. */
-const batch = 500;
 
 /**
- * The replay of dead letters alone, only those of `handler` where it is given. A store replays the tasks of an event that
- * are done, too, and whoever replays dead letters does not mean those; so the tasks are chosen here.
+ * A replay to a handler, with a task for those events that have none for it. CommandFailure 1 where the inbox does not know
+ * the handler, or its tasks have order keys: those come from the app's own code.
  */
-export async function deadLettersOf(
+export function newTasksPlan(
   store: Store,
-  records: AsyncIterable<EventRecord> | Iterable<EventRecord>,
-  wanted: string | undefined,
-): Promise<Plan> {
-  const byHandler = new Map<string, string[]>();
-  let total = 0;
-  for await (const { recordId, tasks } of records) {
-    for (const { handler, state } of tasks) {
-      if (state !== "dead" || (wanted !== undefined && handler !== wanted)) continue;
-      const recordIds = byHandler.get(handler);
-      if (recordIds === undefined) byHandler.set(handler, [recordId]);
-      else recordIds.push(recordId);
-      total++;
+  pages: () => AsyncIterable<readonly EventRecord[]> | Iterable<readonly EventRecord[]>,
+  handler: string,
+  change: Change,
+): Plan {
+  return planOfSteps(change.action, async function* (dryRun) {
+    for await (const records of pages()) {
+      await assertMayMake(store, new Set(records.map(({ receiver }) => receiver)), handler);
+      const recordIds = records.map(({ recordId }) => recordId);
+      // The store leaves those alone that are there.
+      const tasks = recordIds.map((recordId) => ({ recordId, handler }));
+      if (recordIds.length > 0) yield* changeSteps(store, { recordIds }, { ...change, tasks, dryRun });
     }
-  }
-  return { count: async () => total, carryOut: () => replayAll(store, byHandler) };
+  });
 }
 
-/** Every event that a filter chooses, page by page. */
-export async function* recordsOf(store: Store, filter: EventFilter): AsyncGenerator<EventRecord> {
+/** Every event that a filter chooses, page by page, newest first. */
+export async function* pagesOf(store: Store, filter: EventFilter): AsyncGenerator<readonly EventRecord[]> {
   let cursor: string | undefined;
   do {
-    const page = await store.list({ ...filter, limit: 1000, cursor });
-    yield* page.items;
+    const page = await store.list({ ...filter, limit: pageSize, cursor });
+    yield page.items;
     cursor = page.next;
   } while (cursor !== undefined);
 }
 
-async function replayAll(store: Store, byHandler: ReadonlyMap<string, readonly string[]>): Promise<number> {
-  let changed = 0;
-  for (const [handler, recordIds] of byHandler) {
-    for (let start = 0; start < recordIds.length; start += batch) {
-      const selection = { recordIds: recordIds.slice(start, start + batch) };
-      try {
-        changed += await store.change(selection, { action: "replay", handlers: [handler] });
-      } catch (error) {
-        if (changed === 0) throw error;
-        throw refused(`${countOf(changed, "task")} replayed, then: ${reasonOf(error)}`);
-      }
+/** Every event that a filter chooses. */
+export async function* recordsOf(store: Store, filter: EventFilter): AsyncGenerator<EventRecord> {
+  for await (const page of pagesOf(store, filter)) yield* page;
+}
+
+const pageSize = 1000;
+
+async function assertMayMake(store: Store, receivers: ReadonlySet<string>, handler: string): Promise<void> {
+  const name = printable(handler);
+  for (const receiver of receivers) {
+    const { handlers } = await store.stats({ receiver });
+    const known = handlers.find((one) => one.handler === handler);
+    if (known === undefined) {
+      throw refused(
+        `the inbox knows no handler "${name}" of "${printable(receiver)}"; start the receiver with it once`,
+      );
+    }
+    if (known.ordered) {
+      throw refused(
+        `handler "${name}" is ordered (orderBy), and only your code can compute the keys of new tasks: in the app, call receiver.inbox.replay(selection, { handlers: ["${name}"] })`,
+      );
     }
   }
-  return changed;
+}
+
+function planOfSteps(action: Change["action"], steps: Steps): Plan {
+  return {
+    async count() {
+      let count = 0;
+      for await (const changed of steps(true)) count += changed;
+      return count;
+    },
+    async carryOut() {
+      let count = 0;
+      try {
+        for await (const changed of steps(false)) count += changed;
+      } catch (error) {
+        if (count === 0) throw error;
+        throw refused(`${countOf(count, "task")} ${pastOf(action)}, then: ${reasonOf(error)}`);
+      }
+      return count;
+    },
+  };
+}
+
+/** What was done to tasks. */
+export function pastOf(action: Change["action"]): string {
+  return { retry: "retried", replay: "replayed", drop: "dropped" }[action];
 }

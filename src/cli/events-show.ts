@@ -114,13 +114,14 @@ function bodyOf({ rawBody, bodyKind }: StoredDelivery): string {
 
 function taskOf(task: TaskRecord, nowMs: number): string {
   const due =
-    task.state !== "waiting" || task.dueAtMs === undefined
+    task.dueAtMs === undefined
       ? ""
       : task.dueAtMs > nowMs
         ? `, due in ${spanOf(task.dueAtMs - nowMs)}`
         : ", due now";
+  const behind = task.blockedBy === undefined ? "" : ` behind ${printable(task.blockedBy)}`;
   const key = task.orderKey === undefined ? "" : `, order key "${printable(task.orderKey)}"`;
-  const title = `task ${printable(task.handler)}: ${task.state}, ${countOf(task.attempts, "attempt")}${due}${key}`;
+  const title = `task ${printable(task.handler)}: ${task.state}${behind}, ${countOf(task.attempts, "attempt")}${due}${key}`;
   const history = task.history ?? [];
   // A dead letter from the start, or one whose process died, has an error that no attempt of the history shows.
   const known = history.some(({ error }) => error?.message === task.lastError?.message);

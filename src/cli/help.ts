@@ -16,6 +16,7 @@ sends signed deliveries, and works on the events in an inbox.
   send            send a delivery as GitHub, Stripe, Slack … would, signed
   events list     the events of an inbox, by filter
   events show     one event: delivery, tasks, attempts, replays
+  events retry    make tasks due now that wait for their next attempt
   events replay   run tasks again: dead letters, one event, many
   events drop     give up tasks that wait or are dead
   events purge    delete events that are done or dead
@@ -49,6 +50,17 @@ const filters = `Filters, all of which must hold:
 `;
 
 const naming = `EVENT is a record (rec_42), or the id that the sender gave where one event alone has it. Behind -- it may begin with -.
+`;
+
+const changing = `Says how many first; without --yes it changes nothing, and ends with 1.
+${naming}
+${db}${filters}  --all               every event
+  --handler NAME      only tasks of this handler
+`;
+
+const changeOptions = `  --dry-run           say how many, and end with 0
+  --yes               do it
+  --json              { action, tasks, changed } as JSON
 `;
 
 /** What \`hookgate <command> --help\` says, by command. */
@@ -164,7 +176,7 @@ Example: curl -H "Authorization: Bearer $(hookgate token sign --file credentials
   ],
   [
     "events",
-    `Usage: hookgate events list|show|replay|drop|purge|stats --db PATH [options]
+    `Usage: hookgate events list|show|retry|replay|drop|purge|stats --db PATH [options]
 
 Looks at the events in an inbox and works on them, while the app runs or not.
 hookgate events <command> --help says more.
@@ -196,45 +208,45 @@ ${db}  --body              the bytes of the body alone, as they came, on standar
 `,
   ],
   [
+    "events retry",
+    `Usage: hookgate events retry EVENT… --db PATH [--states LIST] [--handler NAME] --yes
+       hookgate events retry --db PATH [filters] [--states LIST] [--handler NAME] --yes
+
+Makes tasks due now that wait for their next attempt; they keep their attempts. A task behind another one of its order key
+stays there.
+${changing}  --states LIST       waiting, retrying, or both (default), with a comma between
+${changeOptions}
+Example: hookgate events retry --db hooks.db --handler ship --yes
+`,
+  ],
+  [
     "events replay",
-    `Usage: hookgate events replay EVENT… --db PATH [--state dead] [--handler NAME] --yes
-       hookgate events replay --db PATH [filters] [--handler NAME] --yes
+    `Usage: hookgate events replay EVENT… --db PATH [--states LIST] [--handler NAME] --yes
+       hookgate events replay --db PATH [filters] [--states LIST] [--handler NAME] --yes
 
-Runs tasks that are done, dead or dropped again, with all their attempts anew. With --state dead it takes the tasks that
-are dead letters; a handler that is done with such an event does not run again.
-Says how many first; without --yes it changes nothing, and ends with 1.
-${naming}
-${db}${filters}  --all               every event
-  --handler NAME      only tasks of this handler
-  --new-handler       also make the task where an event has none for it; with --receiver
-  --dry-run           say how many, and end with 0
-  --yes               do it
-  --json              { action, tasks, changed } as JSON
-
+Runs dead letters again, with all their attempts. With --states it also runs tasks again that are done or dropped.
+${changing}  --states LIST       any of done, dead (default), dropped, with a comma between
+  --new-handler       also make the task where an event has none for --handler; with --receiver. Not for a handler with
+                      orderBy: call receiver.inbox.replay in the app
+${changeOptions}
 Example: hookgate events replay --db hooks.db --state dead --handler ship --since 2h --yes
 `,
   ],
   [
     "events drop",
-    `Usage: hookgate events drop EVENT… --db PATH [--handler NAME] --yes
-       hookgate events drop --db PATH [filters] [--handler NAME] --yes
+    `Usage: hookgate events drop EVENT… --db PATH [--states LIST] [--handler NAME] --yes
+       hookgate events drop --db PATH [filters] [--states LIST] [--handler NAME] --yes
 
-Gives up tasks that wait or are dead; they stay in the store as dropped, and can be replayed.
-Says how many first; without --yes it changes nothing, and ends with 1.
-${naming}
-${db}${filters}  --all               every event
-  --handler NAME      only tasks of this handler
-  --dry-run           say how many, and end with 0
-  --yes               do it
-  --json              { action, tasks, changed } as JSON
-`,
+Gives up tasks; they stay in the store as dropped, and can be replayed. Tasks that were held behind a dead letter run.
+${changing}  --states LIST       any of waiting, retrying, blocked, dead (default: all four), with a comma between
+${changeOptions}`,
   ],
   [
     "events purge",
     `Usage: hookgate events purge --db PATH --state done|dead [--older-than SPAN] [--keep N] [options]
 
-Deletes events, oldest first, in small batches; none with a task that waits or runs. --older-than, --keep or
-both are needed.
+Deletes events, oldest first, in small batches; none with a task that waits, is blocked or runs. Where a dead letter is
+deleted that held others back, those run. --older-than, --keep or both are needed.
 
 ${db}  --state STATE       done (ignored ones, too) or dead
   --older-than SPAN   accepted longer ago than this: 12h, 30d …
@@ -249,8 +261,9 @@ Example: hookgate events purge --db hooks.db --state done --older-than 30d
     "events stats",
     `Usage: hookgate events stats --db PATH [--receiver NAME] [--json]
 
-Shows how many tasks wait, run and are dead, since when the oldest is due, what came through in the last minute, and the
-numbers of every handler.
+Shows how many tasks wait, are blocked behind another of their order key, are held behind a dead letter, run and are dead;
+for how long; what came through in the last minute; the numbers of every handler; and who runs tasks, with the age of the
+last heartbeat.
 
 ${db}`,
   ],

@@ -4,7 +4,7 @@ import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { CommandFailure, type CommandIo, type ExitCode, misused } from "./command.js";
 import { doctor } from "./doctor.js";
-import { eventsDrop, eventsReplay } from "./events-change.js";
+import { eventsDrop, eventsReplay, eventsRetry } from "./events-change.js";
 import { eventsList } from "./events-list.js";
 import { eventsPurge } from "./events-purge.js";
 import { eventsShow } from "./events-show.js";
@@ -27,6 +27,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["token sign", tokenSign],
   ["events list", eventsList],
   ["events show", eventsShow],
+  ["events retry", eventsRetry],
   ["events replay", eventsReplay],
   ["events drop", eventsDrop],
   ["events purge", eventsPurge],

@@ -1,6 +1,7 @@
 import type { Caller } from "./delivery.js";
 import type {
   Change,
+  Changed,
   EventRecord,
   InboxQuery,
   InboxStats,
@@ -47,13 +48,15 @@ export interface InboxEngine<Tx = never> {
   /** One event with its delivery, the attempts of its tasks and its replays. */
   get(recordId: string): Promise<EventRecord | undefined>;
   /**
-   * Replays or drops tasks and resolves with their number. Replay takes tasks that are done, dead or dropped and gives
-   * them all their attempts anew; with `handlers` it also makes tasks for those that an event had none for. Drop takes
-   * tasks that wait or are dead. With `dryRun` it only counts.
+   * Retries, replays or drops tasks, one step of all that is selected: long work shows how far it is, and can be stopped
+   * between two steps. What the step changes is changed in one commit where the store can.
    */
-  change(selection: Selection, change: Change): Promise<number>;
+  change(selection: Selection, change: Change): Promise<Changed>;
   stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats>;
-  /** Deletes at most `limit` events, oldest first, and resolves with their number; none with a task that waits or runs. */
+  /**
+   * Deletes at most `limit` events, oldest first, and resolves with their number; none with a task that waits, is
+   * blocked or runs. Where a dead letter goes that held others back, the next one of its order key runs.
+   */
   purge(options: PurgeOptions): Promise<number>;
 }
 
@@ -124,6 +127,8 @@ export interface NewTask {
   readonly handler: string;
   /** Tasks of one handler with the same key run one at a time. */
   readonly orderKey?: string | undefined;
+  /** With `orderKey`: the handler's policy, for a store that knows none yet. Left out: "skip". */
+  readonly deadHead?: HandlerPolicy["deadHead"] | undefined;
   /** Why the task is a dead letter from the start: its data breaks the schema. */
   readonly dead?: TaskError | undefined;
 }
@@ -165,8 +170,13 @@ export interface HandlerPolicy {
   readonly concurrency: number;
   /** Claims after which a task is a dead letter. */
   readonly maxAttempts: number;
-  /** What a dead letter does to the tasks behind it under the same order key. */
+  /**
+   * What a dead letter does to the tasks behind it under the same order key. Where it is not what it was, that counts
+   * from the start of the consumer on, for what the store has, too.
+   */
   readonly deadHead: "skip" | "hold";
+  /** Its tasks may have order keys. Left out: no. */
+  readonly ordered?: boolean | undefined;
 }
 
 export interface ConsumeOptions<Tx> {

@@ -1,7 +1,10 @@
 import type { StoredDelivery, TaskError } from "./engine.js";
 
-/** `waiting` for its first or a later attempt, or behind another task of its order key. */
-export type TaskState = "waiting" | "running" | "done" | "dead" | "dropped";
+/**
+ * `waiting` for its first attempt, `retrying`: waiting for a further one, `blocked` behind another task of its order key.
+ * The other four say what they are.
+ */
+export type TaskState = "waiting" | "retrying" | "blocked" | "running" | "done" | "dead" | "dropped";
 
 /** `pending`: a task waits or runs; else `dead` where one is a dead letter; `ignored` where there is none; else `done`. */
 export type EventState = "pending" | "done" | "dead" | "ignored";
@@ -48,6 +51,8 @@ export interface EventRecord {
   readonly type: string;
   readonly state: EventState;
   readonly acceptedAtMs: number;
+  /** Which of its delivery's events it is, from 0. */
+  readonly position: number;
   readonly tasks: readonly TaskRecord[];
   /** With `get` alone. */
   readonly delivery?: StoredDelivery | undefined;
@@ -60,9 +65,11 @@ export interface TaskRecord {
   readonly state: TaskState;
   /** Attempts since acceptance or the last replay. */
   readonly attempts: number;
-  /** When it may be claimed, where it waits for that; undefined behind another task of its order key. */
+  /** When it may be claimed, where it waits for that; undefined of a task that is blocked. */
   readonly dueAtMs: number | undefined;
   readonly orderKey: string | undefined;
+  /** With `get` alone, of a task that is blocked: the record whose task of this handler must end first. */
+  readonly blockedBy?: string | undefined;
   readonly lastError: TaskError | undefined;
   /** With `get` alone: attempts that ended, oldest first; at most the last 100. */
   readonly history?: readonly AttemptRecord[] | undefined;
@@ -82,22 +89,73 @@ export interface ReplayRecord {
   readonly handlers: readonly string[];
 }
 
-/** Events by their record ids, or by filter. */
-export type Selection = { readonly recordIds: readonly string[] } | { readonly filter: EventFilter };
+/** Events by their record ids, of one receiver where it is named, or by filter. */
+export type Selection =
+  | { readonly recordIds: readonly string[]; readonly receiver?: string | undefined }
+  | { readonly filter: EventFilter };
 
+/**
+ * What to do with the tasks of selected events. `retry`: a task that is waiting or retrying is due now. `replay`: one
+ * that is done, dead or dropped gets all its attempts anew. `drop`: one that is waiting, retrying, blocked or dead is
+ * given up.
+ */
 export interface Change {
-  readonly action: "replay" | "drop";
+  readonly action: "retry" | "replay" | "drop";
+  /** Only tasks in one of these states. Those that the action does not take are left alone. */
+  readonly states: readonly TaskState[];
   /** Only tasks of these handlers. Left out: of all. */
   readonly handlers?: readonly string[] | undefined;
+  /**
+   * With `replay`, for selected events: the task is made where its event has none for the handler, whatever `states`
+   * and `handlers` say; a task that is replayed and has no order key takes the one that stands here.
+   */
+  readonly tasks?: readonly ReplayTask[] | undefined;
+  /** Only count. */
   readonly dryRun?: boolean | undefined;
+  /** Most events of this step; the engine may take fewer. */
+  readonly limit?: number | undefined;
+  /** `next` of the step before. */
+  readonly after?: string | undefined;
 }
 
-export interface InboxStats {
+/** A task of an event that is replayed. */
+export interface ReplayTask {
+  readonly recordId: string;
+  readonly handler: string;
+  readonly orderKey?: string | undefined;
+  /** As in `NewTask`. */
+  readonly deadHead?: "skip" | "hold" | undefined;
+}
+
+/** One step of a change. */
+export interface Changed {
+  /** Tasks that were changed, or would be. */
+  readonly changed: number;
+  /** Where the next step begins; undefined after the last. */
+  readonly next: string | undefined;
+}
+
+/** How many tasks are in which state, of one handler or of all. */
+export interface TaskCounts {
+  /** Tasks that are waiting or retrying. */
   readonly waiting: number;
+  /** Tasks behind another of their order key. */
+  readonly blocked: number;
+  /** Those of the blocked ones that are behind a dead letter and stay there until it is replayed, dropped or purged. */
+  readonly held: number;
   readonly running: number;
   readonly dead: number;
-  /** Milliseconds since the oldest task that may run was due; undefined where none waits. */
+  /** Those of the dead letters that hold others back. */
+  readonly holding: number;
+  /** Milliseconds since the oldest task that may run was due; undefined where none is. */
   readonly oldestWaitingMs: number | undefined;
+  /** Milliseconds since the oldest blocked task was accepted or replayed; undefined where none is. */
+  readonly oldestBlockedMs: number | undefined;
+  /** The same of those that are held. */
+  readonly oldestHeldMs: number | undefined;
+}
+
+export interface InboxStats extends TaskCounts {
   /** Counts of the last full minute and the running one, by store, whatever the process. */
   readonly throughput: {
     readonly spanMs: number;
@@ -107,14 +165,27 @@ export interface InboxStats {
     readonly dead: number;
   };
   readonly handlers: readonly HandlerStats[];
+  readonly consumers: readonly ConsumerStats[];
 }
 
-export interface HandlerStats {
+export interface HandlerStats extends TaskCounts {
   readonly receiver: string;
   readonly handler: string;
-  readonly waiting: number;
+  /** Its tasks may have order keys, which only the receiver's own code can make. */
+  readonly ordered: boolean;
+}
+
+/** Who runs tasks: one per receiver and process. One whose process was killed is listed until another takes its tasks. */
+export interface ConsumerStats {
+  /** The store's name of it. */
+  readonly consumer: string;
+  readonly receiver: string;
+  /** Milliseconds since its last sign of life; undefined where that is not known. */
+  readonly heartbeatAgeMs: number | undefined;
+  /** After so many milliseconds without one its tasks are given to others. */
+  readonly leaseMs: number;
+  /** Tasks that it runs. */
   readonly running: number;
-  readonly dead: number;
 }
 
 export interface PurgeOptions {
@@ -125,5 +196,7 @@ export interface PurgeOptions {
   readonly beforeMs?: number | undefined;
   /** Leave as many of the newest of this state. */
   readonly keep?: number | undefined;
+  /** Leave events with a dead letter that holds others back, however old. Otherwise those behind it are released. */
+  readonly keepHolding?: boolean | undefined;
   readonly limit: number;
 }

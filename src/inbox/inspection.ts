@@ -7,7 +7,9 @@ import type {
   InboxStats,
   Page,
   Selection,
+  TaskState,
 } from "../contracts/engine.js";
+import type { HandlerRegistry } from "../events/handlers.js";
 import type { Clock } from "../lib/clock.js";
 import {
   assertOptions,
@@ -18,7 +20,10 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
+import { changeableStates, defaultStates } from "../lib/task-changes.js";
+import { changeSteps, total } from "./change-steps.js";
 import type { InboxObserver } from "./observer.js";
+import { type ReadEvent, replaySteps } from "./replay.js";
 import { purge } from "./retention.js";
 
 /** Filters of a receiver's own events, all of which must hold. */
@@ -27,8 +32,10 @@ export type InboxFilter = Omit<EventFilter, "receiver">;
 /** Which events: by the store's names of them, or by filter; `{ filter: {} }` is all of the receiver's. */
 export type InboxSelection = { readonly recordIds: readonly string[] } | { readonly filter: InboxFilter };
 
-/** What may be said about a replay or a drop. */
-export interface ChangeOptions {
+/** What may be said about a retry, a replay or a drop. */
+export interface ChangeOptions<State extends TaskState = TaskState> {
+  /** Only tasks in these states. */
+  readonly states?: readonly State[] | undefined;
   /** Only tasks of these handlers. Default: of all. */
   readonly handlers?: readonly string[] | undefined;
   /** Only count. Default: false. */
@@ -47,16 +54,37 @@ export interface Inbox {
   /** How many tasks wait, run and are dead, how late the work is, and what was done in the last minutes. */
   stats(): Promise<InboxStats>;
   /**
-   * Lets tasks that are done, dead or dropped run again with all their attempts, and resolves with their number. With
-   * `handlers` it also makes tasks for those among them that an event had none for. Is recorded with the event.
+   * Makes tasks due now that wait for their next attempt, and resolves with their number; they keep their attempts. One
+   * behind another of its order key stays there. `states`: by default `["waiting", "retrying"]`.
+   */
+  retry(
+    selection: InboxSelection,
+    options?: ChangeOptions<(typeof changeableStates.retry)[number]>,
+  ): Promise<number>;
+  /**
+   * Runs tasks again with all their attempts, and resolves with their number. `states`: by default `["dead"]`; `"done"`
+   * and `"dropped"` are replayed only when named. With `handlers` and without `states`, events of a type that one of
+   * these handlers is registered for, and that have no task for it, get one. Is recorded with the event.
    *
    * @example
    * await receiver.inbox.replay({ filter: { state: "dead", type: "order.paid" } }, { handlers: ["ship"] });
    */
-  replay(selection: InboxSelection, options?: ChangeOptions): Promise<number>;
-  /** Gives up tasks that wait or are dead, and resolves with their number. */
-  drop(selection: InboxSelection, options?: ChangeOptions): Promise<number>;
-  /** Deletes events of a state, in small batches, and resolves with their number. `done` takes ignored ones, too. */
+  replay(
+    selection: InboxSelection,
+    options?: ChangeOptions<(typeof changeableStates.replay)[number]>,
+  ): Promise<number>;
+  /**
+   * Gives tasks up, and resolves with their number. `states`: by default `["waiting", "retrying", "blocked", "dead"]`.
+   * What was held behind a dead letter that is dropped runs.
+   */
+  drop(
+    selection: InboxSelection,
+    options?: ChangeOptions<(typeof changeableStates.drop)[number]>,
+  ): Promise<number>;
+  /**
+   * Deletes events of a state, in small batches, and resolves with their number. `done` takes ignored ones, too. What was
+   * held behind a dead letter that is purged runs.
+   */
   purge(options: {
     readonly state: "done" | "dead";
     /** Only those accepted longer ago than this, in milliseconds. Default: of any age. */
@@ -72,8 +100,8 @@ export interface InspectionParts {
   readonly engine: Pick<InboxEngine, "capabilities" | "list" | "get" | "stats" | "change" | "purge">;
   readonly clock: Clock;
   readonly observer: Pick<InboxObserver, "replayed">;
-  /** Whether a handler of this name is registered. */
-  hasHandler(name: string): boolean;
+  readonly handlers: Pick<HandlerRegistry, "all" | "handlersFor">;
+  readonly readEvent: ReadEvent;
   /** Throws where the store is not open. */
   assertOpen(): void;
 }
@@ -101,8 +129,9 @@ export function createInspection(parts: InspectionParts): Inbox {
   const change = async (action: Change["action"], selection: unknown, options: unknown): Promise<number> => {
     const where = `inbox.${action}`;
     const chosen = readSelection(selection, `${where}'s selection`, parts);
-    const { handlers, dryRun } = readChange(options, `${where}'s options`);
-    const unknown = handlers?.find((name) => !parts.hasHandler(name));
+    const { states, handlers, dryRun } = readChange(action, options, `${where}'s options`);
+    const registered = parts.handlers.all();
+    const unknown = handlers?.find((name) => !registered.some((handler) => handler.name === name));
     if (action === "replay" && unknown !== undefined) {
       throw new OptionError(
         `${where}'s options`,
@@ -110,8 +139,16 @@ export function createInspection(parts: InspectionParts): Inbox {
       );
     }
     parts.assertOpen();
-    const count = await engine.change(chosen, { action, handlers, dryRun });
-    if (action === "replay" && !dryRun) parts.observer.replayed({ selection: chosen, handlers, count });
+    const wanted = { action, states: states ?? defaultStates[action], handlers, dryRun };
+    if (action !== "replay") return total(changeSteps(engine, chosen, wanted));
+    const makes = states === undefined ? (handlers ?? []) : [];
+    let count = 0;
+    try {
+      for await (const changed of replaySteps(parts, chosen, wanted, makes)) count += changed;
+    } finally {
+      // What was replayed before a step failed is told, too.
+      if (!dryRun) parts.observer.replayed({ selection: chosen, handlers, count });
+    }
     return count;
   };
   return {
@@ -130,6 +167,7 @@ export function createInspection(parts: InspectionParts): Inbox {
       parts.assertOpen();
       return engine.stats({ receiver });
     },
+    retry: (selection, options) => change("retry", selection, options),
     replay: (selection, options) => change("replay", selection, options),
     drop: (selection, options) => change("drop", selection, options),
     async purge(options) {
@@ -145,7 +183,10 @@ export function noInbox(): Inbox {
   const refuse = async (): Promise<never> => {
     throw new TypeError("this receiver has no inbox; give createReceiver the option `inbox`");
   };
-  return { list: refuse, get: refuse, stats: refuse, replay: refuse, drop: refuse, purge: refuse };
+  return {
+    ...{ list: refuse, get: refuse, stats: refuse },
+    ...{ retry: refuse, replay: refuse, drop: refuse, purge: refuse },
+  };
 }
 
 function readFilter(given: Record<string, unknown>, where: string, parts: InspectionParts): EventFilter {
@@ -196,22 +237,34 @@ function readSelection(selection: unknown, where: string, parts: InspectionParts
   if ((recordIds === undefined) === (filter === undefined)) {
     throw new OptionError(where, ` must have either recordIds or filter; { filter: {} } selects all`);
   }
-  if (recordIds !== undefined) return { recordIds: readNames(recordIds, `${where}.recordIds`) };
+  if (recordIds !== undefined) {
+    return { recordIds: readNames(recordIds, `${where}.recordIds`), receiver: parts.receiver };
+  }
   assertOptions(filter, filterNames, `${where}.filter`);
   return { filter: readFilter(filter, `${where}.filter`, parts) };
 }
 
 function readChange(
+  action: Change["action"],
   options: unknown,
   where: string,
-): { readonly handlers: readonly string[] | undefined; readonly dryRun: boolean } {
+): Pick<Change, "handlers"> & {
+  readonly states: readonly TaskState[] | undefined;
+  readonly dryRun: boolean;
+} {
   const given: unknown = options === undefined ? {} : options;
-  assertOptions(given, ["handlers", "dryRun"], where);
-  const handlers = own(given, "handlers");
+  assertOptions(given, ["states", "handlers", "dryRun"], where);
+  const [states, handlers] = [own(given, "states"), own(given, "handlers")];
   return {
+    states: states === undefined ? undefined : readStates(action, states, `${where}.states`),
     handlers: handlers === undefined ? undefined : readNames(handlers, `${where}.handlers`),
     dryRun: readSwitch(own(given, "dryRun"), `${where}.dryRun`),
   };
+}
+
+function readStates(action: Change["action"], value: unknown, where: string): readonly TaskState[] {
+  const taken: readonly TaskState[] = changeableStates[action];
+  return readNames(value, where).map((name, at) => choiceOption(name, `${where}[${at}]`, taken, "dead"));
 }
 
 function readNames(value: unknown, where: string): readonly string[] {

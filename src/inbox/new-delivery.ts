@@ -4,8 +4,8 @@ import type { NewDelivery, NewEvent, NewTask, TaskError, TokenUse } from "../con
 import { Refusal } from "../errors.js";
 import type { OpenedEnvelope } from "../events/envelope.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
-import { describe } from "../lib/options.js";
 import type { InboxSettings } from "./options.js";
+import { orderKeyOf } from "./order-key.js";
 import { invalidDataError } from "./task-error.js";
 
 /** A delivery that passed every check, and what it says. */
@@ -109,19 +109,13 @@ function tasksOf({ event, handlers, data }: CheckedEvent): readonly NewTask[] | 
 }
 
 function taskOf(
-  { name, orderBy }: RegisteredHandler,
+  handler: RegisteredHandler,
   event: OpenedEnvelope,
   dead: TaskError | undefined,
 ): NewTask | Refusal {
+  const { name, orderBy, deadHead } = handler;
   if (orderBy === undefined) return dead === undefined ? { handler: name } : { handler: name, dead };
-  let key: unknown;
-  try {
-    key = orderBy(event);
-  } catch (error) {
-    if (dead === undefined) return new Refusal("ERR_INTERNAL", `orderBy of handler "${name}" threw`, error);
-  }
-  if (typeof key === "string") return { handler: name, orderKey: key, dead };
-  if (key === undefined || dead !== undefined) return { handler: name, dead };
-  const reason = `orderBy of handler "${name}" must return a string or undefined, not ${describe(key)}`;
-  return new Refusal("ERR_INTERNAL", reason);
+  const orderKey = orderKeyOf(handler, event, dead !== undefined);
+  if (orderKey instanceof Refusal) return orderKey;
+  return orderKey === undefined ? { handler: name, dead } : { handler: name, orderKey, deadHead, dead };
 }

@@ -1,5 +1,6 @@
 import type { InboxEngine, PurgeOptions } from "../contracts/engine.js";
 import type { Clock } from "../lib/clock.js";
+import type { HeldWatch } from "./held-watch.js";
 import type { InboxObserver } from "./observer.js";
 import type { Retention } from "./retention-options.js";
 
@@ -17,11 +18,13 @@ export interface RetentionParts {
   readonly retention: Retention;
   readonly clock: Clock;
   readonly observer: Pick<InboxObserver, "note">;
+  /** Told when a look is over: what holds others back was kept, and somebody should know. */
+  readonly heldWatch: Pick<HeldWatch, "look">;
 }
 
 /**
- * Deletes once a minute what has been kept long enough, in small batches. What fails is noted and tried again the next
- * time. Returns the function that ends it.
+ * Deletes once a minute what has been kept long enough, in small batches, but no dead letter that holds others back. What
+ * fails is noted and tried again the next time. Returns the function that ends it.
  */
 export function startRetention(parts: RetentionParts): () => void {
   const { clock } = parts;
@@ -35,7 +38,7 @@ export function startRetention(parts: RetentionParts): () => void {
     });
 
   function look(): void {
-    purgeAll(parts, pause, () => ended).then(
+    lookOnce().then(
       () => again(),
       (error: unknown) => {
         if (!ended)
@@ -43,6 +46,11 @@ export function startRetention(parts: RetentionParts): () => void {
         again();
       },
     );
+  }
+
+  async function lookOnce(): Promise<void> {
+    await purgeAll(parts, pause, () => ended);
+    if (!ended) await parts.heldWatch.look();
   }
 
   function again(): void {
@@ -63,8 +71,10 @@ async function purgeAll(
   for (const state of ["done", "dead"] as const) {
     const beforeMs = clock.now() - (state === "done" ? retention.doneMs : retention.deadMs);
     const keep = retention[state];
-    const rules: PurgeOptions[] = [{ receiver, state, beforeMs, limit: batch }];
-    if (keep !== undefined) rules.push({ receiver, state, keep, limit: batch });
+    // A dead letter that holds others back is the operator's to end: to delete it would break their order.
+    const shared = { receiver, state, keepHolding: true, limit: batch };
+    const rules: PurgeOptions[] = [{ ...shared, beforeMs }];
+    if (keep !== undefined) rules.push({ ...shared, keep });
     for (const rule of rules) await purge(engine, rule, pause, isOver);
   }
 }

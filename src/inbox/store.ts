@@ -5,6 +5,7 @@ import { endsBefore } from "../lib/abort.js";
 import type { Clock } from "../lib/clock.js";
 import { printable } from "../lib/printable.js";
 import { Acceptor, type SettleAcceptance } from "./acceptor.js";
+import { HeldWatch } from "./held-watch.js";
 import type { InboxObserver } from "./observer.js";
 import type { InboxSettings } from "./options.js";
 import { startRetention } from "./retention.js";
@@ -34,6 +35,7 @@ export class Store<Tx> {
   readonly settings: InboxSettings<Tx>;
   readonly #parts: StoreParts<Tx>;
   readonly #acceptor: Acceptor;
+  readonly #heldWatch: HeldWatch;
   #started: Started<Tx> | undefined;
   #opening: Promise<void> | undefined;
   /** The engine was told to open, and not yet to close. */
@@ -44,6 +46,7 @@ export class Store<Tx> {
     const { settings, observer, clock } = parts;
     this.#parts = parts;
     this.settings = settings;
+    this.#heldWatch = new HeldWatch({ engine: settings.engine, receiver: parts.receiver, observer });
     this.#acceptor = new Acceptor({
       engine: settings.engine,
       observer,
@@ -55,6 +58,11 @@ export class Store<Tx> {
   /** Stores a delivery; `settle` is told what became of it, within `acceptTimeoutMs`, and must not throw. */
   accept(delivery: NewDelivery, settle: SettleAcceptance): void {
     this.#acceptor.accept(delivery, settle);
+  }
+
+  /** What an operator should know of what is stored, as far as was seen at the last look. */
+  findings(): readonly string[] {
+    return this.#heldWatch.findings();
   }
 
   /** StoppedError where the engine is not open. */
@@ -77,9 +85,10 @@ export class Store<Tx> {
       const byName = new Map(handlers.map((handler) => [handler.name, handler]));
       const worker = this.#createWorker(byName);
       const consumer = settings.workers && handlers.length > 0 ? this.#consume(worker, byName) : undefined;
-      const endRetention = startRetention({ engine, receiver, retention, clock, observer });
+      const heldWatch = this.#heldWatch;
+      const endRetention = startRetention({ engine, receiver, retention, clock, observer, heldWatch });
       this.#started = { worker, consumer, endRetention };
-      void this.#noteStrangers(byName);
+      void this.#noteStuck(byName);
     } catch (error) {
       // What went wrong first is what counts.
       await this.#closeEngine({}).catch(() => {});
@@ -141,8 +150,9 @@ export class Store<Tx> {
   #consume(worker: Worker<Tx>, handlers: ReadonlyMap<string, RegisteredHandler>): Consumer {
     const { receiver, settings } = this.#parts;
     const policies = new Map<string, HandlerPolicy>();
-    for (const [name, { concurrency, maxAttempts, deadHead }] of handlers) {
-      policies.set(name, { concurrency, maxAttempts: maxAttempts ?? settings.maxAttempts, deadHead });
+    for (const [name, { concurrency, maxAttempts, deadHead, orderBy }] of handlers) {
+      const policy = { concurrency, maxAttempts: maxAttempts ?? settings.maxAttempts, deadHead };
+      policies.set(name, orderBy === undefined ? policy : { ...policy, ordered: true });
     }
     return settings.engine.consume({
       receiver,
@@ -154,17 +164,21 @@ export class Store<Tx> {
     });
   }
 
-  /** Tasks that nobody here will ever run: their handler was renamed or taken out. */
-  async #noteStrangers(handlers: ReadonlyMap<string, RegisteredHandler>): Promise<void> {
+  /** Tasks that nobody here will ever run, since their handler was renamed or taken out, and tasks that are held. */
+  async #noteStuck(handlers: ReadonlyMap<string, RegisteredHandler>): Promise<void> {
     const { receiver, settings, observer } = this.#parts;
     try {
       const stats = await settings.engine.stats({ receiver });
-      for (const { handler, waiting } of stats.handlers) {
-        if (waiting === 0 || handlers.has(handler)) continue;
+      // What a policy that has just become "skip" held runs in a moment.
+      const holders = stats.handlers.filter(({ handler }) => handlers.get(handler)?.deadHead !== "skip");
+      this.#heldWatch.take({ handlers: holders });
+      for (const { handler, waiting, blocked } of stats.handlers) {
+        const left = waiting + blocked;
+        if (left === 0 || handlers.has(handler)) continue;
         observer.note(
           "warn",
-          `${waiting} tasks wait for the handler "${printable(handler)}", which is not registered; register it, or drop them`,
-          { handler, waiting },
+          `${left} tasks wait for the handler "${printable(handler)}", which is not registered; register it, or drop them`,
+          { handler, waiting: left },
         );
       }
     } catch (error) {

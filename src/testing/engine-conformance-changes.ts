@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import type { PurgeOptions, Verdict } from "../contracts/engine.js";
+import type { PurgeOptions, TaskState, Verdict } from "../contracts/engine.js";
 import {
   assertSame,
   type CaseDefinition,
+  dead,
   deliveryOf,
   done,
   eventOf,
@@ -10,8 +11,6 @@ import {
   latch,
   type Scene,
 } from "./engine-conformance-scene.js";
-
-const dead: Verdict = { outcome: "dead", error: failure };
 
 /** Runs what waits to its end, by the verdict on each event's id. */
 async function work<Tx>(
@@ -39,11 +38,11 @@ export const changeCases: readonly CaseDefinition[] = [
       const ids = [await scene.event("done"), await scene.event("dead")];
       await work(scene, 2, (id) => (id === "dead" ? dead : done));
       const dropped = await scene.event("dropped");
-      assert.equal(await scene.engine.change({ recordIds: [dropped] }, { action: "drop" }), 1);
+      assert.equal(await scene.change({ recordIds: [dropped] }, { action: "drop" }), 1);
       const recordIds = [...ids, dropped];
-      assert.equal(await scene.engine.change({ recordIds }, { action: "replay" }), 3);
+      assert.equal(await scene.change({ recordIds }, { action: "replay" }), 3);
       // They wait: there is nothing more to replay.
-      assert.equal(await scene.engine.change({ recordIds }, { action: "replay" }), 0);
+      assert.equal(await scene.change({ recordIds }, { action: "replay" }), 0);
       for (const recordId of recordIds) {
         const { state, tasks, replays } = await scene.record(recordId);
         assertSame([state, tasks[0]?.state, tasks[0]?.attempts], ["pending", "waiting", 0]);
@@ -62,14 +61,55 @@ export const changeCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "replay: takes the handlers it is told alone, and makes tasks for those that had none",
+    name: "replay: takes the handlers it is told alone",
     async run(scene) {
-      const recordId = await scene.event("one", ["a"]);
-      await work(scene, 1);
-      const onlyB = { action: "replay", handlers: ["b"] } as const;
-      assert.equal(await scene.engine.change({ recordIds: [recordId] }, onlyB), 1);
+      const recordId = await scene.event("one", ["a", "b"]);
+      await work(scene, 2);
+      const onlyB = { action: "replay", handlers: ["b", "none"] } as const;
+      assert.equal(await scene.change({ recordIds: [recordId] }, onlyB), 1);
       assertSame(await statesOf(scene, recordId), { a: "done", b: "waiting" });
       assertSame((await scene.record(recordId)).replays?.[0]?.handlers, ["b"]);
+      assertSame(await work(scene, 1), ["one b 1"]);
+    },
+  },
+  {
+    name: "replay: takes the states it is told alone",
+    async run(scene) {
+      const recordId = await scene.event("one", ["a", "b"]);
+      const working = scene.consume({
+        handlers: { a: {}, b: {} },
+        run: ({ handler }) => (handler === "b" ? dead : done),
+      });
+      await scene.until("both have run", () => working.reports.length === 2);
+      await working.consumer.stop();
+      const selection = { filter: { state: "dead" } } as const;
+      for (const states of [[], ["dropped"], ["waiting", "retrying", "blocked", "running"]] as const) {
+        assert.equal(await scene.change(selection, { action: "replay", states }), 0);
+      }
+      const deadOnly = { action: "replay", states: ["dead"] } as const;
+      assert.equal(await scene.change(selection, { ...deadOnly, dryRun: true }), 1);
+      assert.equal(await scene.change(selection, deadOnly), 1);
+      assertSame(await statesOf(scene, recordId), { a: "done", b: "waiting" });
+      assertSame(await work(scene, 1), ["one b 1"]);
+      assert.equal(await scene.change({ recordIds: [recordId] }, { action: "replay", states: ["done"] }), 2);
+    },
+  },
+  {
+    name: "replay: makes the tasks it is given where an event has none for the handler",
+    async run(scene) {
+      const [one, two] = [await scene.event("one", ["a"]), await scene.event("two", ["a"])];
+      await work(scene, 2);
+      const tasks = [one, two, "rec_99999"].map((recordId) => ({ recordId, handler: "b" }));
+      const change = { action: "replay", states: [], tasks } as const;
+      const selection = { recordIds: [one] };
+      assert.equal(await scene.change(selection, { ...change, dryRun: true }), 1);
+      assertSame(await statesOf(scene, one), { a: "done" });
+      assert.equal(await scene.change(selection, change), 1);
+      assert.equal(await scene.change(selection, change), 0);
+      // One that is not selected gets none.
+      assertSame(await statesOf(scene, two), { a: "done" });
+      assertSame(await statesOf(scene, one), { a: "done", b: "waiting" });
+      assertSame((await scene.record(one)).replays?.[0]?.handlers, ["b"]);
       assertSame(await work(scene, 1), ["one b 1"]);
     },
   },
@@ -79,15 +119,12 @@ export const changeCases: readonly CaseDefinition[] = [
       for (const id of ["one", "two", "three"]) await scene.event(id, ["a", "b"]);
       await work(scene, 6, (id) => (id === "two" ? dead : done));
       const selection = { filter: { state: "dead" } } as const;
-      assert.equal(await scene.engine.change(selection, { action: "replay", dryRun: true }), 2);
-      assert.equal(
-        await scene.engine.change(selection, { action: "replay", handlers: ["a"], dryRun: true }),
-        1,
-      );
+      assert.equal(await scene.change(selection, { action: "replay", dryRun: true }), 2);
+      assert.equal(await scene.change(selection, { action: "replay", handlers: ["a"], dryRun: true }), 1);
       assert.equal((await scene.engine.stats({})).waiting, 0);
       const [record] = (await scene.engine.list(selection.filter)).items;
       assertSame((await scene.record(record?.recordId ?? "")).replays, []);
-      assert.equal(await scene.engine.change(selection, { action: "replay" }), 2);
+      assert.equal(await scene.change(selection, { action: "replay" }), 2);
       assertSame(await work(scene, 2), ["two a 1", "two b 1"]);
     },
   },
@@ -96,8 +133,8 @@ export const changeCases: readonly CaseDefinition[] = [
     async run(scene) {
       const deliveries = Array.from({ length: 500 }, (_, count) => deliveryOf([eventOf(`event ${count}`)]));
       await scene.engine.accept(deliveries);
-      assert.equal(await scene.engine.change({ filter: {} }, { action: "drop" }), 500);
-      assert.equal(await scene.engine.change({ filter: {} }, { action: "replay" }), 500);
+      assert.equal(await scene.change({ filter: {} }, { action: "drop" }), 500);
+      assert.equal(await scene.change({ filter: {} }, { action: "replay" }), 500);
       assert.equal((await scene.engine.stats({})).waiting, 500);
     },
   },
@@ -105,18 +142,47 @@ export const changeCases: readonly CaseDefinition[] = [
     name: "replay: a dead letter from the start runs like any other",
     async run(scene) {
       const recordId = await scene.event("one", [{ handler: "a", dead: failure }]);
-      assert.equal(await scene.engine.change({ recordIds: [recordId] }, { action: "replay" }), 1);
+      assert.equal(await scene.change({ recordIds: [recordId] }, { action: "replay" }), 1);
       assertSame(await work(scene, 1), ["one a 1"]);
       assert.equal((await scene.record(recordId)).state, "done");
     },
   },
   { name: "drop: takes tasks that wait or are dead, and they do not run", run: runDrop },
+  { name: "drop: takes the states and handlers it is told alone", run: runDropStates },
+  { name: "retry: makes due what waits for a later attempt, and keeps its attempts", run: runRetry },
   {
     name: "change: of what is not there changes nothing",
-    async run({ engine }) {
+    async run(scene) {
       const recordIds = ["", "x", "rec_0", "rec_12345", "rec_1; DELETE"];
-      assert.equal(await engine.change({ recordIds }, { action: "replay", handlers: ["a"] }), 0);
-      assert.equal(await engine.change({ recordIds: [] }, { action: "drop" }), 0);
+      for (const action of ["retry", "replay", "drop"] as const) {
+        assert.equal(await scene.change({ recordIds }, { action, handlers: ["a"] }), 0);
+        assert.equal(await scene.change({ recordIds: [] }, { action }), 0);
+      }
+    },
+  },
+  {
+    name: "change: of record ids leaves those of other receivers, where one is named",
+    async run(scene) {
+      const [other = ""] = await scene.stored(deliveryOf([eventOf("other")], { receiver: "elsewhere" }));
+      const recordIds = [other, await scene.event("own")];
+      const drop = { action: "drop" } as const;
+      assert.equal(await scene.change({ recordIds, receiver: "nobody" }, drop), 0);
+      assert.equal(await scene.change({ recordIds, receiver: "receiver" }, drop), 1);
+      assertSame(await statesOf(scene, other), { a: "waiting" });
+      assert.equal(await scene.change({ recordIds }, drop), 1);
+    },
+  },
+  {
+    name: "change: goes step by step, and a step that was not made is not there",
+    async run(scene) {
+      const deliveries = Array.from({ length: 7 }, (_, count) => deliveryOf([eventOf(`event ${count}`)]));
+      await scene.engine.accept(deliveries);
+      const drop = { action: "drop", states: ["waiting"], limit: 3 } as const;
+      const first = await scene.engine.change({ filter: {} }, drop);
+      assert.ok(first.changed >= 1 && first.changed <= 3, `3 at most, not ${first.changed}`);
+      assert.ok(first.next !== undefined, "there is more to do");
+      assert.equal((await scene.engine.stats({})).waiting, 7 - first.changed);
+      assert.equal(await scene.change({ filter: {} }, drop), 7 - first.changed);
     },
   },
   ...purgeCases(),
@@ -131,9 +197,9 @@ async function runDrop<Tx>(scene: Scene<Tx>): Promise<void> {
   await scene.until("one runs", () => working.tasks.length === 1);
   const waits = await scene.event("waits", ["b"]);
   const recordIds = [isDone, isDead, runs, waits];
-  assert.equal(await scene.engine.change({ recordIds }, { action: "drop", dryRun: true }), 2);
-  assert.equal(await scene.engine.change({ recordIds }, { action: "drop", handlers: ["b"] }), 1);
-  assert.equal(await scene.engine.change({ recordIds }, { action: "drop" }), 1);
+  assert.equal(await scene.change({ recordIds }, { action: "drop", dryRun: true }), 2);
+  assert.equal(await scene.change({ recordIds }, { action: "drop", handlers: ["b"] }), 1);
+  assert.equal(await scene.change({ recordIds }, { action: "drop" }), 1);
   held.open(done);
   await scene.until("it is done", () => working.reports.length === 1);
   assertSame(await Promise.all(recordIds.map((recordId) => statesOf(scene, recordId))), [
@@ -146,6 +212,57 @@ async function runDrop<Tx>(scene: Scene<Tx>): Promise<void> {
   assertSame((await scene.record(waits)).replays, []);
   const { waiting, dead: stillDead } = await scene.engine.stats({});
   assertSame([waiting, stillDead], [0, 0]);
+}
+
+async function runDropStates<Tx>(scene: Scene<Tx>): Promise<void> {
+  const recordId = await scene.event("one", ["a", "b", "c"]);
+  const later: Verdict = { outcome: "retry", delayMs: 3_600_000, error: failure };
+  const working = scene.consume({
+    handlers: { a: {}, b: {} },
+    run: ({ handler }) => (handler === "a" ? dead : later),
+  });
+  await scene.until("both have run", () => working.reports.length === 2);
+  await working.consumer.stop();
+  assertSame(await statesOf(scene, recordId), { a: "dead", b: "retrying", c: "waiting" });
+  const drop = async (...states: readonly TaskState[]): Promise<unknown> => [
+    await scene.change({ recordIds: [recordId] }, { action: "drop", states }),
+    await statesOf(scene, recordId),
+  ];
+  assertSame(await drop("done", "running", "blocked", "dropped"), [
+    0,
+    { a: "dead", b: "retrying", c: "waiting" },
+  ]);
+  assertSame(await drop("waiting"), [1, { a: "dead", b: "retrying", c: "dropped" }]);
+  assertSame(await drop("retrying"), [1, { a: "dead", b: "dropped", c: "dropped" }]);
+  assertSame(await drop("dead"), [1, { a: "dropped", b: "dropped", c: "dropped" }]);
+}
+
+async function runRetry<Tx>(scene: Scene<Tx>): Promise<void> {
+  const isDead = await scene.event("dead");
+  const recordId = await scene.event("late", ["a", "b"]);
+  const working = scene.consume({
+    handlers: { a: {}, b: {} },
+    run({ event, attempt }) {
+      if (event.id === "dead") return dead;
+      return attempt === 1 ? { outcome: "retry", delayMs: 3_600_000, error: failure } : done;
+    },
+  });
+  await scene.until("all have run", () => working.reports.length === 3);
+  const recordIds = [isDead, recordId];
+  const retry = { action: "retry", states: ["waiting", "retrying"] } as const;
+  assert.equal(await scene.change({ recordIds }, { ...retry, states: ["waiting", "dead"] }), 0);
+  assert.equal(await scene.change({ recordIds }, { ...retry, dryRun: true }), 2);
+  assert.equal(await scene.change({ recordIds }, { ...retry, handlers: ["a"] }), 1);
+  await scene.until("one has run again", () => working.reports.length === 4);
+  const [last] = working.tasks.slice(3);
+  assertSame([last?.handler, last?.attempt], ["a", 2]);
+  assertSame(await statesOf(scene, recordId), { a: "done", b: "retrying" });
+  assert.equal(await scene.change({ filter: {} }, retry), 1);
+  await scene.until("the other has, too", () => working.reports.length === 5);
+  assert.equal(await scene.change({ filter: {} }, retry), 0);
+  // It is no replay.
+  assertSame((await scene.record(recordId)).replays, []);
+  assertSame(await statesOf(scene, isDead), { a: "dead" });
 }
 
 function purgeCases(): CaseDefinition[] {
@@ -194,10 +311,8 @@ function purgeCases(): CaseDefinition[] {
         await work(scene, 1);
         assert.equal(await scene.engine.purge({ state: "done", limit: 10 }), 1);
         assert.equal(await scene.engine.get(recordId), undefined);
-        assert.equal(
-          await scene.engine.change({ recordIds: [recordId] }, { action: "replay", handlers: ["a"] }),
-          0,
-        );
+        const tasks = [{ recordId, handler: "a" }];
+        assert.equal(await scene.change({ recordIds: [recordId] }, { action: "replay", tasks }), 0);
         assert.equal((await scene.accept(deliveryOf([eventOf("one")]))).status, "duplicate");
         assert.notEqual(await scene.event("two"), recordId);
       },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { EventFilter, Verdict } from "../contracts/engine.js";
+import type { EventFilter, HandlerStats, InboxStats, Verdict } from "../contracts/engine.js";
 import {
   assertSame,
   type CaseDefinition,
@@ -71,6 +71,21 @@ export const recordCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: "records: an event tells which of its delivery's it is",
+    async run(scene) {
+      const events = ["one", "two"].map((id) => eventOf(id));
+      const recordIds = await scene.stored(deliveryOf(events));
+      assertSame(
+        (await scene.engine.list({ oldestFirst: true })).items.map(({ id, position }) => [id, position]),
+        [
+          ["one", 0],
+          ["two", 1],
+        ],
+      );
+      assert.equal((await scene.record(recordIds[1] ?? "")).position, 1);
+    },
+  },
+  {
     name: "records: get of what is not there is undefined",
     async run({ engine }) {
       for (const recordId of ["", "x", "rec_0", "rec_999999", "rec_1 OR 1=1", "rec_-1", "\0"]) {
@@ -127,6 +142,11 @@ export const recordCases: readonly CaseDefinition[] = [
   },
   { name: "records: stats count what waits, runs and is dead", run: runStats },
   {
+    name: "records: stats list who runs tasks, and the age of their heartbeat",
+    needs: "shared",
+    run: runConsumers,
+  },
+  {
     name: "records: stats count what happened of late",
     async run(scene) {
       await settle(scene);
@@ -147,17 +167,51 @@ async function runStats<Tx>(scene: Scene<Tx>): Promise<void> {
   await scene.stored(deliveryOf([eventOf("other")], { receiver: "elsewhere" }));
   const stats = await scene.engine.stats({ receiver: "receiver" });
   assertSame([stats.waiting, stats.running, stats.dead], [1, 1, 1]);
+  assertSame([stats.blocked, stats.held, stats.holding], [0, 0, 0]);
+  assertSame([stats.oldestBlockedMs, stats.oldestHeldMs], [undefined, undefined]);
   assert.ok(stats.oldestWaitingMs !== undefined && stats.oldestWaitingMs >= 0);
   const handlers = [...stats.handlers].sort((a, b) => (a.handler < b.handler ? -1 : 1));
-  assertSame(handlers, [
-    { receiver: "receiver", handler: "a", waiting: 0, running: 1, dead: 0 },
-    { receiver: "receiver", handler: "b", waiting: 1, running: 0, dead: 1 },
+  const counts = { blocked: 0, held: 0, holding: 0, ordered: false };
+  assertSame(handlers.map(withoutAges), [
+    { ...counts, receiver: "receiver", handler: "a", waiting: 0, running: 1, dead: 0 },
+    { ...counts, receiver: "receiver", handler: "b", waiting: 1, running: 0, dead: 1 },
   ]);
+  assertSame(
+    handlers.map(({ oldestWaitingMs }) => oldestWaitingMs !== undefined),
+    [false, true],
+  );
   const all = await scene.engine.stats({});
   assertSame([all.waiting, all.running, all.dead], [2, 1, 1]);
   held.open({ outcome: "retry", delayMs: 3_600_000, error: failure });
   await scene.until("it waits", () => working.reports.length === 1);
-  await scene.engine.change({ filter: {} }, { action: "drop", handlers: ["b"] });
+  await scene.change({ filter: {} }, { action: "drop", handlers: ["b"] });
   const late = await scene.engine.stats({ receiver: "receiver" });
   assertSame([late.waiting, late.running, late.dead, late.oldestWaitingMs], [1, 0, 0, undefined]);
+}
+
+/** How old what waits is, is another matter than how many do. */
+function withoutAges({ oldestWaitingMs, oldestBlockedMs, oldestHeldMs, ...counts }: HandlerStats): object {
+  return counts;
+}
+
+async function runConsumers<Tx>(scene: Scene<Tx>): Promise<void> {
+  const held = latch<Verdict>();
+  const consumers = async (): Promise<InboxStats["consumers"]> =>
+    (await scene.engine.stats({ receiver: "receiver" })).consumers;
+  assertSame(await consumers(), []);
+  await scene.event("one");
+  const working = scene.consume({ leaseMs: 5_000, handlers: { a: {} }, run: () => held.promise });
+  scene.consume({ receiver: "elsewhere", handlers: { a: {} }, run: () => done });
+  await scene.until("it runs and is known", async () => (await consumers())[0]?.running === 1);
+  const [consumer, ...more] = await consumers();
+  assert.equal(more.length, 0);
+  assertSame([consumer?.receiver, consumer?.leaseMs], ["receiver", 5_000]);
+  assert.ok(consumer !== undefined && consumer.consumer.length > 0);
+  const ageMs = consumer.heartbeatAgeMs ?? Number.NaN;
+  assert.ok(ageMs >= 0 && ageMs < 15_000, `its last heartbeat is ${ageMs} ms old`);
+  await scene.until("both are known", async () => (await scene.engine.stats({})).consumers.length === 2);
+  held.open(done);
+  await scene.until("it has run", () => working.reports.length === 1);
+  await working.consumer.stop();
+  assertSame(await consumers(), []);
 }

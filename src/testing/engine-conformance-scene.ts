@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type {
   Acceptance,
+  Change,
   Consumer,
   EventRecord,
   HandlerPolicy,
@@ -9,9 +10,11 @@ import type {
   NewDelivery,
   NewEvent,
   NewTask,
+  Selection,
   SettledReport,
   StoredDelivery,
   Task,
+  TaskState,
   Verdict,
 } from "../contracts/engine.js";
 
@@ -83,6 +86,10 @@ export interface Working {
 }
 
 export const done: Verdict = { outcome: "done" };
+export const dead: Verdict = { outcome: "dead", error: { name: "Error", message: "of the suite" } };
+export const everyState: readonly TaskState[] = [
+  ...(["waiting", "retrying", "blocked", "running", "done", "dead", "dropped"] as const),
+];
 export const failure = { name: "Error", message: "of the suite" } as const;
 const waitMs = 15_000;
 
@@ -156,6 +163,22 @@ export class Scene<Tx> {
     const record = await engine.get(recordId);
     assert.ok(record !== undefined, `${recordId} is there`);
     return record;
+  }
+
+  /** All steps of a change; resolves with the number of tasks. Without `states`: all that the action takes. */
+  async change(
+    selection: Selection,
+    change: Omit<Change, "states"> & Partial<Pick<Change, "states">>,
+    engine: InboxEngine<Tx> = this.engine,
+  ): Promise<number> {
+    let count = 0;
+    let after: string | undefined;
+    do {
+      const step = await engine.change(selection, { states: everyState, ...change, after });
+      count += step.changed;
+      after = step.next;
+    } while (after !== undefined);
+    return count;
   }
 
   consume(parts: ConsumeParts<Tx>): Working {

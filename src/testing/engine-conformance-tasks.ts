@@ -77,7 +77,7 @@ export const taskCases: readonly CaseDefinition[] = [
       await scene.until("it has run", () => working.reports.length === 1);
       const { state, tasks } = await scene.record(recordId);
       assert.equal(state, "pending");
-      assertSame([tasks[0]?.state, tasks[0]?.attempts, tasks[0]?.lastError], ["waiting", 1, failure]);
+      assertSame([tasks[0]?.state, tasks[0]?.attempts, tasks[0]?.lastError], ["retrying", 1, failure]);
       const inMs = (tasks[0]?.dueAtMs ?? 0) - Date.now();
       assert.ok(inMs > 3_000_000 && inMs <= 3_660_000, `it is due in ${inMs} ms`);
     },

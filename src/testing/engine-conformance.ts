@@ -4,6 +4,7 @@ import { acceptCases } from "./engine-conformance-accept.js";
 import { boundCases } from "./engine-conformance-bounds.js";
 import { changeCases } from "./engine-conformance-changes.js";
 import { effectCases } from "./engine-conformance-effects.js";
+import { heldCases } from "./engine-conformance-held.js";
 import { orderCases } from "./engine-conformance-order.js";
 import { recordCases } from "./engine-conformance-records.js";
 import { runCases } from "./engine-conformance-runs.js";
@@ -54,6 +55,7 @@ export function inboxEngineConformance<Tx = never>(
     ...taskCases,
     ...runCases,
     ...orderCases,
+    ...heldCases,
     ...effectCases,
     ...recordCases,
     ...changeCases,

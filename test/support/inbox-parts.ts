@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import type { InboxEngine, NewDelivery, Task } from "../../src/contracts/engine.js";
+import type { InboxEngine, NewDelivery, Task, TaskCounts } from "../../src/contracts/engine.js";
 import type { InboxObserver } from "../../src/inbox/observer.js";
 
 /** Keeps what an inbox tells: the reports by their kind, and the log. */
@@ -84,6 +84,12 @@ export function claimedTask(changes: Partial<Task> = {}): Task {
   };
 }
 
+/** The counts of a store, or of a handler, without tasks. */
+export const noTasks: TaskCounts = {
+  ...{ waiting: 0, blocked: 0, held: 0, running: 0, dead: 0, holding: 0 },
+  ...{ oldestWaitingMs: undefined, oldestBlockedMs: undefined, oldestHeldMs: undefined },
+};
+
 /** An engine that has nothing and does nothing, but where a test says otherwise. */
 export function idleEngine(changes: Partial<InboxEngine> = {}): InboxEngine {
   return {
@@ -95,9 +101,9 @@ export function idleEngine(changes: Partial<InboxEngine> = {}): InboxEngine {
     consume: () => ({ stop: async () => {} }),
     list: async () => ({ items: [], next: undefined }),
     get: async () => undefined,
-    change: async () => 0,
+    change: async () => ({ changed: 0, next: undefined }),
     stats: async () => ({
-      ...{ waiting: 0, running: 0, dead: 0, oldestWaitingMs: undefined, handlers: [] },
+      ...{ ...noTasks, handlers: [], consumers: [] },
       throughput: { spanMs: 60_000, accepted: 0, handled: 0, failed: 0, dead: 0 },
     }),
     purge: async () => 0,

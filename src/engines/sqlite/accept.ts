@@ -149,21 +149,23 @@ export class Acceptor {
 
   #storeTask(receiver: string, event: number, task: NewEvent["tasks"][number], times: Times): void {
     const { connection, names, tally } = this.#parts;
-    const handler = names.handler(receiver, task.handler);
+    const row = names.handler(receiver, task.handler, task.deadHead === "hold");
+    const { handler } = row;
     const key = task.orderKey === undefined ? null : toStored(task.orderKey);
+    if (key !== null) names.noteOrdered(row);
     const { dead } = task;
     let number: number = state.waiting;
     if (dead !== undefined) {
       number = state.dead;
       tally.count("dead");
-    } else if (key !== null && hasOthers(connection, handler, key)) number = state.blocked;
+    } else if (key !== null && hasOthers(connection, row, key)) number = state.blocked;
     connection
       .statement(
         "INSERT INTO hookgate_tasks(event, handler, state, due, order_key, error) VALUES (?, ?, ?, ?, ?, ?)",
       )
       .run(
         event,
-        handler.handler,
+        handler,
         number,
         Math.floor(times.storeMs),
         key,

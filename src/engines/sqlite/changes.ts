@@ -1,29 +1,35 @@
-import type { Change, Selection } from "../../contracts/engine.js";
+import type { Change, Changed, ReplayTask, Selection, TaskState } from "../../contracts/engine.js";
+import { changeableStates } from "../../lib/task-changes.js";
 import type { StoreParts } from "./accept.js";
 import { conditionOf, eventNumber, eventTables } from "./filter.js";
 import type { HandlerRow } from "./names.js";
 import { noteAttempt, promote } from "./order.js";
-import type { Changed, Times } from "./protocol.js";
+import type { Times } from "./protocol.js";
 import { state } from "./schema.js";
+import { taskStateOf } from "./task-state.js";
+import { fromStored, toStored } from "./text.js";
 
-/** Events of one transaction: a change of a million events must not hold up those that come in. */
+/** Events of one transaction at most: a change of a million events must not hold up those that come in. */
 const perStep = 200;
+
+interface EventRow {
+  readonly event: number;
+  readonly receiver: number;
+  /** The receiver's name. */
+  readonly name: string;
+}
 
 interface TaskRow {
   readonly handler: number;
   readonly state: number;
+  readonly due: number;
   readonly attempts: number;
   readonly started_ms: number | null;
   readonly duration_ms: number | null;
   readonly order_key: string | null;
 }
 
-const changeable: Readonly<Record<Change["action"], readonly number[]>> = {
-  replay: [state.done, state.dead, state.dropped],
-  drop: [state.waiting, state.blocked, state.dead],
-};
-
-/** Replays and drops tasks, step by step. */
+/** Retries, replays and drops tasks, step by step. */
 export class Changes {
   readonly #parts: StoreParts;
 
@@ -31,92 +37,113 @@ export class Changes {
     this.#parts = parts;
   }
 
-  /** The next step of a change, behind the event `after`. */
-  step(selection: Selection, change: Change, after: number, times: Times): Changed {
+  /** The next step of a change. */
+  step(selection: Selection, change: Change, times: Times): Changed {
     const { connection } = this.#parts;
     if (change.dryRun !== true) connection.begin();
-    const events = this.#events(selection, after);
-    let count = 0;
-    for (const { event, receiver } of events) count += this.#changeEvent(event, receiver, change, times);
+    const limit = Math.min(perStep, Math.max(1, change.limit ?? perStep));
+    const events = this.#events(selection, Number(change.after ?? 0), limit);
+    const given = tasksByEvent(change.tasks);
+    let changed = 0;
+    for (const row of events) changed += this.#changeEvent(row, change, given.get(row.event) ?? [], times);
     const last = events.at(-1);
-    return { count, next: events.length < perStep ? undefined : last?.event };
+    return { changed, next: events.length < limit || last === undefined ? undefined : String(last.event) };
   }
 
-  #events(
-    selection: Selection,
-    after: number,
-  ): readonly { readonly event: number; readonly receiver: number }[] {
+  #events(selection: Selection, after: number, limit: number): readonly EventRow[] {
     const { connection } = this.#parts;
-    const select = `SELECT e.event, s.receiver FROM ${eventTables} WHERE`;
+    const select = `SELECT e.event, s.receiver, r.name FROM ${eventTables} WHERE`;
     if ("filter" in selection) {
       const condition = conditionOf(selection.filter);
       return connection
         .statement(`${select} ${condition.sql} AND e.event > ? ORDER BY e.event LIMIT ?`)
-        .all(...condition.values, after, perStep) as { event: number; receiver: number }[];
+        .all(...condition.values, after, limit) as EventRow[];
     }
     const numbers = [...new Set(selection.recordIds.map(eventNumber))]
       .filter((number) => number !== undefined)
       .filter((number) => number > after)
-      .sort((a, b) => a - b)
-      .slice(0, perStep);
+      .sort((a, b) => a - b);
+    const condition = conditionOf({ receiver: selection.receiver });
     return connection
-      .statement(`${select} e.delivery <> 0 AND e.event IN (SELECT value FROM json_each(?)) ORDER BY e.event`)
-      .all(JSON.stringify(numbers)) as { event: number; receiver: number }[];
+      .statement(
+        `${select} ${condition.sql} AND e.event IN (SELECT value FROM json_each(?)) ORDER BY e.event LIMIT ?`,
+      )
+      .all(...condition.values, JSON.stringify(numbers), limit) as EventRow[];
   }
 
-  #changeEvent(event: number, receiver: number, change: Change, times: Times): number {
+  #changeEvent(row: EventRow, change: Change, given: readonly ReplayTask[], times: Times): number {
     const { connection, names } = this.#parts;
+    const { event } = row;
     const tasks = connection
       .statement(
-        "SELECT handler, state, attempts, started_ms, duration_ms, order_key FROM hookgate_tasks WHERE event = ?",
+        "SELECT handler, state, due, attempts, started_ms, duration_ms, order_key FROM hookgate_tasks WHERE event = ?",
       )
       .all(event) as TaskRow[];
-    const wanted = change.handlers
-      ?.map((name) => names.knownHandler(receiver, name))
-      .filter((row) => row !== undefined);
     const changed: string[] = [];
+    const had = new Set<string>();
     for (const task of tasks) {
-      if (wanted !== undefined && !wanted.some(({ handler }) => handler === task.handler)) continue;
-      if (!changeable[change.action].includes(task.state)) continue;
       const handler = names.handlerOf(task.handler);
+      had.add(handler.name);
+      if (change.handlers?.includes(handler.name) === false || !isTaken(task, change, times)) continue;
       changed.push(handler.name);
       if (change.dryRun === true) continue;
-      if (change.action === "replay") this.#replay(event, task, handler, times);
-      else this.#drop(event, task, handler, times);
-    }
-    if (change.action === "replay") {
-      for (const handler of wanted ?? []) {
-        if (tasks.some((task) => task.handler === handler.handler)) continue;
-        changed.push(handler.name);
-        if (change.dryRun !== true) this.#add(event, handler, times);
+      if (change.action === "retry") this.#retry(event, task, times);
+      else if (change.action === "drop") this.#drop(event, task, handler, times);
+      else {
+        const key = task.order_key ?? keyOf(given.find(({ handler: name }) => name === handler.name));
+        this.#replay(event, { ...task, order_key: key }, handler, times);
       }
-      if (changed.length > 0 && change.dryRun !== true) this.#noteReplay(event, changed, times);
     }
+    if (change.action !== "replay") return changed.length;
+    for (const task of given) {
+      if (had.has(task.handler)) continue;
+      had.add(task.handler);
+      changed.push(task.handler);
+      if (change.dryRun !== true) this.#add(row, task, times);
+    }
+    if (changed.length > 0 && change.dryRun !== true) this.#noteReplay(event, changed, times);
     return changed.length;
   }
 
+  #retry(event: number, task: TaskRow, times: Times): void {
+    this.#parts.connection
+      .statement("UPDATE hookgate_tasks SET due = ? WHERE event = ? AND handler = ?")
+      .run(Math.floor(times.storeMs), event, task.handler);
+  }
+
   #replay(event: number, task: TaskRow, handler: HandlerRow, times: Times): void {
-    const { connection, tally } = this.#parts;
+    const { connection, names, tally } = this.#parts;
     if (task.state === state.done && task.started_ms !== null) {
       const run = { event, handler: task.handler, attempts: task.attempts, started_ms: task.started_ms };
       noteAttempt(connection, run, { durationMs: task.duration_ms, outcome: "done", error: null });
     }
     const next = task.order_key === null ? state.waiting : state.blocked;
+    if (task.order_key !== null) names.noteOrdered(handler);
     connection
       .statement(
-        "UPDATE hookgate_tasks SET state = ?, due = ?, attempts = 0, fence = fence + 1 WHERE event = ? AND handler = ?",
+        "UPDATE hookgate_tasks SET state = ?, due = ?, attempts = 0, fence = fence + 1, order_key = ? WHERE event = ? AND handler = ?",
       )
-      .run(next, Math.floor(times.storeMs), event, task.handler);
+      .run(next, Math.floor(times.storeMs), task.order_key, event, task.handler);
     tally.addBacklog(handler.receiver, 1);
     promote(connection, handler, task.order_key, times.storeMs);
   }
 
-  #add(event: number, handler: HandlerRow, times: Times): void {
-    const { connection, tally } = this.#parts;
+  #add({ event, name }: EventRow, task: ReplayTask, times: Times): void {
+    const { connection, names, tally } = this.#parts;
+    const handler = names.handler(fromStored(name), task.handler, task.deadHead === "hold");
+    const key = keyOf(task);
+    if (key !== null) names.noteOrdered(handler);
     connection
-      .statement("INSERT INTO hookgate_tasks(event, handler, state, due) VALUES (?, ?, 0, ?)")
-      .run(event, handler.handler, Math.floor(times.storeMs));
+      .statement("INSERT INTO hookgate_tasks(event, handler, state, due, order_key) VALUES (?, ?, ?, ?, ?)")
+      .run(
+        event,
+        handler.handler,
+        key === null ? state.waiting : state.blocked,
+        Math.floor(times.storeMs),
+        key,
+      );
     tally.addBacklog(handler.receiver, 1);
+    promote(connection, handler, key, times.storeMs);
   }
 
   #drop(event: number, task: TaskRow, handler: HandlerRow, times: Times): void {
@@ -133,4 +160,28 @@ export class Changes {
       .statement("INSERT INTO hookgate_replays(event, at_ms, handlers) VALUES (?, ?, ?)")
       .run(event, Math.floor(times.wallMs), JSON.stringify(handlers));
   }
+}
+
+function isTaken(task: TaskRow, { action, states }: Change, times: Times): boolean {
+  const found = taskStateOf(task);
+  const taken: readonly TaskState[] = changeableStates[action];
+  if (!states.includes(found) || !taken.includes(found)) return false;
+  // What is due already cannot be due any sooner.
+  return action !== "retry" || task.due > times.storeMs;
+}
+
+function tasksByEvent(tasks: readonly ReplayTask[] = []): ReadonlyMap<number, readonly ReplayTask[]> {
+  const byEvent = new Map<number, ReplayTask[]>();
+  for (const task of tasks) {
+    const event = eventNumber(task.recordId);
+    if (event === undefined) continue;
+    const others = byEvent.get(event);
+    if (others === undefined) byEvent.set(event, [task]);
+    else others.push(task);
+  }
+  return byEvent;
+}
+
+function keyOf(task: ReplayTask | undefined): string | null {
+  return task?.orderKey === undefined ? null : toStored(task.orderKey);
 }

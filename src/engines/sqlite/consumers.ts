@@ -1,5 +1,6 @@
 import type { StoreParts } from "./accept.js";
 import { noteAttempt } from "./order.js";
+import { alignKeys } from "./order-policy.js";
 import type { Pulse, Request, Times } from "./protocol.js";
 
 /** Signs of life of those who run tasks, and what becomes of the tasks of one that gives none. */
@@ -10,22 +11,30 @@ export class Consumers {
     this.#parts = parts;
   }
 
-  /** Enters a consumer and its handlers. */
-  join({ consumer, receiver, leaseMs, handlers }: Extract<Request, { op: "join" }>): number {
+  /** Enters a consumer, and the policies of the handlers that are named. */
+  join({ consumer, receiver, leaseMs, handlers }: Extract<Request, { op: "join" }>, times: Times): number {
     const { connection, names } = this.#parts;
     connection.begin();
     connection
       .statement(
-        "INSERT OR REPLACE INTO hookgate_consumers(consumer, receiver, beat, lease_ms) VALUES (?, ?, 0, ?)",
+        "INSERT OR REPLACE INTO hookgate_consumers(consumer, receiver, beat, lease_ms, beat_ms) VALUES (?, ?, 0, ?, ?)",
       )
-      .run(consumer, names.receiver(receiver), leaseMs);
-    for (const { name, hold } of handlers) {
+      .run(consumer, names.receiver(receiver), leaseMs, Math.floor(times.storeMs));
+    for (const { name, hold, ordered } of handlers) {
       const { handler } = names.handler(receiver, name);
       connection
-        .statement("UPDATE hookgate_handlers SET hold = ? WHERE handler = ?")
-        .run(hold ? 1 : 0, handler);
+        .statement("UPDATE hookgate_handlers SET hold = ?, ordered = max(ordered, ?) WHERE handler = ?")
+        .run(hold ? 1 : 0, ordered ? 1 : 0, handler);
     }
     return consumer;
+  }
+
+  /** One step of what a changed policy does to the tasks that are there; the key to go on behind, null at the end. */
+  align({ receiver, handler, after }: Extract<Request, { op: "align" }>, times: Times): string | null {
+    const { connection, names } = this.#parts;
+    connection.begin();
+    const row = names.handler(receiver, handler);
+    return alignKeys(connection, row, after ?? undefined, times.storeMs) ?? null;
   }
 
   /** A sign of life of one, and the last ones of the others. A claim whose consumer is not entered is one of the others, too. */
@@ -33,8 +42,8 @@ export class Consumers {
     const { connection, tally } = this.#parts;
     connection.begin();
     const { changes } = connection
-      .statement("UPDATE hookgate_consumers SET beat = beat + 1 WHERE consumer = ?")
-      .run(consumer);
+      .statement("UPDATE hookgate_consumers SET beat = beat + 1, beat_ms = ? WHERE consumer = ?")
+      .run(Math.floor(times.storeMs), consumer);
     const clock = connection
       .statement("UPDATE hookgate_meta SET value = max(value, ?) WHERE name = 'clock' RETURNING value")
       .get(Math.floor(times.storeMs)) as { readonly value: number };

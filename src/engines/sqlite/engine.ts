@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type {
   Acceptance,
   Change,
+  Changed,
   ConsumeOptions,
   Consumer,
   EndOptions,
@@ -137,21 +138,11 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     return { ...record, delivery: { ...delivery, rawBody: Buffer.from(delivery.rawBody) } };
   }
 
-  async change(selection: Selection, change: Change): Promise<number> {
+  async change(selection: Selection, change: Change): Promise<Changed> {
     const { queue, work } = this.#open();
-    let count = 0;
-    for (let after: number | undefined = 0; after !== undefined; ) {
-      const step: { readonly count: number; readonly next: number | undefined } = await queue.ask({
-        op: "change",
-        selection,
-        change,
-        after,
-      });
-      count += step.count;
-      after = step.next;
-      if (step.count > 0) work.ring();
-    }
-    return count;
+    const step = await queue.ask({ op: "change", selection, change });
+    if (step.changed > 0 && change.dryRun !== true) work.ring();
+    return step;
   }
 
   async stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats> {
@@ -159,9 +150,11 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 
   async purge(options: PurgeOptions): Promise<number> {
-    const { queue } = this.#open();
+    const { queue, work } = this.#open();
     const events = await (await this.#read()).queue.ask({ op: "purgeable", options });
-    return queue.ask({ op: "purge", events });
+    const count = await queue.ask({ op: "purge", events, keepHolding: options.keepHolding === true });
+    if (count > 0) work.ring();
+    return count;
   }
 
   #open(): Opened {

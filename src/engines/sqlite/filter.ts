@@ -18,7 +18,7 @@ const open = `EXISTS (${tasksOf} AND t.state IN (0, 1, 2))`;
 const stateConditions: Readonly<Record<EventState, string>> = {
   pending:
     "e.event IN (SELECT event FROM hookgate_tasks WHERE state = 0 UNION ALL SELECT event FROM hookgate_tasks WHERE state = 2 UNION ALL " +
-    "SELECT event FROM hookgate_tasks WHERE order_key IS NOT NULL AND state <> 3 AND state <> 5 AND state = 1)",
+    "SELECT event FROM hookgate_tasks WHERE state = 1)",
   dead: `e.event IN (SELECT event FROM hookgate_tasks WHERE state = 4) AND NOT ${open}`,
   ignored: `NOT EXISTS (${tasksOf})`,
   done: `EXISTS (${tasksOf}) AND NOT EXISTS (${tasksOf} AND t.state IN (0, 1, 2, 4))`,

@@ -8,6 +8,8 @@ export interface HandlerRow {
   readonly name: string;
   /** Whether a dead letter holds what stands behind it under its order key. */
   readonly hold: boolean;
+  /** Whether its tasks may have order keys. */
+  readonly ordered: boolean;
 }
 
 /**
@@ -55,14 +57,18 @@ export class Names {
     });
   }
 
-  /** A handler, made where it is new. Read anew each time: another process may have changed its policy. */
-  handler(receiver: string, name: string): HandlerRow {
+  /**
+   * A handler, made where it is new, with the policy `hold`. Read anew each time: another process may have changed its
+   * policy.
+   */
+  handler(receiver: string, name: string, hold = false): HandlerRow {
     const number = this.receiver(receiver);
     const found = this.knownHandler(number, name);
     if (found !== undefined) return found;
-    this.#run("INSERT OR IGNORE INTO hookgate_handlers(receiver, name) VALUES (?, ?)", [
+    this.#run("INSERT OR IGNORE INTO hookgate_handlers(receiver, name, hold) VALUES (?, ?, ?)", [
       number,
       toStored(name),
+      hold ? 1 : 0,
     ]);
     const made = this.knownHandler(number, name);
     if (made === undefined) throw new Error("a handler's row is not where it was put");
@@ -72,16 +78,21 @@ export class Names {
   knownHandler(receiver: number, name: string): HandlerRow | undefined {
     const row = this.#connection
       .statement(
-        "SELECT handler, receiver, name, hold FROM hookgate_handlers WHERE receiver = ? AND name = ?",
+        "SELECT handler, receiver, name, hold, ordered FROM hookgate_handlers WHERE receiver = ? AND name = ?",
       )
       .get(receiver, toStored(name));
     return row === undefined ? undefined : toHandler(row);
   }
 
+  /** Notes that tasks of a handler have order keys: whoever makes one must know. */
+  noteOrdered({ handler, ordered }: HandlerRow): void {
+    if (!ordered) this.#run("UPDATE hookgate_handlers SET ordered = 1 WHERE handler = ?", [handler]);
+  }
+
   /** The handler of a number. */
   handlerOf(number: number): HandlerRow {
     const row = this.#connection
-      .statement("SELECT handler, receiver, name, hold FROM hookgate_handlers WHERE handler = ?")
+      .statement("SELECT handler, receiver, name, hold, ordered FROM hookgate_handlers WHERE handler = ?")
       .get(number);
     return toHandler(row);
   }
@@ -117,11 +128,12 @@ export class Names {
 }
 
 function toHandler(row: unknown): HandlerRow {
-  const { handler, receiver, name, hold } = row as {
+  const { handler, receiver, name, hold, ordered } = row as {
     handler: number;
     receiver: number;
     name: string;
     hold: number;
+    ordered: number;
   };
-  return { handler, receiver, name: fromStored(name), hold: hold === 1 };
+  return { handler, receiver, name: fromStored(name), hold: hold === 1, ordered: ordered === 1 };
 }

@@ -9,6 +9,9 @@ import { state } from "./schema.js";
 const ofKey =
   "hookgate_tasks INDEXED BY hookgate_tasks_by_key WHERE state <> 3 AND state <> 5 AND handler = ? AND order_key = ?";
 
+/** What of a handler decides on the order of its tasks. */
+export type OrderedHandler = Pick<HandlerRow, "handler" | "hold">;
+
 /** A task of an order key. */
 interface KeyedTask {
   readonly event: number;
@@ -16,16 +19,16 @@ interface KeyedTask {
 }
 
 /** The task that says most about its key: one that waits, else the oldest that is blocked, else one that runs, else dead. */
-function leadOf(connection: Connection, handler: HandlerRow, key: string): KeyedTask | undefined {
+function leadOf(connection: Connection, handler: OrderedHandler, key: string): KeyedTask | undefined {
   return connection
     .statement(`SELECT event, state FROM ${ofKey} ORDER BY state, event LIMIT 1`)
     .get(handler.handler, key) as KeyedTask | undefined;
 }
 
 /** The oldest task of a key in a state. */
-function oldestOf(
+export function oldestOf(
   connection: Connection,
-  handler: HandlerRow,
+  handler: OrderedHandler,
   key: string,
   inState: number,
 ): number | undefined {
@@ -36,7 +39,7 @@ function oldestOf(
 }
 
 /** Whether a new task under an order key must wait for another: one that waits or runs, or a dead letter that holds. */
-export function hasOthers(connection: Connection, handler: HandlerRow, key: string): boolean {
+export function hasOthers(connection: Connection, handler: OrderedHandler, key: string): boolean {
   const lead = leadOf(connection, handler, key);
   return lead !== undefined && (lead.state !== state.dead || handler.hold);
 }
@@ -47,7 +50,7 @@ export function hasOthers(connection: Connection, handler: HandlerRow, key: stri
  */
 export function promote(
   connection: Connection,
-  handler: HandlerRow,
+  handler: OrderedHandler,
   key: string | null,
   storeMs: number,
 ): void {
@@ -60,6 +63,31 @@ export function promote(
   connection
     .statement("UPDATE hookgate_tasks SET state = 0, due = max(due, ?) WHERE event = ? AND handler = ?")
     .run(Math.floor(storeMs), next.event, handler.handler);
+}
+
+/** The event that a blocked task waits for: the one of its key that is next or runs, or the dead letter that holds it. */
+export function blockerOf(
+  connection: Connection,
+  handler: OrderedHandler,
+  { event, key }: { readonly event: number; readonly key: string },
+): number | undefined {
+  for (const inState of [state.waiting, state.running]) {
+    const next = oldestOf(connection, handler, key, inState);
+    if (next !== undefined) return next;
+  }
+  const dead = handler.hold ? oldestOf(connection, handler, key, state.dead) : undefined;
+  return dead !== undefined && dead < event ? dead : undefined;
+}
+
+/** Whether a dead letter holds a task behind it. */
+export function holdsOthers(
+  connection: Connection,
+  { handler, hold }: OrderedHandler,
+  { event, key }: { readonly event: number; readonly key: string },
+): boolean {
+  if (!hold) return false;
+  const sql = `SELECT 1 FROM ${ofKey} AND state = 1 AND event > ? LIMIT 1`;
+  return connection.statement(sql).get(handler, key, event) !== undefined;
 }
 
 /** A run that ended. */

@@ -1,6 +1,7 @@
 import type {
   Acceptance,
   Change,
+  Changed,
   EventRecord,
   InboxQuery,
   InboxStats,
@@ -72,23 +73,28 @@ export type Request =
       readonly consumer: number;
       readonly receiver: string;
       readonly leaseMs: number;
-      readonly handlers: readonly { readonly name: string; readonly hold: boolean }[];
+      readonly handlers: readonly {
+        readonly name: string;
+        readonly hold: boolean;
+        readonly ordered: boolean;
+      }[];
+    }
+  | {
+      readonly op: "align";
+      readonly receiver: string;
+      readonly handler: string;
+      /** A key as it is stored; null at the beginning. */
+      readonly after: string | null;
     }
   | { readonly op: "heartbeat"; readonly consumer: number }
   | { readonly op: "expire"; readonly consumer: number; readonly beat: number }
   | { readonly op: "leave"; readonly consumer: number }
-  | { readonly op: "change"; readonly selection: Selection; readonly change: Change; readonly after: number }
-  | { readonly op: "purge"; readonly events: readonly number[] }
+  | { readonly op: "change"; readonly selection: Selection; readonly change: Change }
+  | { readonly op: "purge"; readonly events: readonly number[]; readonly keepHolding: boolean }
   | { readonly op: "purgeable"; readonly options: PurgeOptions }
   | { readonly op: "list"; readonly query: InboxQuery }
   | { readonly op: "get"; readonly recordId: string }
   | { readonly op: "stats"; readonly receiver: string | undefined };
-
-/** One step of a change; `next` is where the next one begins, undefined behind the last. */
-export interface Changed {
-  readonly count: number;
-  readonly next: number | undefined;
-}
 
 /** Signs of life of every consumer, and the store's clock. */
 export interface Pulse {
@@ -104,6 +110,8 @@ export interface Answers {
   readonly settle: boolean;
   readonly complete: boolean;
   readonly join: number;
+  /** Where the next step begins; null after the last. */
+  readonly align: string | null;
   readonly heartbeat: Pulse;
   readonly expire: number;
   readonly leave: number;

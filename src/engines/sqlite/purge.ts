@@ -2,14 +2,20 @@ import type { PurgeOptions } from "../../contracts/engine.js";
 import type { StoreParts } from "./accept.js";
 import type { Connection } from "./connection.js";
 import { conditionOf, eventTables } from "./filter.js";
+import { holdsOthers, promote } from "./order.js";
 import type { Times } from "./protocol.js";
+
+/** Whether an event has a dead letter that holds a task behind it. */
+const holding =
+  "EXISTS (SELECT 1 FROM hookgate_tasks d JOIN hookgate_handlers h ON h.handler = d.handler WHERE d.event = e.event AND d.state = 4 AND h.hold = 1 " +
+  "AND EXISTS (SELECT 1 FROM hookgate_tasks b WHERE b.handler = d.handler AND b.order_key = d.order_key AND b.state = 1 AND b.event > d.event))";
 
 /**
  * The events that a purge may take, oldest first. Finding them reads much, deleting them little: this runs on the
  * connection that only reads.
  */
 export function findPurgeable(connection: Connection, options: PurgeOptions): readonly number[] {
-  const { receiver, beforeMs, keep, limit, state } = options;
+  const { receiver, beforeMs, keep, keepHolding, limit, state } = options;
   const condition = conditionOf({ receiver, beforeMs });
   const ofState =
     state === "dead"
@@ -28,7 +34,7 @@ export function findPurgeable(connection: Connection, options: PurgeOptions): re
   }
   const rows = connection
     .statement(
-      `SELECT e.event FROM ${eventTables} WHERE ${condition.sql} AND ${ofState} AND e.event < ? ORDER BY e.event LIMIT ?`,
+      `SELECT e.event FROM ${eventTables} WHERE ${condition.sql} AND ${ofState}${keepHolding === true ? ` AND NOT ${holding}` : ""} AND e.event < ? ORDER BY e.event LIMIT ?`,
     )
     .all(...condition.values, bound, limit) as { readonly event: number }[];
   return rows.map(({ event }) => event);
@@ -36,9 +42,15 @@ export function findPurgeable(connection: Connection, options: PurgeOptions): re
 
 /**
  * Deletes events with all that belongs to them; resolves with their number. One with a task that waits or runs by now
- * stays. While its id is remembered the row of the id stays, without its delivery.
+ * stays, as does one that holds others by now where those are kept. While its id is remembered the row of the id stays,
+ * without its delivery.
  */
-export function purgeEvents({ connection }: StoreParts, events: readonly number[], times: Times): number {
+export function purgeEvents(
+  parts: StoreParts,
+  { events, keepHolding }: { readonly events: readonly number[]; readonly keepHolding: boolean },
+  times: Times,
+): number {
+  const { connection } = parts;
   connection.begin();
   connection
     .statement(
@@ -46,7 +58,7 @@ export function purgeEvents({ connection }: StoreParts, events: readonly number[
     )
     .run();
   let count = 0;
-  for (const event of events) if (purgeOne(connection, event, times)) count++;
+  for (const event of events) if (purgeOne(parts, event, keepHolding, times)) count++;
   const storeMs = Math.floor(times.storeMs);
   connection
     .statement(
@@ -64,7 +76,12 @@ export function purgeEvents({ connection }: StoreParts, events: readonly number[
 /** A clock that was set back must not make a used token good again. */
 const tokenGraceMs = 2 * 3_600_000;
 
-function purgeOne(connection: Connection, event: number, times: Times): boolean {
+function purgeOne(
+  { connection, names }: StoreParts,
+  event: number,
+  keepHolding: boolean,
+  times: Times,
+): boolean {
   const open = connection
     .statement("SELECT 1 FROM hookgate_tasks WHERE event = ? AND state IN (0, 1, 2) LIMIT 1")
     .get(event);
@@ -76,6 +93,13 @@ function purgeOne(connection: Connection, event: number, times: Times): boolean 
     | { readonly delivery: number; readonly remembered: number; readonly remember_until: number }
     | undefined;
   if (open !== undefined || row === undefined) return false;
+  const dead = deadWithKey(connection, event).map(({ handler, key }) => ({
+    handler: names.handlerOf(handler),
+    key,
+  }));
+  if (keepHolding && dead.some(({ handler, key }) => holdsOthers(connection, handler, { event, key }))) {
+    return false;
+  }
   for (const table of ["tasks", "attempts", "replays"]) {
     connection.statement(`DELETE FROM hookgate_${table} WHERE event = ?`).run(event);
   }
@@ -88,5 +112,18 @@ function purgeOne(connection: Connection, event: number, times: Times): boolean 
         "AND NOT EXISTS (SELECT 1 FROM hookgate_events WHERE delivery = ?1 AND event <> delivery AND delivery <> 0)",
     )
     .run(row.delivery);
+  // What it held back is held no more.
+  for (const { handler, key } of dead) promote(connection, handler, key, times.storeMs);
   return true;
+}
+
+function deadWithKey(
+  connection: Connection,
+  event: number,
+): readonly { readonly handler: number; readonly key: string }[] {
+  return connection
+    .statement(
+      "SELECT handler, order_key AS key FROM hookgate_tasks WHERE event = ? AND state = 4 AND order_key IS NOT NULL",
+    )
+    .all(event) as { readonly handler: number; readonly key: string }[];
 }

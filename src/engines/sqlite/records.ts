@@ -14,12 +14,15 @@ import type {
 import { parseJson } from "../../lib/json.js";
 import type { Connection } from "./connection.js";
 import { conditionOf, eventNumber, eventTables } from "./filter.js";
+import { blockerOf } from "./order.js";
 import type { Times } from "./protocol.js";
+import { taskStateOf } from "./task-state.js";
 import { fromStored } from "./text.js";
 
 interface EventRow {
   readonly event: number;
   readonly delivery: number;
+  readonly position: number;
   readonly id: string;
   readonly type: string;
   readonly accepted_ms: number;
@@ -32,6 +35,7 @@ interface EventRow {
 interface TaskRow {
   readonly handler: number;
   readonly name: string;
+  readonly hold: number;
   readonly state: number;
   readonly due: number;
   readonly attempts: number;
@@ -42,10 +46,7 @@ interface TaskRow {
 }
 
 const columns =
-  "e.event, e.delivery, e.id, e.type, e.accepted_ms, r.name AS receiver, s.source, s.tenant, s.service";
-
-/** By the numbers of schema.ts. */
-const taskStates: readonly TaskState[] = ["waiting", "waiting", "running", "done", "dead", "dropped"];
+  "e.event, e.delivery, e.position, e.id, e.type, e.accepted_ms, r.name AS receiver, s.source, s.tenant, s.service";
 
 /** Reads events for those who look at them. */
 export class Records {
@@ -85,19 +86,25 @@ export class Records {
   #tasks(event: number, times: Times, withHistory = false): readonly TaskRecord[] {
     const rows = this.#connection
       .statement(
-        "SELECT t.handler, h.name, t.state, t.due, t.attempts, t.started_ms, t.duration_ms, t.order_key, t.error FROM hookgate_tasks t JOIN hookgate_handlers h ON h.handler = t.handler WHERE t.event = ? ORDER BY t.handler",
+        "SELECT t.handler, h.name, h.hold, t.state, t.due, t.attempts, t.started_ms, t.duration_ms, t.order_key, t.error FROM hookgate_tasks t JOIN hookgate_handlers h ON h.handler = t.handler WHERE t.event = ? ORDER BY t.handler",
       )
       .all(event) as TaskRow[];
     return rows.map((row) => ({
       handler: fromStored(row.name),
-      state: taskStates[row.state] ?? "waiting",
+      state: taskStateOf(row),
       attempts: row.attempts,
       // From the store's clock to the machine's.
       dueAtMs: row.state === 0 ? Math.round(row.due - times.storeMs + times.wallMs) : undefined,
       orderKey: row.order_key === null ? undefined : fromStored(row.order_key),
       lastError: parseError(row.error),
-      ...(withHistory ? { history: this.#history(event, row) } : {}),
+      ...(withHistory ? { blockedBy: this.#blocker(event, row), history: this.#history(event, row) } : {}),
     }));
+  }
+
+  #blocker(event: number, { handler, hold, state, order_key: key }: TaskRow): string | undefined {
+    if (state !== 1 || key === null) return undefined;
+    const blocker = blockerOf(this.#connection, { handler, hold: hold === 1 }, { event, key });
+    return blocker === undefined ? undefined : `rec_${blocker}`;
   }
 
   #history(event: number, task: TaskRow): readonly AttemptRecord[] {
@@ -160,13 +167,16 @@ function toRecord(row: EventRow, tasks: readonly TaskRecord[]): EventRecord {
     type: fromStored(row.type),
     state: stateOf(tasks),
     acceptedAtMs: row.accepted_ms,
+    position: row.position,
     tasks,
   };
 }
 
+const openStates: readonly TaskState[] = ["waiting", "retrying", "blocked", "running"];
+
 function stateOf(tasks: readonly TaskRecord[]): EventState {
   if (tasks.length === 0) return "ignored";
-  if (tasks.some(({ state }) => state === "waiting" || state === "running")) return "pending";
+  if (tasks.some(({ state }) => openStates.includes(state))) return "pending";
   return tasks.some(({ state }) => state === "dead") ? "dead" : "done";
 }
 

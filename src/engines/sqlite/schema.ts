@@ -67,6 +67,14 @@ CREATE TABLE hookgate_minutes(
 DROP INDEX hookgate_tasks_in_order;
 CREATE INDEX hookgate_tasks_by_key ON hookgate_tasks(handler, order_key, state, event)
   WHERE order_key IS NOT NULL AND state <> 3 AND state <> 5;
+CREATE INDEX hookgate_tasks_blocked ON hookgate_tasks(handler, order_key, event, due) WHERE state = 1;
+CREATE INDEX hookgate_tasks_dead_by_key ON hookgate_tasks(handler, order_key, event)
+  WHERE order_key IS NOT NULL AND state = 4;
+ALTER TABLE hookgate_handlers ADD COLUMN ordered INTEGER NOT NULL DEFAULT 0;
+UPDATE hookgate_handlers SET ordered = 1 WHERE EXISTS (
+  SELECT 1 FROM hookgate_tasks t
+  WHERE t.handler = hookgate_handlers.handler AND t.order_key IS NOT NULL AND t.state <> 3 AND t.state <> 5);
+ALTER TABLE hookgate_consumers ADD COLUMN beat_ms INTEGER;
 `,
   },
 ];

@@ -39,6 +39,8 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
   readonly #monotonicMs: () => number;
   #lookedAtMs: number;
   #joined = false;
+  /** Handlers whose tasks are yet to be brought into line with their policy, and how far that is. */
+  readonly #toAlign: { readonly handler: string; after: string | null }[];
 
   constructor(
     parts: SourceParts,
@@ -49,6 +51,7 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
     this.#options = options;
     this.#monotonicMs = monotonicMs;
     this.#lookedAtMs = monotonicMs();
+    this.#toAlign = [...options.handlers.keys()].map((handler) => ({ handler, after: null }));
   }
 
   async claim(wants: readonly { readonly handler: string; readonly limit: number }[]): Promise<Claims> {
@@ -80,6 +83,7 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
     const pulse = await queue.ask({ op: "heartbeat", consumer: this.#consumer });
     clock.follow(pulse.clockMs);
     if ((await this.#expireSilent(pulse)) > 0) work.ring();
+    await this.#align();
     if (pulse.alive) return true;
     // Another took this one for dead. What it has is lost; what it claims from now on is not.
     await this.#join();
@@ -102,9 +106,28 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
       consumer: this.#consumer,
       receiver,
       leaseMs,
-      handlers: [...handlers].map(([name, { deadHead }]) => ({ name, hold: deadHead === "hold" })),
+      // A consumer that was taken for dead and comes back does not undo what others have set since.
+      handlers: this.#joined
+        ? []
+        : [...handlers].map(([name, { deadHead, ordered = false }]) => ({
+            ...{ name, ordered },
+            hold: deadHead === "hold",
+          })),
     });
     this.#joined = true;
+  }
+
+  /** Lets changed policies take effect, for no longer than a heartbeat may be late. */
+  async #align(): Promise<void> {
+    const { queue, work } = this.#parts;
+    const { receiver, leaseMs } = this.#options;
+    const until = performance.now() + leaseMs / 20;
+    for (let next = this.#toAlign[0]; next !== undefined; next = this.#toAlign[0]) {
+      next.after = await queue.ask({ op: "align", receiver, ...next });
+      work.ring();
+      if (next.after === null) this.#toAlign.shift();
+      if (performance.now() >= until) return;
+    }
   }
 
   /** Judges the others by our own monotonic clock: silent is who has shown the same sign for the whole of its lease. */

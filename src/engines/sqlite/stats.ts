@@ -1,69 +1,146 @@
-import type { HandlerStats, InboxStats } from "../../contracts/engine.js";
+import type { ConsumerStats, HandlerStats, InboxStats, TaskCounts } from "../../contracts/engine.js";
 import type { Connection } from "./connection.js";
 import type { Times } from "./protocol.js";
 import { fromStored, toStored } from "./text.js";
 
-/** Counts what waits, runs and is dead, by the partial indexes: what is done is not touched. */
+/** Counts what waits, is blocked, runs and is dead, by the partial indexes: what is done is not touched. */
 export function readStats(connection: Connection, receiver: string | undefined, times: Times): InboxStats {
-  const waiting = countBy(connection, "state = 0");
-  for (const [handler, count] of countBy(
-    connection,
-    "order_key IS NOT NULL AND state <> 3 AND state <> 5 AND state = 1",
-  )) {
-    waiting.set(handler, (waiting.get(handler) ?? 0) + count);
-  }
-  const running = countBy(connection, "state = 2");
-  const dead = countBy(connection, "state = 4");
+  const of = {
+    waiting: countBy(connection, "state = 0", "min(due)"),
+    blocked: countBy(connection, "state = 1", "min(due)"),
+    running: countBy(connection, "state = 2", "NULL"),
+    dead: countBy(connection, "state = 4", "NULL"),
+  };
   const rows = connection
     .statement(
-      "SELECT h.handler, h.name, r.name AS receiver FROM hookgate_handlers h JOIN hookgate_receivers r ON r.receiver = h.receiver WHERE ?1 IS NULL OR r.name = ?1 ORDER BY r.name, h.handler",
+      "SELECT h.handler, h.name, h.hold, h.ordered, r.name AS receiver FROM hookgate_handlers h JOIN hookgate_receivers r ON r.receiver = h.receiver WHERE ?1 IS NULL OR r.name = ?1 ORDER BY r.name, h.handler",
     )
-    .all(receiver === undefined ? null : toStored(receiver)) as {
-    readonly handler: number;
-    readonly name: string;
-    readonly receiver: string;
-  }[];
-  const handlers = rows.map((row) => ({
-    receiver: fromStored(row.receiver),
-    handler: fromStored(row.name),
-    waiting: waiting.get(row.handler) ?? 0,
-    running: running.get(row.handler) ?? 0,
-    dead: dead.get(row.handler) ?? 0,
-  }));
+    .all(nameOf(receiver)) as HandlerRow[];
+  const ageOf = ({ due }: Counted): number | undefined =>
+    due === null ? undefined : Math.max(0, Math.round(times.storeMs - due));
+  const handlers = rows.map(({ handler, hold, ordered, ...row }): HandlerStats => {
+    const [waiting, blocked] = [of.waiting.get(handler) ?? none, of.blocked.get(handler) ?? none];
+    const held = hold === 1 && blocked.count > 0 ? heldOf(connection, handler) : none;
+    return {
+      receiver: fromStored(row.receiver),
+      handler: fromStored(row.name),
+      ordered: ordered === 1,
+      waiting: waiting.count,
+      blocked: blocked.count,
+      held: held.count,
+      running: of.running.get(handler)?.count ?? 0,
+      dead: of.dead.get(handler)?.count ?? 0,
+      holding: held.count > 0 ? holdingOf(connection, handler) : 0,
+      // What is due later is not late.
+      oldestWaitingMs: waiting.due !== null && waiting.due <= times.storeMs ? ageOf(waiting) : undefined,
+      oldestBlockedMs: ageOf(blocked),
+      oldestHeldMs: ageOf(held),
+    };
+  });
   return {
-    waiting: sum(handlers, "waiting"),
-    running: sum(handlers, "running"),
-    dead: sum(handlers, "dead"),
-    oldestWaitingMs: oldest(
-      connection,
-      rows.map(({ handler }) => handler),
-      times,
-    ),
+    ...totalOf(handlers),
     throughput: throughput(connection, times),
     handlers,
+    consumers: consumersOf(connection, receiver, times),
   };
 }
 
-function countBy(connection: Connection, condition: string): Map<number, number> {
+interface HandlerRow {
+  readonly handler: number;
+  readonly name: string;
+  readonly hold: number;
+  readonly ordered: number;
+  readonly receiver: string;
+}
+
+/** How many, and when the first of them was due. */
+interface Counted {
+  readonly count: number;
+  readonly due: number | null;
+}
+
+const none: Counted = { count: 0, due: null };
+
+function countBy(connection: Connection, condition: string, due: string): ReadonlyMap<number, Counted> {
+  const sql = `SELECT handler, count(*) AS count, ${due} AS due FROM hookgate_tasks WHERE ${condition} GROUP BY handler`;
+  const rows = connection.statement(sql).all() as ({ readonly handler: number } & Counted)[];
+  return new Map(rows.map((row) => [row.handler, row]));
+}
+
+const deadOfHandler =
+  "FROM hookgate_tasks d WHERE d.handler = ?1 AND d.order_key IS NOT NULL AND d.state = 4";
+const behindDead = "b.handler = ?1 AND b.order_key = d.order_key AND b.state = 1 AND b.event > d.event";
+
+/** Blocked tasks of a handler behind the first dead letter of their key. */
+function heldOf(connection: Connection, handler: number): Counted {
+  return connection
+    .statement(
+      `SELECT count(*) AS count, min(b.due) AS due FROM (SELECT d.order_key, min(d.event) AS event ${deadOfHandler} GROUP BY d.order_key) d ` +
+        `CROSS JOIN hookgate_tasks b ON ${behindDead}`,
+    )
+    .get(handler) as Counted;
+}
+
+/** Dead letters of a handler with a blocked task behind them. */
+function holdingOf(connection: Connection, handler: number): number {
+  const row = connection
+    .statement(
+      `SELECT count(*) AS count ${deadOfHandler} AND EXISTS (SELECT 1 FROM hookgate_tasks b WHERE ${behindDead})`,
+    )
+    .get(handler) as { readonly count: number };
+  return row.count;
+}
+
+function totalOf(handlers: readonly HandlerStats[]): TaskCounts {
+  const sum = (member: "waiting" | "blocked" | "held" | "running" | "dead" | "holding"): number =>
+    handlers.reduce((total, handler) => total + handler[member], 0);
+  const oldest = (member: "oldestWaitingMs" | "oldestBlockedMs" | "oldestHeldMs"): number | undefined => {
+    const ages = handlers.map((handler) => handler[member]).filter((age) => age !== undefined);
+    return ages.length === 0 ? undefined : ages.reduce((a, b) => Math.max(a, b));
+  };
+  return {
+    waiting: sum("waiting"),
+    blocked: sum("blocked"),
+    held: sum("held"),
+    running: sum("running"),
+    dead: sum("dead"),
+    holding: sum("holding"),
+    oldestWaitingMs: oldest("oldestWaitingMs"),
+    oldestBlockedMs: oldest("oldestBlockedMs"),
+    oldestHeldMs: oldest("oldestHeldMs"),
+  };
+}
+
+function consumersOf(
+  connection: Connection,
+  receiver: string | undefined,
+  times: Times,
+): readonly ConsumerStats[] {
   const rows = connection
-    .statement(`SELECT handler, count(*) AS count FROM hookgate_tasks WHERE ${condition} GROUP BY handler`)
-    .all() as { readonly handler: number; readonly count: number }[];
-  return new Map(rows.map(({ handler, count }) => [handler, count]));
+    .statement(
+      "SELECT c.consumer, r.name AS receiver, c.lease_ms, c.beat_ms, " +
+        "(SELECT count(*) FROM hookgate_tasks t WHERE t.state = 2 AND t.consumer = c.consumer) AS running " +
+        "FROM hookgate_consumers c JOIN hookgate_receivers r ON r.receiver = c.receiver WHERE ?1 IS NULL OR r.name = ?1 ORDER BY r.name, c.consumer",
+    )
+    .all(nameOf(receiver)) as {
+    readonly consumer: number;
+    readonly receiver: string;
+    readonly lease_ms: number;
+    /** Null where a process of an older version gave the sign of life. */
+    readonly beat_ms: number | null;
+    readonly running: number;
+  }[];
+  return rows.map((row) => ({
+    consumer: `con_${row.consumer.toString(36)}`,
+    receiver: fromStored(row.receiver),
+    heartbeatAgeMs: row.beat_ms === null ? undefined : Math.max(0, Math.round(times.storeMs - row.beat_ms)),
+    leaseMs: row.lease_ms,
+    running: row.running,
+  }));
 }
 
-function sum(handlers: readonly HandlerStats[], member: "waiting" | "running" | "dead"): number {
-  return handlers.reduce((total, handler) => total + handler[member], 0);
-}
-
-function oldest(connection: Connection, handlers: readonly number[], times: Times): number | undefined {
-  let due: number | undefined;
-  for (const handler of handlers) {
-    const row = connection
-      .statement("SELECT due FROM hookgate_tasks WHERE state = 0 AND handler = ? ORDER BY due LIMIT 1")
-      .get(handler) as { readonly due: number } | undefined;
-    if (row !== undefined && row.due <= times.storeMs) due = Math.min(due ?? row.due, row.due);
-  }
-  return due === undefined ? undefined : Math.round(times.storeMs - due);
+function nameOf(receiver: string | undefined): string | null {
+  return receiver === undefined ? null : toStored(receiver);
 }
 
 const minuteMs = 60_000;

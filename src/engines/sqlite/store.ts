@@ -20,6 +20,7 @@ const shared: ReadonlySet<Request["op"]> = new Set([
   "claim",
   "settle",
   "join",
+  "align",
   "heartbeat",
   "expire",
   "leave",
@@ -250,7 +251,9 @@ export class Store {
       case "complete":
         return completeWith(opened, request, times);
       case "join":
-        return consumers.join(request);
+        return consumers.join(request, times);
+      case "align":
+        return consumers.align(request, times);
       case "heartbeat":
         return consumers.heartbeat(request.consumer, times);
       case "expire":
@@ -258,9 +261,9 @@ export class Store {
       case "leave":
         return consumers.leave(request.consumer, times);
       case "change":
-        return opened.changes.step(request.selection, request.change, request.after, times);
+        return opened.changes.step(request.selection, request.change, times);
       case "purge":
-        return purgeEvents(opened, request.events, times);
+        return purgeEvents(opened, request, times);
       case "purgeable":
         return findPurgeable(connection, request.options);
       case "list":

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { InboxEngine, PurgeOptions } from "../../../src/contracts/engine.js";
-import { createScene, db, dead, done, type Scene, tasks } from "./events-scene.js";
+import type { InboxEngine, PurgeOptions, Verdict } from "../../../src/contracts/engine.js";
+import { broken, createScene, db, dead, done, type Scene, tasks } from "./events-scene.js";
 
 let scene: Scene;
 beforeEach(async () => {
@@ -32,20 +32,37 @@ describe("hookgate events replay", () => {
   beforeEach(threeEvents);
 
   it("says how many without --yes, how to go on, and changes nothing", async () => {
-    const { code, out, err } = await scene.run(`events replay ${db} --type order.paid`);
+    const { code, out, err } = await scene.run(`events replay ${db} --type order.paid --states done,dead`);
     expect([code, out]).toEqual([1, ""]);
     expect(err).toMatch(
       /^4 tasks would be replayed; nothing was changed\.\n.*done run again, too.*\nAdd --yes/,
     );
     expect(await state()).toEqual(before);
-    expect(await scene.run(`events replay ${db} --type order.paid --dry-run`)).toMatchObject({ code: 0 });
+    const dry = await scene.run(`events replay ${db} --type order.paid --dry-run`);
+    expect(dry).toMatchObject({ code: 0, err: "2 tasks would be replayed; nothing was changed.\n" });
     expect(await state()).toEqual(before);
   });
 
-  it("replays what a filter chooses", async () => {
+  it("H21: replays dead letters alone, however they are chosen: what is done does not run again", async () => {
     expect(await scene.run(`events replay ${db} --type order.paid --yes`)).toMatchObject({
       code: 0,
       out: "",
+      err: "2 tasks to replay …\n2 tasks replayed.\n",
+    });
+    expect(await state()).toEqual([
+      "a ship waiting, audit done",
+      "b ship waiting, audit done",
+      "c audit done",
+    ]);
+    expect(await scene.run(`events replay a ${db} --yes`)).toMatchObject({
+      code: 1,
+      err: "Nothing to replay: no task that was chosen is dead.\nTasks in other states are replayed when named: --states done,dead,dropped\n",
+    });
+  });
+
+  it("replays what --states names", async () => {
+    expect(await scene.run(`events replay ${db} --type order.paid --states done,dead --yes`)).toMatchObject({
+      code: 0,
       err: "4 tasks to replay …\n4 tasks replayed.\n",
     });
     expect(await state()).toEqual([
@@ -53,9 +70,14 @@ describe("hookgate events replay", () => {
       "b ship waiting, audit waiting",
       "c audit done",
     ]);
+    await scene.run(`events drop a ${db} --yes`);
+    expect(await scene.run(`events replay a ${db} --states dropped --handler ship --yes`)).toMatchObject({
+      code: 0,
+    });
+    expect((await state())[0]).toBe("a ship waiting, audit dropped");
   });
 
-  it("replays dead letters alone with --state dead: what is done does not run again", async () => {
+  it("replays events with --state dead", async () => {
     expect(await scene.run(`events replay ${db} --state dead --dry-run`)).toMatchObject({
       code: 0,
       err: "2 tasks would be replayed; nothing was changed.\n",
@@ -64,11 +86,6 @@ describe("hookgate events replay", () => {
       code: 0,
       out: '{\n  "action": "replay",\n  "tasks": 2,\n  "changed": true\n}\n',
     });
-    expect(await state()).toEqual([
-      "a ship waiting, audit done",
-      "b ship waiting, audit done",
-      "c audit done",
-    ]);
   });
 
   it("replays more dead letters than a page and a commit hold", async () => {
@@ -83,10 +100,10 @@ describe("hookgate events replay", () => {
     expect(await scene.engine.stats({})).toMatchObject({ dead: 0, waiting: 1302 });
   });
 
-  it("replays events that are named, to one handler, or their dead letters", async () => {
-    expect(await scene.run(`events replay a ${db} --state dead --yes`)).toMatchObject({ code: 0 });
+  it("replays events that are named, to one handler", async () => {
+    expect(await scene.run(`events replay a ${db} --yes`)).toMatchObject({ code: 0 });
     expect((await state())[0]).toBe("a ship waiting, audit done");
-    expect(await scene.run(`events replay b c b ${db} --handler audit --yes`)).toMatchObject({
+    expect(await scene.run(`events replay b c b ${db} --handler audit --states done --yes`)).toMatchObject({
       code: 0,
       err: "2 tasks to replay …\n2 tasks replayed.\n",
     });
@@ -104,9 +121,32 @@ describe("hookgate events replay", () => {
     });
     expect(await scene.run(`events replay c ${db} --handler ship --yes`)).toMatchObject({ code: 1 });
     expect(await state()).toEqual(before);
-    const told = `events replay c ${db} --handler ship --new-handler --yes`;
-    expect(await scene.run(told)).toMatchObject({ code: 0 });
+    const told = "--handler ship --new-handler --yes";
+    expect(await scene.run(`events replay c ${db} ${told}`)).toMatchObject({ code: 0 });
     expect((await state())[2]).toBe("c ship waiting, audit done");
+    // What was dead runs again, what was there already is left alone.
+    const all = await scene.run(`events replay ${db} --receiver orders ${told}`);
+    expect(all).toMatchObject({ code: 0, err: "2 tasks to replay …\n2 tasks replayed.\n" });
+  });
+
+  it("makes no task for a handler that the inbox does not know", async () => {
+    const told = "--handler shp --new-handler --yes";
+    expect(await scene.run(`events replay c ${db} ${told}`)).toMatchObject({
+      code: 1,
+      err: 'hookgate: the inbox knows no handler "shp" of "orders"; start the receiver with it once\n',
+    });
+    expect(await scene.run(`events replay ${db} --receiver orders ${told}`)).toMatchObject({ code: 1 });
+    expect(await state()).toEqual(before);
+  });
+
+  it("H11: makes no task for a handler that is ordered, and names what does", async () => {
+    await scene.accept({ id: "d", tasks: [{ handler: "ledger", orderKey: "k" }] });
+    const { code, err } = await scene.run(`events replay c ${db} --handler ledger --new-handler --yes`);
+    expect(code).toBe(1);
+    expect(err).toBe(
+      'hookgate: handler "ledger" is ordered (orderBy), and only your code can compute the keys of new tasks: in the app, call receiver.inbox.replay(selection, { handlers: ["ledger"] })\n',
+    );
+    expect((await state())[2]).toBe("c audit done");
   });
 
   it("changes nothing where one of the events that are named is not there", async () => {
@@ -118,19 +158,16 @@ describe("hookgate events replay", () => {
   });
 
   it("says how far it came where the store fails on the way", async () => {
-    await scene.accept({ id: "d", tasks: [{ handler: "audit", dead: { name: "Error", message: "no" } }] });
     let calls = 0;
     const engine = wrap(scene.engine, {
       change: async (selection, change) => {
+        if (change.dryRun === true) return { changed: 9, next: undefined };
         if (++calls > 1) throw new Error("disk full");
-        return scene.engine.change(selection, change);
+        return { ...(await scene.engine.change(selection, { ...change, limit: 1 })), next: "1" };
       },
     });
     const { code, err } = await scene.run(`events replay ${db} --state dead --yes`, engine);
-    expect([code, err]).toEqual([
-      1,
-      expect.stringMatching(/hookgate: [12] tasks? replayed, then: disk full\n$/),
-    ]);
+    expect([code, err]).toEqual([1, "9 tasks to replay …\nhookgate: 1 task replayed, then: disk full\n"]);
   });
 
   it.each([
@@ -140,7 +177,10 @@ describe("hookgate events replay", () => {
     ["a --all", /do not go together/],
     ["--all --type x", /no filter at all/],
     ["--all --yes --dry-run", /--yes and --dry-run/],
+    ["a --state dead", /do not go together/],
+    ["a --states waiting", /--states of replay are done, dead, dropped, not "waiting"/],
     ["a --new-handler", /goes with replay and --handler/],
+    ["a --handler ship --new-handler --states done", /not with --states/],
     ["--type x --handler ship --new-handler", /needs --receiver/],
     ["--handler ship --new-handler", /needs --receiver/],
     ["--state lost", /--state must be/],
@@ -176,13 +216,61 @@ describe("hookgate events drop", () => {
     ]);
     expect(await scene.run(`events drop a ${db} --yes`)).toMatchObject({
       code: 1,
-      err: "Nothing to drop: no task that was chosen is waiting or dead.\n",
+      err: "Nothing to drop: no task that was chosen is waiting, retrying, blocked or dead.\n",
     });
     expect(await scene.run(`events drop a ${db} --handler x --new-handler`)).toMatchObject({ code: 2 });
   });
 });
 
+describe("hookgate events retry", () => {
+  it("makes due now what waits for its next attempt", async () => {
+    const later = (): Verdict => ({ outcome: "retry", delayMs: 3_600_000, error: broken });
+    await scene.accept({ id: "a", tasks: tasks("ship", "audit") });
+    await scene.work({ ship: later, audit: later }, 2);
+    expect(await state()).toEqual(["a ship retrying, audit retrying"]);
+    expect(await scene.run(`events retry ${db} --all --states waiting`)).toMatchObject({
+      code: 0,
+      err: "Nothing to retry: no task that was chosen is waiting, and due later.\n",
+    });
+    expect(await scene.run(`events retry a ${db} --handler ship`)).toMatchObject({
+      code: 1,
+      err: "1 task would be retried; nothing was changed.\nAdd --yes to go on.\n",
+    });
+    expect(await scene.run(`events retry a ${db} --handler ship --yes`)).toMatchObject({
+      code: 0,
+      err: "1 task to retry …\n1 task retried.\n",
+    });
+    const attempts: number[] = [];
+    await scene.work(
+      {
+        ship: (attempt) => {
+          attempts.push(attempt);
+          return done();
+        },
+        audit: done,
+      },
+      1,
+    );
+    expect([attempts, await state()]).toEqual([[2], ["a ship done, audit retrying"]]);
+    expect(await scene.run(`events retry a ${db} --handler ship --new-handler`)).toMatchObject({ code: 2 });
+  });
+});
+
 describe("hookgate events purge", () => {
+  it("H11: lets those run that a dead letter held which it deletes", async () => {
+    const under = { handler: "ledger", orderKey: "k", deadHead: "hold" } as const;
+    await scene.accept({ id: "a", tasks: [{ ...under, dead: broken }] }, { id: "b", tasks: [under] });
+    scene.clockMs += 1000;
+    expect(await state()).toEqual(["a ledger dead", "b ledger blocked"]);
+    const { out, err } = await scene.run(`events stats ${db}`);
+    expect(out).toMatch(
+      /blocked +held +held by +oldest blocked +oldest held\norders +ledger +1 +1 +1 +1 s ago +1 s ago\n/,
+    );
+    expect(err).toMatch(/^1 task held behind 1 dead letter \(deadHead: "hold"\)/);
+    expect(await scene.run(`events purge ${db} --state dead --keep 0`)).toMatchObject({ code: 0 });
+    expect(await state()).toEqual(["b ledger waiting"]);
+  });
+
   it("deletes by age, number and state, never what waits", async () => {
     await threeEvents();
     scene.clockMs += 2 * 86_400_000;

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { until } from "../../support/inbox-scene.js";
 import { broken, createScene, db, dead, done, type Scene, tasks } from "./events-scene.js";
 
 let scene: Scene;
@@ -246,6 +247,24 @@ describe("hookgate events stats", () => {
     expect(out).toMatch(/\norders +ship +0 +0 +2\n/);
     const json = await scene.run(`events stats ${db} --receiver other --json`);
     expect(JSON.parse(json.out)).toMatchObject({ waiting: 0, dead: 0 });
+  });
+
+  it("lists who runs tasks, with the age of the last heartbeat", async () => {
+    expect((await scene.run(`events stats ${db}`)).out).toMatch(/\nno process runs tasks\n$/);
+    const consumer = scene.engine.consume({
+      receiver: "orders",
+      handlers: new Map([["ship", { concurrency: 1, maxAttempts: 1, deadHead: "skip" }]]),
+      leaseMs: 60_000,
+      run: async () => ({ outcome: "done" }),
+      settled: () => {},
+    });
+    await until(async () => (await scene.engine.stats({})).consumers.length === 1);
+    scene.clockMs += 125_000;
+    const { out } = await scene.run(`events stats ${db}`);
+    expect(out).toMatch(
+      /\nreceiver +consumer +running +heartbeat +lease\norders +con_\w+ +0 +2 min 5 s ago +1 min\n$/,
+    );
+    await consumer.stop();
   });
 });
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import type { InboxEngine } from "../../../src/contracts/engine.js";
 import { StoppedError } from "../../../src/errors.js";
+import { createCatalog } from "../../../src/events/catalog.js";
+import { createHandlers } from "../../../src/events/handlers.js";
 import { createInspection, type Inbox, noInbox } from "../../../src/inbox/inspection.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 import { idleEngine, listen } from "../../support/inbox-parts.js";
@@ -9,6 +11,8 @@ function scene(changes: Partial<InboxEngine> = {}, open = true) {
   const asked: unknown[] = [];
   const told = listen();
   const clock = createFakeClock();
+  const handlers = createHandlers(createCatalog(undefined, "events"), { ordered: true });
+  handlers.on("order.paid", () => {}, { name: "ship" });
   const inbox = createInspection({
     receiver: "orders",
     engine: idleEngine({
@@ -18,13 +22,14 @@ function scene(changes: Partial<InboxEngine> = {}, open = true) {
       },
       change: async (...given) => {
         asked.push(given);
-        return 3;
+        return { changed: 3, next: undefined };
       },
       ...changes,
     }),
     clock,
     observer: told.observer,
-    hasHandler: (name) => name === "ship",
+    handlers,
+    readEvent: async () => undefined,
     assertOpen: () => {
       if (!open) throw new StoppedError("not open");
     },
@@ -62,22 +67,46 @@ describe("receiver.inbox", () => {
     expect(await scene().inbox.get("rec_2")).toBeUndefined();
   });
 
-  it("replays and drops a selection, counts only where asked to, and tells of replays", async () => {
+  it("retries, replays and drops a selection, counts only where asked to, and tells of replays", async () => {
     const { inbox, asked, reports } = scene();
     expect(await inbox.replay({ filter: { type: "order.paid" } }, { dryRun: true })).toBe(3);
     expect(reports).toEqual([]);
-    await inbox.replay({ recordIds: ["rec_1"] }, { handlers: ["ship"] });
+    await inbox.replay({ recordIds: ["rec_1"] }, { states: ["done"], handlers: ["ship"] });
     await inbox.drop({ filter: {} }, { handlers: ["was renamed"] });
+    await inbox.drop({ filter: {} }, { states: ["blocked"] });
+    await inbox.retry({ filter: {} });
+    const [all, recordIds] = [
+      { filter: { receiver: "orders" } },
+      { recordIds: ["rec_1"], receiver: "orders" },
+    ];
+    const every = ["waiting", "retrying", "blocked", "dead"];
+    const rest = { handlers: undefined, dryRun: false, after: undefined };
     expect(asked).toEqual([
       [
         { filter: { receiver: "orders", type: "order.paid" } },
-        { action: "replay", handlers: undefined, dryRun: true },
+        { ...rest, action: "replay", states: ["dead"], dryRun: true },
       ],
-      [{ recordIds: ["rec_1"] }, { action: "replay", handlers: ["ship"], dryRun: false }],
-      [{ filter: { receiver: "orders" } }, { action: "drop", handlers: ["was renamed"], dryRun: false }],
+      [recordIds, { ...rest, action: "replay", states: ["done"], handlers: ["ship"] }],
+      [all, { ...rest, action: "drop", states: every, handlers: ["was renamed"] }],
+      [all, { ...rest, action: "drop", states: ["blocked"] }],
+      [all, { ...rest, action: "retry", states: ["waiting", "retrying"] }],
     ]);
+    expect(reports).toEqual([["replayed", { selection: recordIds, handlers: ["ship"], count: 3 }]]);
+  });
+
+  it("goes on step by step, and tells what was replayed before a step that failed", async () => {
+    const after: unknown[] = [];
+    const { inbox, reports } = scene({
+      change: async (_selection, change) => {
+        after.push(change.after);
+        if (change.after === "2") throw new Error("disk full");
+        return { changed: 2, next: change.after === undefined ? "1" : "2" };
+      },
+    });
+    await expect(inbox.replay({ filter: {} })).rejects.toThrow("disk full");
+    expect(after).toEqual([undefined, "1", "2"]);
     expect(reports).toEqual([
-      ["replayed", { selection: { recordIds: ["rec_1"] }, handlers: ["ship"], count: 3 }],
+      ["replayed", { selection: { filter: { receiver: "orders" } }, handlers: undefined, count: 4 }],
     ]);
   });
 
@@ -133,6 +162,17 @@ describe("receiver.inbox", () => {
       (i) => i.replay({ filter: {} }, { handlers: ["shp"] }),
       'name the handler "shp", which is not registered',
     ],
+    [
+      "a state that a replay does not take",
+      (i) => i.replay({ filter: {} }, { states: ["dead", "waiting" as never] }),
+      `inbox.replay's options.states[1] must be one of "done", "dead", "dropped"`,
+    ],
+    [
+      "a state that a retry does not take",
+      (i) => i.retry({ filter: {} }, { states: ["blocked" as never] }),
+      `must be one of "waiting", "retrying"`,
+    ],
+    ["states that are no list", (i) => i.drop({ filter: {} }, { states: "dead" as never }), "must be a list"],
     ["a dry run that is no switch", (i) => i.drop({ filter: {} }, { dryRun: "yes" as never }), "dryRun"],
     ["a purge without a state", (i) => i.purge({} as never), "inbox.purge's options.state is missing"],
     ["a purge of what is pending", (i) => i.purge({ state: "pending" as never }), '"done", "dead"'],
@@ -163,6 +203,7 @@ describe("receiver.inbox", () => {
     ["list", (i) => i.list()],
     ["get", (i) => i.get("rec_1")],
     ["stats", (i) => i.stats()],
+    ["retry", (i) => i.retry({ filter: {} })],
     ["replay", (i) => i.replay({ filter: {} })],
     ["drop", (i) => i.drop({ filter: {} })],
     ["purge", (i) => i.purge({ state: "dead" })],

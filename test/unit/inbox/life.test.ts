@@ -3,7 +3,7 @@ import type { ConsumeOptions, InboxEngine } from "../../../src/contracts/engine.
 import { createReceiver, StoppedError } from "../../../src/index.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 import { sendDelivery } from "../../../src/testing/index.js";
-import { claimedTask, idleEngine } from "../../support/inbox-parts.js";
+import { claimedTask, idleEngine, noTasks } from "../../support/inbox-parts.js";
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -71,7 +71,7 @@ describe("starting a receiver with an inbox", () => {
     expect(options()).toMatchObject({ receiver: "orders", leaseMs: 700 });
     expect([...options().handlers]).toEqual([
       ["ship", { concurrency: 3, maxAttempts: 2, deadHead: "skip" }],
-      ["audit", { concurrency: 20, maxAttempts: 5, deadHead: "hold" }],
+      ["audit", { concurrency: 20, maxAttempts: 5, deadHead: "hold", ordered: true }],
     ]);
   });
 
@@ -120,7 +120,8 @@ describe("starting a receiver with an inbox", () => {
   it("says which tasks wait for handlers that are not there", async () => {
     const idle = await idleEngine().stats({});
     const handlers = ["ship", "shp", "old"].map((handler, at) => ({
-      ...{ receiver: "orders", handler, waiting: at, running: 0, dead: 1 },
+      ...noTasks,
+      ...{ receiver: "orders", handler, ordered: false, waiting: at > 0 ? 1 : 0, blocked: at > 1 ? 1 : 0 },
     }));
     const { receiver, lines } = scene({ stats: async () => ({ ...idle, handlers }) });
     await receiver.start();

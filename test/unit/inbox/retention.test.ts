@@ -24,29 +24,38 @@ function scene(
     if (count instanceof Error) throw count;
     return count;
   };
+  let looks = 0;
+  const heldWatch = {
+    async look() {
+      looks++;
+    },
+  };
   const end = startRetention({
+    heldWatch,
     engine: { purge },
     receiver: "orders",
     retention,
     clock,
     observer: told.observer,
   });
-  return { clock, asked, end, ...told };
+  return { clock, asked, end, looks: () => looks, ...told };
 }
 
 describe("retention", () => {
   it("deletes once a minute what is done, then what is dead, by age", async () => {
-    const { clock, asked } = scene(keepAll, []);
+    const { clock, asked, looks } = scene(keepAll, []);
     clock.advance(59_999);
     await turn();
     expect(asked).toEqual([]);
     clock.advance(1);
     await turn();
-    const rule = { receiver: "orders", limit: 500 };
+    const rule = { receiver: "orders", keepHolding: true, limit: 500 };
     expect(asked).toEqual([
       { ...rule, state: "done", beforeMs: clock.now() - 1_000 },
       { ...rule, state: "dead", beforeMs: clock.now() - 2_000 },
     ]);
+    // Then it looks for tasks that are held.
+    expect(looks()).toBe(1);
     clock.advance(60_000);
     await turn();
     expect(asked).toHaveLength(4);
