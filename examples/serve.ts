@@ -1,18 +1,18 @@
 // What the servers of the examples share: secrets from the environment or made up, a file for the inbox, requests to
-// paste, and an end that loses nothing. An app of one's own needs of it `listen` and `shutDown` alone.
+// paste, and an end that loses nothing. An app of one's own needs of it `listen` and `closeOnSignals` alone.
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Express } from "express";
-import type { InboxEngine } from "hookgate";
+import { type ClosableReceiver, closeOnSignals, type InboxEngine } from "hookgate";
 import { type SqliteTransaction, sqliteEngine } from "hookgate/sqlite";
 
 /** What a receiver has to do with a server. */
-interface Running {
+interface Running extends ClosableReceiver {
   start(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** A request to paste: `hookgate send` writes the event, signs it and sends it. */
@@ -58,25 +58,30 @@ export function inboxFile(name: string, setup: readonly string[] = []): InboxEng
 
 export async function serve({ app, receivers, requests }: Serving): Promise<void> {
   await Promise.all(receivers.map((receiver) => receiver.start()));
-  const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", (error?: Error) => {
-    if (error === undefined) print(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests);
-  });
+  listen(app, receivers, (url) => print(url, requests));
+}
+
+/** Listens on the port of the variable PORT; a port that cannot be had is one clear line. */
+export function listen(
+  app: Express,
+  receivers: readonly ClosableReceiver[],
+  listening: (url: string) => void,
+): void {
+  const server = createServer(app);
   server.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EADDRINUSE") throw error;
-    console.error("The port is taken; choose another one: PORT=3001 npm run example -- …");
+    console.error(portProblem(error));
     process.exit(1);
   });
+  server.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
+    listening(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  });
+  closeOnSignals(server, receivers);
+}
 
-  let closing = false;
-  async function shutDown(): Promise<void> {
-    if (closing) process.exit(1); // a second signal: now
-    closing = true;
-    server.close();
-    await Promise.all(receivers.map((receiver) => receiver.close()));
-    server.closeAllConnections();
-  }
-  process.on("SIGTERM", shutDown);
-  process.on("SIGINT", shutDown);
+function portProblem({ code, message }: NodeJS.ErrnoException): string {
+  return code === "EADDRINUSE"
+    ? "The port is taken; choose another one: PORT=3001 npm run example -- …"
+    : `The server cannot listen: ${message}`;
 }
 
 function print(url: string, requests: readonly Paste[]): void {

@@ -59,6 +59,12 @@ export type { RetryFailure, RetryOptions } from "./events/retry-policy.js";
 export { type AllowIpsOptions, type Allowlist, createAllowlist } from "./gate/allowlist.js";
 export type { ClientAddressOptions } from "./gate/client-address.js";
 export { type GuardOptions, type RequireAuthOptions, requireAllowedIp, requireAuth } from "./guards.js";
+export {
+  type ClosableReceiver,
+  type ClosableServer,
+  type CloseOnSignalsOptions,
+  closeOnSignals,
+} from "./http/close-on-signals.js";
 export { createExpressServer, type ExpressApp } from "./http/express-server.js";
 export type { ReceiverMiddleware } from "./http/forgotten-call.js";
 export type { Middleware } from "./http/guard.js";

@@ -1,9 +1,9 @@
 // `npx tsc -p examples && node build/examples/cloudevents/server.js` behind a build: prints requests to try.
 import { randomBytes } from "node:crypto";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sqliteEngine } from "hookgate/sqlite";
+import { listen } from "../serve.js";
 import { createApp } from "./app.js";
 
 const serviceKey = randomBytes(32).toString("base64url");
@@ -15,20 +15,7 @@ const { app, receiver } = createApp({
 });
 await receiver.start();
 
-const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
-  printRequests(`http://127.0.0.1:${(server.address() as AddressInfo).port}/events`);
-});
-
-let closing = false;
-async function shutDown(): Promise<void> {
-  if (closing) process.exit(1); // a second signal: now
-  closing = true;
-  server.close();
-  await receiver.close();
-  server.closeAllConnections();
-}
-process.on("SIGTERM", shutDown);
-process.on("SIGINT", shutDown);
+listen(app, [receiver], (url) => printRequests(`${url}/events`));
 
 function printRequests(url: string): void {
   const run = randomBytes(3).toString("hex"); // the file remembers ids: those of this run are new

@@ -1,11 +1,12 @@
 // A receiver that runs as it is: `npm start` in the repository. It makes a key and a secret for itself, prints
 // requests to try, and shows what arrives. What it accepts is in a file, so that a restart finds it.
 import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import express from "express";
-import { createReceiver, type Logger } from "hookgate";
+import { closeOnSignals, createReceiver, type Logger } from "hookgate";
 import { sqliteEngine } from "hookgate/sqlite";
 import { SignJWT } from "jose";
 import { z } from "zod";
@@ -51,26 +52,20 @@ const token = await new SignJWT({})
   .setExpirationTime("2h")
   .sign(jwtSecret);
 
-const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", (error?: Error) => {
-  if (error === undefined) printRequests((server.address() as AddressInfo).port);
-});
+const server = createServer(app);
 server.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EADDRINUSE") throw error;
-  console.error("The port is taken; choose another one: PORT=3001 npm start");
+  const taken = error.code === "EADDRINUSE";
+  console.error(
+    taken
+      ? "The port is taken; choose another one: PORT=3001 npm start"
+      : `The server cannot listen: ${error.message}`,
+  );
   process.exit(1);
 });
-
-let closing = false;
-async function shutDown(): Promise<void> {
-  if (closing) process.exit(1); // a second signal: now
-  closing = true;
-  console.log("Closing; what is not done waits in the file.");
-  server.close();
-  await receiver.close();
-  server.closeAllConnections();
-}
-process.on("SIGTERM", shutDown);
-process.on("SIGINT", shutDown);
+server.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
+  printRequests((server.address() as AddressInfo).port);
+});
+closeOnSignals(server, receiver); // SIGTERM, SIGINT: what is not done waits in the file
 
 function printRequests(port: number): void {
   const curl = (body: object, ...headers: string[]): string =>

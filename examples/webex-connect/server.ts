@@ -1,10 +1,10 @@
 // Runs the example with one tenant and one service, made up at the start: `npm run example:webex-connect`. Point a client
 // of Webex Connect at it: its base URL and the key are all that changes.
 import { randomBytes } from "node:crypto";
-import type { AddressInfo } from "node:net";
 import { defineCredentials } from "hookgate";
 import { webexConnectServiceJwt } from "hookgate/webex-connect";
 import { SignJWT } from "jose";
+import { listen } from "../serve.js";
 import { createApp, inboundWebhook, routes } from "./app.js";
 
 const serviceKey = randomBytes(32).toString("base64url");
@@ -42,8 +42,7 @@ const app = createApp({
   onCustomEvent: say("custom event"),
   onMessage: say("message"),
 });
-const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
-  const { port } = server.address() as AddressInfo;
+listen(app, [], (url) => {
   for (const { api, path, accept, sample } of [...routes, inboundWebhook]) {
     console.log(`\n# ${api}: ${accept.join(" or ")}`);
     for (const kind of accept) {
@@ -52,7 +51,7 @@ const server = app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
           ? `authorization: Bearer ${token}`
           : `key: ${kind === "service-key" ? serviceKey : profileKey}`;
       console.log(
-        `curl -i http://127.0.0.1:${port}${path} -H 'content-type: application/json' -H '${header}' -d '${JSON.stringify(sample)}'`,
+        `curl -i ${url}${path} -H 'content-type: application/json' -H '${header}' -d '${JSON.stringify(sample)}'`,
       );
     }
   }

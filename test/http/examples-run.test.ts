@@ -1,6 +1,8 @@
 /** Each example is started as `npm run example` starts it, and every request that it prints is pasted into a shell. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
@@ -60,8 +62,8 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
   return { child, ended, text: () => text };
 }
 
-function start(name: string) {
-  const env = { ...process.env, PORT: "0", DB: join(folder, `${name}.db`), TMPDIR: folder };
+function start(name: string, port = "0") {
+  const env = { ...process.env, PORT: port, DB: join(folder, `${name}.db`), TMPDIR: folder };
   const server = run(process.execPath, ["build/examples/run.js", name], env);
   servers.push(server.child);
   return server;
@@ -115,8 +117,22 @@ describe("npm run example", () => {
       });
       await Promise.all(tried);
       child.kill("SIGTERM");
-      // Without an end of its own, a server is ended by the signal.
-      expect(await ended).toBe(name === "webex-connect" ? null : 0);
+      expect(await ended).toBe(0);
+    },
+  );
+
+  it.each(["quickstart", "github", "cloudevents", "webex-connect"])(
+    "%s: says in one clear line that the port is taken",
+    async (name) => {
+      const taken = createServer();
+      await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+      const { port } = taken.address() as AddressInfo;
+      const { ended, text } = start(name, String(port));
+      expect(await ended).toBe(1);
+      taken.close();
+      expect(text()).toMatch(
+        /^(?:\S+ INFO [^\n]*\n)*The port is taken; choose another one: PORT=3001 [^\n]*\n$/,
+      );
     },
   );
 

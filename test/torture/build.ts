@@ -21,6 +21,8 @@ export interface Program {
   readonly server: string;
   /** Exits soon after its start. */
   readonly exit: string;
+  /** Ends on signals. */
+  readonly signals: string;
   /** For `--import`: sets the wall clock on a signal. */
   readonly shiftClock: string;
   /** For `--import`: uses the inbox's file with another SQLite library on a signal. */
@@ -34,6 +36,7 @@ export function programIn(folder: string, remove: () => void = () => {}): Progra
   return {
     server: join(folder, "server.js"),
     exit: join(folder, "exit.js"),
+    signals: join(folder, "signals.js"),
     shiftClock: join(folder, "shift-clock.js"),
     secondLibrary: join(folder, "second-library.js"),
     remove,
