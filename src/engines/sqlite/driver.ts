@@ -19,6 +19,19 @@ export interface SqliteDatabase {
 /** What SQLite stores. Bytes come back as a Uint8Array. */
 export type SqliteValue = string | number | bigint | null | Uint8Array;
 
+/** A value as a driver takes it; booleans are 1 and 0. TypeError for one that SQLite does not store; `where` names it. */
+export function toSqliteValue(value: unknown, where: string): SqliteValue {
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (value === null || typeof value === "number" || typeof value === "bigint") return value;
+  if (typeof value === "string") {
+    // A driver ends text there, silently.
+    if (value.includes("\0")) throw new TypeError(`${where} holds NUL; give it as bytes`);
+    return value;
+  }
+  if (value instanceof Uint8Array) return value.slice();
+  throw new TypeError(`${where} must be a text, number, bigint, boolean, bytes or null`);
+}
+
 /** `readOnly` never writes to the file; `open: false` leaves it to `open()` to open it. */
 export interface OpenDatabaseOptions {
   readonly readOnly: boolean;
@@ -85,10 +98,30 @@ function installedDriver(): DriverModule {
   }
 }
 
-/** SQLite's primary result code (https://sqlite.org/rescode.html) of an error that a driver threw; 0 for any other. */
+/**
+ * SQLite's texts of result codes. @photostructure/sqlite leaves the code away from errors of `get`, `all` and `iterate`, so
+ * that nothing else tells them apart there.
+ */
+const codesOfTexts: ReadonlyMap<string, number> = new Map([
+  ["database is locked", 5],
+  ["attempt to write a readonly database", 8],
+  ["disk I/O error", 10],
+  ["database disk image is malformed", 11],
+  ["database or disk is full", 13],
+  ["unable to open database file", 14],
+  ["file is not a database", 26],
+]);
+
+/**
+ * SQLite's primary result code (https://sqlite.org/rescode.html) of an error that a driver threw, 1 (SQLITE_ERROR) where the
+ * driver does not tell which; 0 for any other.
+ */
 export function resultCode(error: unknown): number {
-  const code: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "errcode") : 0;
-  return typeof code === "number" ? code & 0xff : 0;
+  if (typeof error !== "object" || error === null) return 0;
+  const code: unknown = Reflect.get(error, "errcode");
+  if (typeof code === "number") return code & 0xff;
+  if (Reflect.get(error, "code") !== "ERR_SQLITE_ERROR") return 0;
+  return codesOfTexts.get(String(Reflect.get(error, "message"))) ?? 1;
 }
 
 /** SQLITE_BUSY: another process holds the lock. */

@@ -20,11 +20,14 @@ import type {
 import { endsBefore } from "../../lib/abort.js";
 import { createConsumer } from "../claim-loop.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
+import type { SqliteValue } from "./driver.js";
 import { FileHosts } from "./file-hosts.js";
 import { networkFileSystem } from "./file-system.js";
 import type { Host } from "./host.js";
 import { packDeliveries } from "./pack.js";
 import type { RecordedStatement, Times } from "./protocol.js";
+import type { SqliteRow } from "./query.js";
+import { parseRead, QueryHost, type ReadOptions, rowsOf } from "./query-host.js";
 import { RequestQueue } from "./queue.js";
 import { type SourceParts, SqliteTaskSource, WorkBell } from "./source.js";
 import { StoreClock } from "./store-clock.js";
@@ -61,6 +64,8 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   #reader: Promise<Opened> | undefined;
   /** Of every connection that is open or being opened. */
   readonly #queues = new Set<RequestQueue>();
+  /** Runs the user's own queries. */
+  #queries: QueryHost | undefined;
   #note: EngineContext["note"] = () => {};
   #toldEnd = false;
 
@@ -102,6 +107,8 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
 
   async close({ signal }: EndOptions = {}): Promise<void> {
     if (this.#users === 0 || --this.#users > 0) return;
+    this.#queries?.close();
+    this.#queries = undefined;
     this.#opened = this.#opening = this.#reader = undefined;
     this.#toldEnd = false;
     // Those that read first: the last connection to the file puts it in order.
@@ -155,6 +162,19 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     const count = await queue.ask({ op: "purge", events, keepHolding: options.keepHolding === true });
     if (count > 0) work.ring();
     return count;
+  }
+
+  /** As `SqliteInboxEngine.read`. */
+  async read(
+    sql: string,
+    params?: readonly (SqliteValue | boolean)[],
+    options?: ReadOptions,
+  ): Promise<readonly SqliteRow[]> {
+    const { queue } = this.#open();
+    const { query, timeoutMs } = parseRead(sql, params, options);
+    if (this.#inMemory) return rowsOf(await queue.ask({ op: "query", query }));
+    this.#queries ??= new QueryHost(this.#options.path);
+    return this.#queries.read(query, timeoutMs);
   }
 
   #open(): Opened {

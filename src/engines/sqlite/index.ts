@@ -9,15 +9,39 @@ import {
   stringOption,
 } from "../../lib/options.js";
 import { memoryPath } from "./connection.js";
+import type { SqliteValue } from "./driver.js";
 import { SqliteEngine } from "./engine.js";
 import { LocalHost, ThreadHost } from "./host.js";
 import { createMemoryEngine } from "./memory.js";
+import type { SqliteRow } from "./query.js";
+import type { ReadOptions } from "./query-host.js";
 import { parseSetup } from "./setup.js";
 import type { SqliteTransaction } from "./transaction.js";
 
 export type { SqliteValue } from "./driver.js";
 export { SqliteError } from "./host.js";
+export type { SqliteRow } from "./query.js";
+export type { ReadOptions } from "./query-host.js";
 export type { SqliteTransaction } from "./transaction.js";
+
+/** The engine that `sqliteEngine` makes. */
+export interface SqliteInboxEngine extends InboxEngine<SqliteTransaction> {
+  /**
+   * Runs one SELECT, WITH or VALUES statement on the inbox's file, in a process of its own: another SQLite library in your
+   * process would break the locks that the inbox depends on. `params` has a value for each `?`. Resolves with the rows,
+   * at most 10,000 of them and 64 MiB (beyond: RangeError). Rejects with a TypeError for any other statement, and with
+   * a SqliteError where SQLite fails or the query is ended at its time limit (`errcode` 9). The engine must be open. In memory the query
+   * runs on the caller's thread, without a time limit.
+   *
+   * @example
+   * await engine.read("SELECT id, total FROM payments WHERE day = ?", [day], { timeout: "1s" });
+   */
+  read(
+    sql: string,
+    params?: readonly (SqliteValue | boolean)[],
+    options?: ReadOptions,
+  ): Promise<readonly SqliteRow[]>;
+}
 
 /** Options of `sqliteEngine`. */
 export interface SqliteEngineOptions {
@@ -37,10 +61,7 @@ export interface SqliteEngineOptions {
  * @example
  * createReceiver({ …, inbox: { engine: sqliteEngine("hooks.db") } })
  */
-export function sqliteEngine(
-  path: string,
-  options: SqliteEngineOptions = {},
-): InboxEngine<SqliteTransaction> {
+export function sqliteEngine(path: string, options: SqliteEngineOptions = {}): SqliteInboxEngine {
   const where = "sqliteEngine";
   const file = stringOption(path, `${where}'s path`);
   if (file.startsWith("file:")) throw new OptionError(where, "'s path must be the path of a file, not a URI");

@@ -14,6 +14,7 @@ import type {
 } from "../../contracts/engine.js";
 import type { Claims } from "../task-source.js";
 import type { SqliteValue } from "./driver.js";
+import type { Query, QueryAnswer } from "./query.js";
 
 /** A delivery on its way to the store: its head is JSON already, its body stands in the request's bytes. */
 export interface PackedDelivery {
@@ -94,7 +95,9 @@ export type Request =
   | { readonly op: "purgeable"; readonly options: PurgeOptions }
   | { readonly op: "list"; readonly query: InboxQuery }
   | { readonly op: "get"; readonly recordId: string }
-  | { readonly op: "stats"; readonly receiver: string | undefined };
+  | { readonly op: "stats"; readonly receiver: string | undefined }
+  /** In memory alone, where no other connection sees the data. */
+  | { readonly op: "query"; readonly query: Query };
 
 /** Signs of life of every consumer, and the store's clock. */
 export interface Pulse {
@@ -121,6 +124,7 @@ export interface Answers {
   readonly list: Page<EventRecord>;
   readonly get: EventRecord | undefined;
   readonly stats: InboxStats;
+  readonly query: QueryAnswer;
 }
 
 /** The times that a group of requests is carried out at: the machine's clock and the store's, in milliseconds. */

@@ -8,11 +8,13 @@ import { changeOf, FileChangedError } from "./file-identity.js";
 import { Names } from "./names.js";
 import type { Reply, Request, Times } from "./protocol.js";
 import { findPurgeable, purgeEvents } from "./purge.js";
+import { runQuery } from "./query.js";
 import { Records } from "./records.js";
 import { readStats } from "./stats.js";
 import { Steps } from "./steps.js";
 import { StoreEndedError } from "./store-ended.js";
 import { Tally } from "./tally.js";
+import { UserWrites } from "./user-writes.js";
 
 /** Requests that share one transaction; the others have one each, or none. */
 const shared: ReadonlySet<Request["op"]> = new Set([
@@ -37,6 +39,7 @@ interface Opened extends StoreParts {
   readonly consumers: Consumers;
   readonly changes: Changes;
   readonly records: Records;
+  readonly userWrites: UserWrites;
 }
 
 /** A file that could not be opened is not tried again before so many milliseconds: the check of a large one takes time. */
@@ -235,6 +238,7 @@ export class Store {
       consumers: new Consumers(parts),
       changes: new Changes(parts),
       records: new Records(connection),
+      userWrites: new UserWrites(connection),
     };
     return this.#opened;
   }
@@ -270,6 +274,8 @@ export class Store {
         return records.list(request.query, times);
       case "get":
         return records.get(request.recordId, times);
+      case "query":
+        return runQuery(connection.db, request.query);
       case "stats":
         return readStats(connection, request.receiver, times);
     }
@@ -278,11 +284,11 @@ export class Store {
 
 /** The user's writes and the completion in one transaction of their own: what they do wrong is undone with them alone. */
 function completeWith(
-  { connection, steps }: Opened,
+  { steps, userWrites }: Opened,
   { claim, statements }: Extract<Request, { op: "complete" }>,
   times: Times,
 ): boolean {
   if (!steps.complete(claim, times)) return false;
-  for (const { sql, params } of statements) connection.statement(sql).run(...params);
+  for (const statement of statements) userWrites.run(statement);
   return true;
 }

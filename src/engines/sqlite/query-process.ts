@@ -1,0 +1,48 @@
+/**
+ * Runs users' queries in a process of their own. A query that never ends cannot be interrupted: a thread inside SQLite can
+ * be ended neither by `terminate` nor by `process.exit`. A process can be killed.
+ */
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { loadDriver } from "./driver.js";
+import { failure, type Query, type QueryAnswer, runQuery } from "./query.js";
+
+/** A query, as it is sent to the process. */
+export interface FileQuery extends Query {
+  readonly path: string;
+}
+
+/** SQLite takes no more memory than this for one query, in bytes. */
+const heapLimit = 256 * 1024 * 1024;
+
+if (isMainThread) supervise();
+else serve();
+
+/** This thread stays free, so that the process notices when its parent is gone, whatever the query does. */
+function supervise(): void {
+  const worker = new Worker(new URL(import.meta.url), { workerData: "queries", execArgv: process.execArgv });
+  const end = (): void => void process.kill(process.pid, "SIGKILL");
+  worker.on("error", end);
+  worker.on("message", (answer: QueryAnswer) => process.send?.(answer));
+  process.on("message", (query: FileQuery) => worker.postMessage(query));
+  process.on("disconnect", end);
+}
+
+function serve(): void {
+  if (workerData !== "queries") return;
+  parentPort?.on("message", (query: FileQuery) => parentPort?.postMessage(answer(query)));
+}
+
+/** The file is opened for each query: between two of them nothing of it is held. */
+function answer(query: FileQuery): QueryAnswer {
+  try {
+    const db = loadDriver()(query.path, { readOnly: true });
+    try {
+      db.exec(`PRAGMA busy_timeout = 1000; PRAGMA hard_heap_limit = ${heapLimit}`);
+      return runQuery(db, query);
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    return failure(error);
+  }
+}
