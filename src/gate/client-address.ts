@@ -189,6 +189,8 @@ class HopHeader {
       const name = rawHeaders[i] as string;
       if (name.length !== this.name.length || name.toLowerCase() !== this.name) continue;
       const line = rawHeaders[i + 1] as string;
+      // Some proxies send the header empty where they have nothing to add: as if it were not there.
+      if (this.name === "x-forwarded-for" && /^[ \t]*$/.test(line)) continue;
       characters += line.length;
       if (characters > mostHeaderCharacters) {
         return new UnknownAddress(`${this.name} is longer than ${mostHeaderCharacters} characters`);

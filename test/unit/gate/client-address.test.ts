@@ -102,8 +102,8 @@ describe("with proxies listed", () => {
   });
 
   it.each([
-    [""],
-    [" "],
+    [","],
+    [" ,"],
     ["1.2.3.4,"],
     ["unknown"],
     ["_hidden"],
@@ -137,6 +137,16 @@ describe("with proxies listed", () => {
     expect(find(ten, "10.0.0.1", xff(`5.5.5.5,${value},10.0.0.2`))).toMatch(
       /^unknown: entry [23] from the right/,
     );
+  });
+
+  it.each([[xff("")], [xff(" \t ")], [xff("", " ")]])("takes an empty header for none: %j", (headers) => {
+    expect(find(ten, "10.0.0.1", headers)).toBe("10.0.0.1");
+    expect(find(ten, "10.0.0.1", [...headers, ...xff("1.2.3.4")])).toBe("1.2.3.4");
+    expect(find(ten, "10.0.0.1", [...xff("1.2.3.4"), ...headers])).toBe("1.2.3.4");
+    expect(find({ trustedProxies: 1 }, "10.0.0.1", [...xff("1.2.3.4"), ...headers])).toBe("1.2.3.4");
+    expect(find({ trustedProxies: 1 }, "10.0.0.1", headers)).toContain("has 0 of the 1 entries");
+    expect(find({ trustedProxies: ["unix"] }, undefined, headers)).toContain("sent no x-forwarded-for");
+    expect(find(ten, "10.0.0.1", xff("1.2.3.4,"))).toContain("unknown");
   });
 
   it("D03 never looks behind the first address that is no proxy's", () => {
