@@ -10,7 +10,8 @@ import type { Caller, JwtClaims } from "../contracts/delivery.js";
 import type { CredentialPlaces, TokenCarrier } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { bearer, hasTokenInQuery, readBareKey, readKey, readToken } from "./authorization.js";
+import { printable } from "../lib/printable.js";
+import { bearer, credentialInQuery, readBareKey, readKey, readToken } from "./authorization.js";
 import type { VerifiedToken } from "./jwt.js";
 import { findCaller } from "./service-key.js";
 import type { TokenMemory } from "./token-memory.js";
@@ -67,13 +68,8 @@ export function authenticate(
 ): MaybePromise<Authenticated | Refusal> {
   if (policy.credentials === undefined) return anyone;
   const { tokens, tokenCarrier = bearer } = policy;
-  for (const parameter of ["access_token", tokenCarrier.refusedParameter]) {
-    if (parameter === undefined || !hasTokenInQuery(url, parameter)) continue;
-    return new Refusal(
-      "ERR_CREDENTIAL_IN_QUERY",
-      `${parameter} stands in the query string; send it in the header ${tokenPlace(tokenCarrier)}`,
-    );
-  }
+  const inQuery = url.includes("?") ? refuseQuery(url, policy, tokenCarrier) : undefined;
+  if (inQuery !== undefined) return inQuery;
   if (tokens !== undefined) {
     const sent = readToken(rawHeaders, tokenCarrier);
     if (sent instanceof Refusal) return keyUnread(sent, policy);
@@ -96,6 +92,21 @@ function keyUnread<T>(decided: T | Refusal, { keyKinds }: AuthPolicy): T | Refus
   }
   const { code, reason, cause, fault } = decided;
   return new Refusal(code, `${reason}; a JWT decides alone: the key was not read`, cause, fault);
+}
+
+/** A credential in the query string: a token, or, where keys are accepted, a key by whatever name it has. */
+function refuseQuery(
+  url: string,
+  { keyKinds, keyHeader }: AuthPolicy,
+  carrier: TokenCarrier,
+): Refusal | undefined {
+  const tokenNames = ["access_token", (carrier.refusedParameter ?? "access_token").toLowerCase()];
+  const keyNames = keyKinds.length === 0 ? [] : ["key", keyHeader];
+  const found = credentialInQuery(url, [...tokenNames, ...keyNames]);
+  if (found === undefined) return undefined;
+  const place = tokenNames.includes(found) ? tokenPlace(carrier) : keyHeader;
+  const reason = `${printable(found)} is in the query string; send it in the header ${place}, and replace the one that was sent`;
+  return new Refusal("ERR_CREDENTIAL_IN_QUERY", reason);
 }
 
 /** A JWT in the key header, told by its form alone: one that does not pass must not be tried as a key. */

@@ -82,18 +82,20 @@ export function readBareKey(rawHeaders: readonly string[]): string | Refusal | u
 }
 
 /**
- * Whether the query string carries `access_token` (RFC 6750 section 2.3), or what else a token is called there, also
- * percent-encoded. Such a URL has leaked into logs already, so the request is refused whatever else it brings.
+ * The first of these parameters that the query string carries, such as `access_token` (RFC 6750 section 2.3); undefined:
+ * none. In any case, as header names are, and also percent-encoded. Such a URL has leaked into logs already, so the
+ * request is refused whatever else it brings. `parameters` are in lower case.
  */
-export function hasTokenInQuery(url: string, parameter = "access_token"): boolean {
+export function credentialInQuery(url: string, parameters: readonly string[]): string | undefined {
   const mark = url.indexOf("?");
-  if (mark === -1) return false;
+  if (mark === -1) return undefined;
   for (const pair of url.slice(mark + 1).split("&")) {
     const equals = pair.indexOf("=");
-    const name = equals === -1 ? pair : pair.slice(0, equals);
-    if (name === parameter || (name.includes("%") && percentDecoded(name) === parameter)) return true;
+    const written = equals === -1 ? pair : pair.slice(0, equals);
+    const name = (written.includes("%") ? percentDecoded(written) : written)?.toLowerCase();
+    if (name !== undefined && parameters.includes(name)) return name;
   }
-  return false;
+  return undefined;
 }
 
 function singleHeader(rawHeaders: readonly string[], name: string): string | Refusal | undefined {

@@ -227,14 +227,14 @@ describe.each(mounts)("who decides when both are there: %s", (_name, mount) => {
     });
   });
 
-  it("B06 refuses access_token in the query even beside a valid credential, and never reads a key there", async () => {
+  it("B06 refuses access_token in the query even beside a valid credential, and a key", async () => {
     expect(await send({ key, path: "/?access_token=x" })).toMatchObject({
       status: 400,
       code: "ERR_CREDENTIAL_IN_QUERY",
     });
     expect(await send({ path: `/?key=${key}` })).toMatchObject({
-      status: 401,
-      code: "ERR_CREDENTIAL_MISSING",
+      status: 400,
+      code: "ERR_CREDENTIAL_IN_QUERY",
       keyRead: false,
     });
   });

@@ -95,6 +95,18 @@ describe("authenticate", () => {
     expect(credentials.asked).toEqual([]);
   });
 
+  it("B06 refuses a key in the query, by the header's name as well, where keys are accepted", async () => {
+    const credentials = source("service-key", orders);
+    const policy = { ...policyWith(credentials), keyHeader: "x-api-key" };
+    for (const url of ["/?key=a", "/?x-api-key=a", "/?a=b&X-API-Key", "/?%6bey=a"]) {
+      expect(await ask(policy, ["x-api-key", key], url)).toBe("ERR_CREDENTIAL_IN_QUERY");
+    }
+    expect(credentials.asked).toEqual([]);
+    expect(await ask(policy, ["x-api-key", key], "/?keys=a&b=key")).toMatchObject({ method: "service-key" });
+    const tokensOnly = policyWith(source("service-key", orders), { keyKinds: [] });
+    expect(await ask(tokensOnly, [], "/?key=a")).toBe("ERR_CREDENTIAL_MISSING");
+  });
+
   it("A35 lets the token decide alone: the key is not looked up, whether the token is right or not", async () => {
     const credentials = source("service-key", orders);
     const bearer = `Bearer ${await token()}`;
