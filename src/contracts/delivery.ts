@@ -43,7 +43,7 @@ export interface Delivery {
   /** Our id of this request; also sent back as `X-Request-Id` and in every log line. */
   readonly requestId: string;
   readonly method: string;
-  /** Path and query as they came. */
+  /** Path and query as they came. With an inbox handlers see the path and the names of the query: `/hooks?a&b`. */
   readonly url: string;
   readonly headers: Readonly<IncomingHttpHeaders>;
   /** The sender's address in canonical form, found by `clientAddress`; undefined where it cannot be known. */

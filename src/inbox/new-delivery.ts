@@ -67,7 +67,7 @@ export function newDelivery(
     },
     requestId: delivery.requestId,
     method: delivery.method,
-    url: delivery.url,
+    url: withoutQueryValues(delivery.url),
     headers: keptHeaders(delivery.headers, settings.headers),
     address: delivery.address,
     receivedAtMs: delivery.receivedAt.getTime(),
@@ -79,6 +79,17 @@ export function newDelivery(
 
 function digestOf(bytes: Buffer | string): string {
   return hash("sha256", bytes, "base64url");
+}
+
+/** A query may hold what is secret, and nothing here needs its values again: the names of its members are kept. */
+function withoutQueryValues(url: string): string {
+  const mark = url.indexOf("?");
+  if (mark === -1) return url;
+  const names = url
+    .slice(mark + 1)
+    .split("&")
+    .map((pair) => pair.split("=", 1)[0]);
+  return `${url.slice(0, mark)}?${names.join("&")}`;
 }
 
 function keptHeaders(headers: Delivery["headers"], names: readonly string[]): NewDelivery["headers"] {

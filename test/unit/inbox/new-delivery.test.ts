@@ -24,7 +24,7 @@ function checked({
     delivery: {
       requestId: "r1",
       method: "POST",
-      url: "/hooks?a=1",
+      url: "/hooks?token=canary-in-query&a%5B%5D=1&flag&=x&a=b=c",
       headers: {
         "content-type": "application/json",
         authorization: "Bearer x",
@@ -69,7 +69,7 @@ describe("what is stored of a delivery", () => {
       tokenUse: undefined,
       requestId: "r1",
       method: "POST",
-      url: "/hooks?a=1",
+      url: "/hooks?token&a%5B%5D&flag&&a",
       headers: { "content-type": "application/json", "x-topic": ["a", "b"] },
       address: "192.0.2.1",
       receivedAtMs: 99,
