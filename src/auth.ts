@@ -7,7 +7,7 @@ import { sourceCredentials } from "./credentials/source-credentials.js";
 import type { AuthPolicy } from "./gate/authenticate.js";
 import { TokenMemory } from "./gate/token-memory.js";
 import type { Clock } from "./lib/clock.js";
-import { assertOptions, describe, flagOption, OptionError, own } from "./lib/options.js";
+import { assertOptions, describe, flagOption, OptionError, own, ownMembers } from "./lib/options.js";
 
 /** The one-line form: one service with its own key, its own JWTs, or both. What is given is accepted. */
 export interface SingleServiceAuth {
@@ -80,7 +80,8 @@ export interface AuthContext {
 export function resolveAuth(auth: unknown, where: string, context: AuthContext): ResolvedAuth {
   const { policy, ownsCredentials } = resolveForm(auth, where, context);
   const remembersUses = context.remembersUses === true;
-  const resolved = { policy: { ...policy, places: context.source?.places, remembersUses }, ownsCredentials };
+  const full = ownMembers({ ...policy, places: context.source?.places, remembersUses });
+  const resolved = { policy: full, ownsCredentials };
   try {
     assertUsesRemembered(resolved.policy, where);
   } catch (error) {

@@ -8,7 +8,7 @@ import type {
   SignedContent,
   SigningKey,
 } from "../contracts/signature.js";
-import { choiceOption, numberOption, OptionError } from "../lib/options.js";
+import { choiceOption, numberOption, OptionError, ownMembers } from "../lib/options.js";
 import { type Candidate, type Readable, readSignature } from "./signature-parts.js";
 import { compileSigned } from "./signed-content.js";
 
@@ -35,7 +35,8 @@ interface Variant extends Readable {
  * constant time; nothing of the body is parsed. TypeError for a scheme that cannot be meant: a timestamp without
  * bounds, no keys, an unknown algorithm or encoding.
  */
-export function createHeaderCheck(scheme: HeaderScheme, where: string): CheckSignature {
+export function createHeaderCheck(given: HeaderScheme, where: string): CheckSignature {
+  const scheme = ownMembers({ ...given, headers: given.headers.map(ownMembers) });
   assertForms(scheme, where);
   const variants = scheme.variants
     .map((variant, at) => prepareVariant(variant, scheme, `${where}.variants[${at}]`))

@@ -6,7 +6,7 @@ import type {
   SignatureMatch,
   SignedRequest,
 } from "../contracts/signature.js";
-import { numberOption, OptionError, stringOption } from "../lib/options.js";
+import { numberOption, OptionError, ownMembers, stringOption } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { contentDigestFault, digestHashes } from "./content-digest.js";
 import { assertFits, verifyMessage } from "./message-algorithms.js";
@@ -76,7 +76,7 @@ export function createMessageCheck(scheme: MessageScheme, where: string): CheckS
 }
 
 function policyOf(scheme: MessageScheme, where: string): Policy {
-  const { tag, toleranceSeconds, publicUrl, insecureUnsignedBody } = scheme;
+  const { tag, toleranceSeconds, publicUrl, insecureUnsignedBody } = ownMembers(scheme);
   if (scheme.keys.length === 0) throw new OptionError(`${where}.keys`, ` is empty: no signature could pass`);
   const keys = new Map<string, MessageKey>();
   for (const [at, key] of scheme.keys.entries()) {

@@ -34,7 +34,7 @@ export type SignatureGate = (
 /** Prepares the check of a scheme. Throws a TypeError for a scheme that cannot be meant; `where` names its option. */
 export function createSignatureGate(scheme: SignatureScheme, where: string): SignatureGate {
   const check = checkOf(scheme, where);
-  const urlOf = parsePublicUrl(scheme.publicUrl, `${where}.publicUrl`);
+  const urlOf = parsePublicUrl(own(scheme, "publicUrl"), `${where}.publicUrl`);
   return (request, nowMs) => {
     const altered = bodyFault(request);
     if (altered !== undefined) return altered;

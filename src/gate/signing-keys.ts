@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer";
 import { createSecretKey } from "node:crypto";
 import type { MessageAlgorithm, SignatureAlgorithm, SigningKey } from "../contracts/signature.js";
 import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../lib/lifetime.js";
-import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own, ownMembers, stringOption } from "../lib/options.js";
 import { type PublicJwk, readPublicJwk } from "./public-jwk.js";
 import { readPublicPem } from "./public-pem.js";
 import { assertNotPublicKey, assertTrimmed, type SecretMaterial, secretBytes } from "./secret-bytes.js";
@@ -61,7 +61,7 @@ export function parseSecrets(value: unknown, where: string, rules: SecretRules =
 }
 
 function secretOf(material: unknown, where: string, rules: SecretRules): Buffer {
-  const { minBytes = 24, maxBytes, insecureShortSecret = false, decode } = rules;
+  const { minBytes = 24, maxBytes, insecureShortSecret = false, decode } = ownMembers(rules);
   assertTrimmed(material, where);
   const fix = "give the secret that the sender shows, or make one: `openssl rand -base64 32`";
   if (material === "") throw new OptionError(where, ` is empty; ${fix}`);

@@ -70,6 +70,14 @@ export function own<T extends object, K extends keyof T>(options: T, key: K): T[
   return Object.hasOwn(options, key) ? options[key] : undefined;
 }
 
+/**
+ * The own members of an object, so that destructuring takes its defaults for what was left out and not what somebody put on
+ * Object.prototype. For objects that hold rules; of a class's instance the methods are lost.
+ */
+export function ownMembers<T extends object>(value: T): T {
+  return Object.assign(Object.create(null) as T, value);
+}
+
 /** A finite number within bounds, or the default where it was left out. Units belong in the option's name. */
 export function numberOption(
   value: unknown,
