@@ -16,6 +16,7 @@ import {
 } from "./gate/sender-address.js";
 import { handleDelivery, type PassedDelivery } from "./handling.js";
 import { readBody } from "./http/read-body.js";
+import { timeOf } from "./lib/clock.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import type { RefusedRequest } from "./observe.js";
 import { callerOf, checkHead, type DeliveryPlan, refuseBody, refuseOwner, tokenUseOf } from "./steps.js";
@@ -52,7 +53,16 @@ export function createDeliveryWay(plan: DeliveryPlan): DeliveryWay {
     deliver(req, requestId, settle) {
       // Without an inbox nobody has to call start.
       if (!announced && plan.inbox === undefined) announce();
-      new Passage(plan, traffic, req, requestId, settle).enter();
+      let passage: Passage;
+      try {
+        passage = new Passage(plan, traffic, req, requestId, settle);
+      } catch (error) {
+        const refusal = new Refusal("ERR_INTERNAL", "the clock or the look at the connection failed", error);
+        plan.observer.refused({ requestId, method: req.method ?? "", address: undefined }, refusal, true);
+        settle({ status: "refused", refusal }, { bodyKind: undefined, events: noEvents });
+        return;
+      }
+      passage.enter();
     },
     open() {
       traffic.open();
@@ -240,7 +250,7 @@ class Passage implements ShadowListener {
   #delivered({ status }: Outcome): void {
     this.#plan.observer.delivered?.({
       ...{ status, requestId: this.#requestId, address: this.#sender.text, events: this.#events },
-      tookMs: Math.max(0, this.#plan.clock.now() - this.#receivedAtMs),
+      tookMs: Math.max(0, timeOf(this.#plan.clock) - this.#receivedAtMs),
     });
   }
 

@@ -11,6 +11,7 @@ import type { RegisteredHandler } from "./events/handler-options.js";
 import type { LateResult } from "./events/run.js";
 import { type CheckedDelivery, newDelivery } from "./inbox/new-delivery.js";
 import { judgeAcceptance, tellStored } from "./inbox/outcome.js";
+import { timeOf } from "./lib/clock.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import {
   type CheckedData,
@@ -240,7 +241,7 @@ class Handling {
     const { source, clock, observer } = this.#plan;
     if (source === undefined) return;
     const { receivedAt, requestId } = this.#passed.delivery;
-    const tookMs = clock.now() - receivedAt.getTime();
+    const tookMs = timeOf(clock) - receivedAt.getTime();
     const { deadlineMs, name } = source;
     if (tookMs <= deadlineMs) return;
     const used = Math.round((tookMs / deadlineMs) * 100);

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SourceReport, TokenCredential } from "../contracts/credential.js";
-import { type Clock, systemClock } from "../lib/clock.js";
+import { type Clock, parseClock } from "../lib/clock.js";
 import { type Environment, systemEnvironment } from "../lib/environment.js";
 import { assertOptions, describe, numberOption, OptionError, own, stringOption } from "../lib/options.js";
 import type { CredentialIndex } from "./credential-index.js";
@@ -261,6 +261,6 @@ function parseOptions(options: CredentialsFileOptions): ResolvedOptions {
       fallback: 1000,
     }),
     environment: variables === undefined ? systemEnvironment : { variable: (name) => own(variables, name) },
-    clock: (own(options, "clock") as Clock | undefined) ?? systemClock,
+    clock: parseClock(own(options, "clock"), `${where}.clock`),
   };
 }

@@ -8,7 +8,7 @@ import type {
 } from "../contracts/credential.js";
 import { CredentialsUnavailableError } from "../errors.js";
 import type { AllowIpsOptions, Allowlist } from "../gate/allowlist.js";
-import { type Clock, systemClock } from "../lib/clock.js";
+import { type Clock, parseClock } from "../lib/clock.js";
 import type { LifetimeOptions } from "../lib/lifetime.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { assertOptions, describe, numberOption, OptionError, own } from "../lib/options.js";
@@ -70,7 +70,7 @@ export function credentialsFrom(
   const { key, token } = parseLookup(lookup);
   const where = "credentialsFrom's options";
   assertOptions(options, ["deadlineMs", "clock"], where);
-  const clock = (own(options, "clock") as Clock | undefined) ?? systemClock;
+  const clock = parseClock(own(options, "clock"), `${where}.clock`);
   const bounds = { min: 1, max: 60_000, fallback: 2000 };
   const deadlineMs = numberOption(own(options, "deadlineMs"), `${where}.deadlineMs`, bounds);
   const reports = createReports();

@@ -1,7 +1,6 @@
 import type { AddressList, KeyKind, Owner, SourceReport } from "../contracts/credential.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../gate/allowlist.js";
-import type { Clock } from "../lib/clock.js";
-import { systemClock } from "../lib/clock.js";
+import { type Clock, parseClock } from "../lib/clock.js";
 import { assertOptions, describe, OptionError, own } from "../lib/options.js";
 import { type CredentialIndex, IndexBuilder } from "./credential-index.js";
 import { type JwtOptions, parseJwtOptions } from "./jwt-options.js";
@@ -65,7 +64,7 @@ export function defineCredentials(
 ): Credentials {
   if (options !== undefined) assertOptions(options, ["clock"], "the second argument of defineCredentials");
   const reports = createReports();
-  const clock = options?.clock ?? systemClock;
+  const clock = parseClock(options && own(options, "clock"), "defineCredentials's clock");
   const index = indexDefinition(definition, "credentials", { clock, onEvent: reports.tell });
   return joinSource(index, reports.observe);
 }

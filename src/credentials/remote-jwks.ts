@@ -197,6 +197,14 @@ class RemoteKeySet implements KeySet {
       : undefined;
   }
 
+  #hasUsable(): boolean {
+    try {
+      return this.#usable() !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
   /** The fetch under way, or a new one; undefined while the cooldown lasts. Never rejects. */
   #fetch(): Promise<void> | undefined {
     if (this.#fetching !== undefined) return this.#fetching;
@@ -222,8 +230,7 @@ class RemoteKeySet implements KeySet {
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       this.#lastFailure = error instanceof Error ? error.message : String(error);
-      if (this.#usable() !== undefined)
-        this.#tell("warn", "cannot be refreshed; the last good set stays in use");
+      if (this.#hasUsable()) this.#tell("warn", "cannot be refreshed; the last good set stays in use");
       else this.#tell("error", "cannot be had; tokens cannot be checked", this.#lastFailure);
     }
   }

@@ -1,7 +1,7 @@
 import type { MaybePromise } from "../contracts/credential.js";
 import type { HandlerContext, InboxContext } from "../contracts/event.js";
 import { HandlerTimeoutError } from "../errors.js";
-import type { Clock } from "../lib/clock.js";
+import { type Clock, timeOf } from "../lib/clock.js";
 import { printable } from "../lib/printable.js";
 import type { RegisteredHandler } from "./handler-options.js";
 
@@ -100,7 +100,7 @@ export class Run {
     this.#handler = handler;
     this.#subject = subject;
     this.#timeoutMs = handler.timeoutMs ?? subject.defaultTimeoutMs;
-    this.#startedMs = subject.clock.now();
+    this.#startedMs = timeOf(subject.clock);
   }
 
   /**
@@ -227,7 +227,7 @@ export class Run {
   }
 
   #durationMs(): number {
-    return Math.max(0, this.#subject.clock.now() - this.#startedMs);
+    return Math.max(0, timeOf(this.#subject.clock) - this.#startedMs);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../lib/clock.js";
+import { type Clock, timeOf } from "../lib/clock.js";
 
 interface Bucket<Item> {
   readonly startedMs: number;
@@ -27,7 +27,7 @@ export class Timeouts<Item> {
 
   /** Begins an item's time. Returns what `end` takes. */
   add(item: Item): unknown {
-    const nowMs = this.#clock.now();
+    const nowMs = timeOf(this.#clock);
     let bucket = this.#open;
     // Written so that a clock that was set begins a new bucket.
     if (bucket === undefined || !(Math.abs(nowMs - bucket.startedMs) < this.#limitMs / 20)) {

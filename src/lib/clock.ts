@@ -1,4 +1,4 @@
-import { OptionError } from "./options.js";
+import { describe, OptionError } from "./options.js";
 
 /** The one seam for time. `hookgate/testing` has a clock that stands still until told. */
 export interface Clock {
@@ -18,14 +18,56 @@ export const systemClock: Clock = {
   },
 };
 
-/** The clock of an option, or the machine's. */
-export function parseClock(value: Clock | undefined, where: string): Clock {
+/**
+ * The clock of an option, or the machine's. One that fails must not end the process: `now` then throws an error of ours, so
+ * that whoever judges by it refuses, and `after` takes the machine's timers.
+ */
+export function parseClock(value: unknown, where: string): Clock {
   if (value === undefined) return systemClock;
-  if (typeof value?.now !== "function" || typeof value.after !== "function") {
+  const clock = value as Partial<Clock> | null;
+  if (typeof clock?.now !== "function" || typeof clock.after !== "function") {
     throw new OptionError(
       where,
       ` must have the methods now and after, as createFakeClock of hookgate/testing has`,
     );
   }
-  return value;
+  return guarded(clock as Clock);
+}
+
+function guarded(clock: Clock): Clock {
+  return {
+    now() {
+      const nowMs: unknown = clock.now();
+      if (Number.isFinite(nowMs)) return nowMs as number;
+      throw new TypeError(`the clock's now() returned ${describe(nowMs)}, not milliseconds since the epoch`);
+    },
+    after(ms, callback) {
+      try {
+        const cancel = clock.after(ms, callback);
+        return () => attempt(cancel);
+      } catch {
+        return systemClock.after(ms, callback);
+      }
+    },
+  };
+}
+
+function attempt(call: () => void): void {
+  try {
+    call();
+  } catch {
+    // A timer that cannot be ended finds that its work is done.
+  }
+}
+
+/**
+ * The clock's time for durations, deadlines of handlers and log lines: the machine's where the clock fails. What decides
+ * whether somebody is let in asks the clock itself.
+ */
+export function timeOf(clock: Pick<Clock, "now">): number {
+  try {
+    return clock.now();
+  } catch {
+    return Date.now();
+  }
 }

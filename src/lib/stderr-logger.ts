@@ -1,5 +1,5 @@
 import type { Logger } from "../contracts/logger.js";
-import type { Clock } from "./clock.js";
+import { type Clock, timeOf } from "./clock.js";
 import { errorText, isError, taskErrorOf } from "./kept-error.js";
 import { escapeUnseen } from "./printable.js";
 
@@ -27,7 +27,7 @@ export function stderrLogger(clock: Clock, options: TextLogOptions = {}): TextLo
   const terminal = options.terminal ?? process.stderr.isTTY === true;
   const line = (level: string, details: object, message: string): void => {
     const { text, below } = rendered(details, terminal);
-    const time = new Date(clock.now()).toISOString();
+    const time = new Date(timeOf(clock)).toISOString();
     write(`${escapeUnseen(`${time} ${level} hookgate: ${message}${text}`)}\n${below}`);
   };
   const levels = terminal ? ["info", "warn", "error"] : ["warn", "error"];
