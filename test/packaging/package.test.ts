@@ -170,6 +170,8 @@ describe("sources", () => {
 });
 
 describe("installed by npm", () => {
+  /** Node.js 22.13 and later. */
+  const hasSqlite = process.getBuiltinModule("node:sqlite") !== undefined;
   let project = "";
   beforeAll(() => {
     // Beside the linked modules, not below them: nothing may be found that npm has not brought.
@@ -191,6 +193,20 @@ describe("installed by npm", () => {
     expect(run(project, process.execPath, ["-e", code]).trim()).toBe("function function");
   });
 
+  it("brings no SQLite driver: Node.js that has none built in is told what to install", () => {
+    expect(readdirSync(join(project, "node_modules"))).not.toContain("@photostructure");
+    const code = `
+      const { sqliteEngine } = require("hookgate/sqlite");
+      const { memoryEngine } = require("hookgate/testing");
+      const open = (engine) =>
+        engine.open({ note() {} }).then(() => engine.close()).then(() => "open", (error) => error.message);
+      Promise.all([sqliteEngine("hooks.db"), memoryEngine()].map(open)).then((told) => console.log(JSON.stringify(told)));`;
+    const said = JSON.parse(run(project, process.execPath, ["--no-warnings", "-e", code]));
+    const command = "run `npm install @photostructure/sqlite@1`, or use a newer Node.js";
+    const answer = hasSqlite ? "open" : expect.stringContaining(command);
+    expect(said).toEqual([answer, answer]);
+  });
+
   it("keeps the other files to itself", () => {
     const code = 'require("hookgate/dist/gate/jwt.js")';
     expect(() => run(project, process.execPath, ["-e", code])).toThrow("ERR_PACKAGE_PATH_NOT_EXPORTED");
@@ -205,6 +221,7 @@ describe("installed by npm", () => {
   it("runs the README's receiver beside the user's own Express", async () => {
     linkExpress(project, 5);
     cpSync(join(root, "node_modules/zod"), join(project, "node_modules/zod"), { recursive: true });
+    if (!hasSqlite) link(project, "@photostructure/sqlite");
     const { statuses } = await tryExample(project, "server.mjs", readExample());
     expect(statuses).toEqual([202, 200, 200, 401, 401, 401]);
   });

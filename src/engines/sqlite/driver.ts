@@ -49,7 +49,7 @@ const require = createRequire(import.meta.url);
 
 /**
  * The driver of this Node.js: its own `node:sqlite` where it has one without a flag (22.13 and later), else the optional
- * dependency @photostructure/sqlite, which has the same members. Throws an Error that says what to install.
+ * peer @photostructure/sqlite, which has the same members. Throws an Error that names the command that installs it.
  */
 export function loadDriver(): OpenDatabase {
   const own = ownDriver();
@@ -90,13 +90,19 @@ function installedDriver(): DriverModule {
   try {
     return require("@photostructure/sqlite") as DriverModule;
   } catch (cause) {
+    const found = (cause as { readonly code?: unknown }).code !== "MODULE_NOT_FOUND";
     throw new Error(
-      `there is no SQLite driver: Node.js ${process.versions.node} has none of its own (22.13 and later do), and the ` +
-        "optional dependency @photostructure/sqlite is not installed; install it, or use a newer Node.js",
-      { cause },
+      found ? `@photostructure/sqlite could not be loaded: ${String(cause)}` : nothingInstalled,
+      {
+        cause,
+      },
     );
   }
 }
+
+const nothingInstalled =
+  `Node.js ${process.versions.node} has no SQLite built in (22.13 and later have): run ` +
+  "`npm install @photostructure/sqlite@1`, or use a newer Node.js";
 
 /**
  * SQLite's texts of result codes. @photostructure/sqlite leaves the code away from errors of `get`, `all` and `iterate`, so
