@@ -5,7 +5,7 @@ import { printable } from "../lib/printable.js";
 import { CommandFailure, type CommandIo, refused, required } from "./command.js";
 
 /** What an operator does with an inbox: look and mend, never accept or handle. */
-export type Store = Pick<InboxEngine<unknown>, "list" | "get" | "change" | "stats" | "purge">;
+export type Store = Pick<InboxEngine<unknown>, "list" | "get" | "change" | "stats" | "purge" | "compact">;
 
 /**
  * Opens the inbox in the file that `--db` names, lets `use` work on it and closes it, whatever comes. The file must be
@@ -40,6 +40,16 @@ async function engineOf(path: string, io: CommandIo): Promise<InboxEngine<unknow
   return sqliteEngine(path);
 }
 
+/** What works on the file itself; loaded where it is needed. */
+export async function loadSqlite() {
+  const [{ backUpFile }, { restoreFile }, { loadDriver }] = await Promise.all([
+    import("../engines/sqlite/backup.js"),
+    import("../engines/sqlite/restore.js"),
+    import("../engines/sqlite/driver.js"),
+  ]);
+  return { backUpFile, restoreFile, open: loadDriver() };
+}
+
 /** The engine would make its tables in a database of something else: looked at first without writing. */
 async function assertInbox(path: string): Promise<void> {
   const { LocalHost } = await import("../engines/sqlite/host.js");
@@ -49,7 +59,7 @@ async function assertInbox(path: string): Promise<void> {
 }
 
 /** An engine makes the file that is not there, and an inbox of one that is empty: a mistyped path must not. */
-function assertThere(path: string, given: string): void {
+export function assertThere(path: string, given: string): void {
   const stats = statSync(path, { throwIfNoEntry: false });
   const name = `"${printable(given)}"`;
   if (stats === undefined) throw refused(`there is no file ${name}; nothing was made`);
@@ -57,7 +67,8 @@ function assertThere(path: string, given: string): void {
   if (stats.size === 0) throw refused(`${name} is empty: there is no inbox in it`);
 }
 
-async function telling<Result>(given: string, work: () => Promise<Result>): Promise<Result> {
+/** Does work on a file; CommandFailure 1 says in one line what went wrong, with the file as it was given. */
+export async function telling<Result>(given: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {

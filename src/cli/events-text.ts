@@ -41,3 +41,17 @@ export function errorOf({ name, code, message }: TaskError, maxLength = 300): st
 export function countOf(count: number, noun: string): string {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** A size for a person: `512 bytes`, `24 KB`, `85.2 MB`, `1.3 GB`. */
+export function sizeOf(bytes: number): string {
+  if (bytes < 1_000) return countOf(bytes, "byte");
+  const [unit, factor] = (
+    [
+      ["GB", 1e9],
+      ["MB", 1e6],
+      ["KB", 1e3],
+    ] as const
+  ).find(([, size]) => bytes >= size) ?? ["KB", 1e3];
+  const count = bytes / factor;
+  return `${count < 100 && unit !== "KB" ? count.toFixed(1) : Math.round(count)} ${unit}`;
+}

@@ -21,6 +21,9 @@ sends signed deliveries, and works on the events in an inbox.
   events drop     give up tasks that wait or are dead
   events purge    delete events that are done or dead
   events stats    what waits, for how long, and what comes through
+  events compact  give the room of purged events back to the disk
+  backup          copy an inbox's file while it is in use
+  restore         put such a copy in its place
 
   hookgate <command> --help  says more. --version shows the version.
 Exit codes: 0 done, 1 refused (nothing was changed), 2 not understood.
@@ -176,7 +179,7 @@ Example: curl -H "Authorization: Bearer $(hookgate token sign --file credentials
   ],
   [
     "events",
-    `Usage: hookgate events list|show|retry|replay|drop|purge|stats --db PATH [options]
+    `Usage: hookgate events list|show|retry|replay|drop|purge|stats|compact --db PATH [options]
 
 Looks at the events in an inbox and works on them, while the app runs or not.
 hookgate events <command> --help says more.
@@ -266,5 +269,36 @@ for how long; what came through in the last minute; the numbers of every handler
 last heartbeat.
 
 ${db}`,
+  ],
+  [
+    "events compact",
+    `Usage: hookgate events compact --db PATH [--json]
+
+Writes the file anew without the room of deleted events. Deliveries are answered 503 while it does, so run it when few come
+in. Needs room on the disk for a second copy of what is left.
+
+${db}  --json              { beforeBytes, afterBytes } as JSON
+`,
+  ],
+  [
+    "backup",
+    `Usage: hookgate backup FILE TO
+
+Copies the inbox in FILE, as it is at this moment, into the new file TO (mode 0600), while the app runs. The copy is synced
+and checked before it gets its name. A file that is there is never overwritten.
+
+Example: hookgate backup hooks.db hooks-monday.db
+`,
+  ],
+  [
+    "restore",
+    `Usage: hookgate restore COPY FILE [--replace]
+
+Puts a copy of an inbox in the place of FILE, checked. Refused while any process has FILE open: stop the app first.
+
+  --replace           FILE is there: keep it as FILE.replaced-<time>
+
+Example: hookgate restore hooks-monday.db hooks.db --replace
+`,
   ],
 ]);

@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { parseJson } from "../lib/json.js";
 import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
+import { backup } from "./backup.js";
 import { CommandFailure, type CommandIo, type ExitCode, misused } from "./command.js";
 import { doctor } from "./doctor.js";
 import { eventsDrop, eventsReplay, eventsRetry } from "./events-change.js";
+import { eventsCompact } from "./events-compact.js";
 import { eventsList } from "./events-list.js";
 import { eventsPurge } from "./events-purge.js";
 import { eventsShow } from "./events-show.js";
@@ -13,6 +15,7 @@ import { commandHelp, generalHelp } from "./help.js";
 import { keyList } from "./key-list.js";
 import { keyNew } from "./key-new.js";
 import { keyActivate, keyDeactivate, keyDelete } from "./key-state.js";
+import { restore } from "./restore.js";
 import { send } from "./send.js";
 import { tokenSign } from "./token-sign.js";
 
@@ -32,6 +35,9 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["events drop", eventsDrop],
   ["events purge", eventsPurge],
   ["events stats", eventsStats],
+  ["events compact", eventsCompact],
+  ["backup", backup],
+  ["restore", restore],
   ["doctor", doctor],
   ["send", send],
 ]);

@@ -58,6 +58,27 @@ export interface InboxEngine<Tx = never> {
    * blocked or runs. Where a dead letter goes that held others back, the next one of its order key runs.
    */
   purge(options: PurgeOptions): Promise<number>;
+  /**
+   * Copies the store, as it is at this moment, into a new file, while it is in use. Rejects where the file is there
+   * already. Left out: the store is backed up by means of its own.
+   */
+  backup?(path: string): Promise<BackupReport>;
+  /** Gives the room of what was deleted back to the disk. Left out: the store does so by itself. */
+  compact?(): Promise<CompactReport>;
+}
+
+/** A copy of a store. */
+export interface BackupReport {
+  /** Where it is. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly durationMs: number;
+}
+
+/** The size of a store before it was compacted, and afterwards. */
+export interface CompactReport {
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
 }
 
 /** What an engine is given to speak to the operator. */

@@ -1,4 +1,5 @@
 import type {
+  BackupReport,
   Change,
   EventFilter,
   EventRecord,
@@ -92,12 +93,24 @@ export interface Inbox {
     /** Leave as many of the newest of the state. Default: none. */
     readonly keep?: number | undefined;
   }): Promise<number>;
+  /**
+   * Copies the whole store, with the events of every receiver in it, into a new file, as it is at this moment and while
+   * deliveries come in. The copy was synced and checked when it resolves. Rejects where the file is there already, and
+   * with a TypeError where the engine has no backup.
+   *
+   * @example
+   * await receiver.inbox.backup(`/backups/hooks-${new Date().toISOString().slice(0, 10)}.db`);
+   */
+  backup(path: string): Promise<BackupReport>;
 }
 
 /** What an inspection is made of. */
 export interface InspectionParts {
   readonly receiver: string;
-  readonly engine: Pick<InboxEngine, "capabilities" | "list" | "get" | "stats" | "change" | "purge">;
+  readonly engine: Pick<
+    InboxEngine,
+    "capabilities" | "list" | "get" | "stats" | "change" | "purge" | "backup"
+  >;
   readonly clock: Clock;
   readonly observer: Pick<InboxObserver, "replayed">;
   readonly handlers: Pick<HandlerRegistry, "all" | "handlersFor">;
@@ -175,6 +188,14 @@ export function createInspection(parts: InspectionParts): Inbox {
       parts.assertOpen();
       return purge(engine, rule, () => new Promise((resolve) => void parts.clock.after(pauseMs, resolve)));
     },
+    async backup(path) {
+      const target = stringOption(path, "inbox.backup's path");
+      parts.assertOpen();
+      if (engine.backup === undefined) {
+        throw new TypeError("the inbox's engine has no backup; back up its store by the store's own means");
+      }
+      return engine.backup(target);
+    },
   };
 }
 
@@ -185,7 +206,7 @@ export function noInbox(): Inbox {
   };
   return {
     ...{ list: refuse, get: refuse, stats: refuse },
-    ...{ retry: refuse, replay: refuse, drop: refuse, purge: refuse },
+    ...{ retry: refuse, replay: refuse, drop: refuse, purge: refuse, backup: refuse },
   };
 }
 

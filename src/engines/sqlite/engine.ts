@@ -1,8 +1,11 @@
 import { Buffer } from "node:buffer";
+import { resolve } from "node:path";
 import type {
   Acceptance,
+  BackupReport,
   Change,
   Changed,
+  CompactReport,
   ConsumeOptions,
   Consumer,
   EndOptions,
@@ -21,7 +24,7 @@ import { endsBefore } from "../../lib/abort.js";
 import { createConsumer } from "../claim-loop.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
 import type { SqliteValue } from "./driver.js";
-import { FileHosts } from "./file-hosts.js";
+import { FileHosts, type Role } from "./file-hosts.js";
 import { networkFileSystem } from "./file-system.js";
 import type { Host } from "./host.js";
 import { packDeliveries } from "./pack.js";
@@ -177,6 +180,25 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     return this.#queries.read(query, timeoutMs);
   }
 
+  async backup(path: string): Promise<BackupReport> {
+    const request = { op: "backup", path: resolve(path) } as const;
+    const opened = this.#open();
+    if (this.#inMemory) return opened.queue.ask(request);
+    const { clock, hosts } = opened;
+    // A thread and a connection of its own: whoever reads or writes meanwhile does not wait for it.
+    const { queue } = await this.#openStore(hosts, this.#newHost("reader"), clock);
+    try {
+      return await queue.ask(request);
+    } finally {
+      this.#queues.delete(queue);
+      await queue.close();
+    }
+  }
+
+  compact(): Promise<CompactReport> {
+    return this.#open().queue.ask({ op: "compact" });
+  }
+
   #open(): Opened {
     if (this.#opened === undefined) throw new Error("the engine is not open");
     return this.#opened;
@@ -198,13 +220,17 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     const { path } = this.#options;
     const hosts = new FileHosts({
       path,
-      makeHost: (role) =>
-        this.#makeHost({ ...this.#options, readOnly: role === "reader" }, (message) =>
-          this.#note("warn", message, { path }),
-        ),
+      makeHost: (role) => this.#newHost(role),
       note: (level, message, details) => this.#note(level, message, details),
     });
     return this.#openStore(hosts, hosts.writer);
+  }
+
+  #newHost(role: Role): Host {
+    const { path } = this.#options;
+    return this.#makeHost({ ...this.#options, readOnly: role === "reader" }, (message) =>
+      this.#note("warn", message, { path }),
+    );
   }
 
   async #openStore(hosts: FileHosts, host: Host, known?: StoreClock): Promise<Opened> {

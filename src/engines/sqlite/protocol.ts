@@ -1,7 +1,9 @@
 import type {
   Acceptance,
+  BackupReport,
   Change,
   Changed,
+  CompactReport,
   EventRecord,
   InboxQuery,
   InboxStats,
@@ -92,6 +94,9 @@ export type Request =
   | { readonly op: "leave"; readonly consumer: number }
   | { readonly op: "change"; readonly selection: Selection; readonly change: Change }
   | { readonly op: "purge"; readonly events: readonly number[]; readonly keepHolding: boolean }
+  /** On a connection of its own, that nothing else waits for. */
+  | { readonly op: "backup"; readonly path: string }
+  | { readonly op: "compact" }
   | { readonly op: "purgeable"; readonly options: PurgeOptions }
   | { readonly op: "list"; readonly query: InboxQuery }
   | { readonly op: "get"; readonly recordId: string }
@@ -121,6 +126,8 @@ export interface Answers {
   readonly change: Changed;
   readonly purge: number;
   readonly purgeable: readonly number[];
+  readonly backup: BackupReport;
+  readonly compact: CompactReport;
   readonly list: Page<EventRecord>;
   readonly get: EventRecord | undefined;
   readonly stats: InboxStats;

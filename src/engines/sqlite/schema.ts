@@ -154,14 +154,23 @@ const newestApplied = "SELECT max(version) AS version FROM hookgate_ledger";
 
 /** Throws where the file is of a newer version than this one (a StoreEndedError), or, for readers, of an older one or none. */
 export function assertVersion(db: SqliteDatabase): void {
-  const found = versionOf(db);
-  if (found > newest) {
-    throw new StoreEndedError(
-      `the file was written by a newer hookgate (its tables are version ${found}, this one knows ${newest}); update hookgate, or use another file`,
-    );
-  }
-  if (found < newest)
+  assertNotNewer(db);
+  if (versionOf(db) < newest)
     throw new Error("the file holds no inbox, or one of an older hookgate: start the receiver once");
+}
+
+/** Throws a StoreEndedError where the file is of a newer version than this one. */
+export function assertNotNewer(db: SqliteDatabase): void {
+  const found = versionOf(db);
+  if (found <= newest) return;
+  throw new StoreEndedError(
+    `the file was written by a newer hookgate (its tables are version ${found}, this one knows ${newest}); update hookgate, or use another file`,
+  );
+}
+
+/** Throws where there are no tables of an inbox, of whatever version. */
+export function assertInbox(db: SqliteDatabase): void {
+  if (versionOf(db) === 0) throw new Error("the file holds no inbox");
 }
 
 function versionOf(db: SqliteDatabase): number {

@@ -1,4 +1,5 @@
 import { Acceptor, type StoreParts } from "./accept.js";
+import { copyDatabase } from "./backup.js";
 import { Changes } from "./changes.js";
 import { Connection, type ConnectionOptions, memoryPath } from "./connection.js";
 import { Consumers } from "./consumers.js";
@@ -278,6 +279,15 @@ export class Store {
         return runQuery(connection.db, request.query);
       case "stats":
         return readStats(connection, request.receiver, times);
+      case "backup":
+        return copyDatabase({
+          db: connection.db,
+          open: this.#open,
+          source: this.#options.path,
+          target: request.path,
+        });
+      case "compact":
+        return connection.compact();
     }
   }
 }
