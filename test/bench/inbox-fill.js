@@ -23,7 +23,7 @@ export async function fill(folder, count, bytes) {
   await engine.close();
 }
 
-function delivery(body, id, count) {
+export function delivery(body, id, count) {
   return {
     receiver: "orders",
     source: "",
