@@ -120,3 +120,14 @@ describe("docs/sources.md", () => {
     else if (!name.startsWith("webex-connect")) expect(tolerance).toBe("no timestamp");
   });
 });
+
+describe("README.md", () => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+
+  it("denies nothing that is there", () => {
+    const missing = /## Not there yet\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? "";
+    expect(missing).toMatch(/^- /m);
+    expect(missing).not.toMatch(/signatures? over|ready-made|SQLite engine|sources/i);
+    expect(readme).not.toMatch(/hookgate does not yet/);
+  });
+});
