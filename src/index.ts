@@ -19,6 +19,8 @@ export type {
   ReplayedReport,
   ReportedTask,
   RetriedReport,
+  StoreFailedReport,
+  StoreRecoveredReport,
 } from "./contracts/report.js";
 export type * from "./contracts/signature.js";
 export type * from "./contracts/source.js";
@@ -68,6 +70,12 @@ export {
 export { createExpressServer, type ExpressApp } from "./http/express-server.js";
 export type { ReceiverMiddleware } from "./http/forgotten-call.js";
 export type { Middleware } from "./http/guard.js";
+export {
+  type HealthHandler,
+  type HealthHandlerOptions,
+  type HealthyReceiver,
+  healthHandler,
+} from "./http/health-handler.js";
 export type { BodyOptions } from "./http/read-body.js";
 export type { ChangeOptions, Inbox, InboxFilter, InboxSelection } from "./inbox/inspection.js";
 export type { InboxOptions } from "./inbox/options.js";

@@ -48,6 +48,8 @@ export interface Observer {
   /** `ran`: a failed attempt of it was told just before. */
   dead(task: ReportedTask, error: TaskError, ran?: boolean): void;
   replayed(report: Omit<ReplayedReport, "receiver">): void;
+  storeFailed(error: unknown): void;
+  storeRecovered(downMs: number): void;
   /**
    * Says what is not tied to one delivery: a credentials file that cannot be read, a late rejection. Of `err`, and of any
    * other Error among the details, only what `taskErrorOf` keeps is logged.
@@ -77,6 +79,8 @@ const hookNames = [
   "retried",
   "dead",
   "replayed",
+  "storeFailed",
+  "storeRecovered",
 ] as const;
 
 const channels = {
@@ -88,6 +92,8 @@ const channels = {
   retried: channel("hookgate:retried"),
   dead: channel("hookgate:dead"),
   replayed: channel("hookgate:replayed"),
+  storeFailed: channel("hookgate:storeFailed"),
+  storeRecovered: channel("hookgate:storeRecovered"),
 };
 
 /** Checks the options `logger` and `hooks` and joins them. Without a logger: standard error, see `stderrLogger`. */
@@ -186,6 +192,12 @@ export function createObserver(options: {
     },
     replayed(report) {
       if (listens("replayed")) tell("replayed", { receiver: name, ...report });
+    },
+    storeFailed(error) {
+      if (listens("storeFailed")) tell("storeFailed", { receiver: name, error });
+    },
+    storeRecovered(downMs) {
+      if (listens("storeRecovered")) tell("storeRecovered", { receiver: name, downMs });
     },
     note: (level, message, details) =>
       logger[level]({ receiver: name, ...keptDetails(details, kept) }, message),

@@ -1,6 +1,7 @@
 import type { RequestListener } from "node:http";
 import type { AnyEventMap, HandlerContext } from "./contracts/event.js";
 import type { ExplainRequest, Explanation } from "./contracts/explanation.js";
+import type { ReceiverHealth } from "./contracts/health.js";
 import { createDeliveryWay } from "./delivery.js";
 import type { EventMapOf, EventsOption } from "./events/event-map.js";
 import type { HandlerRegistration } from "./events/handlers.js";
@@ -9,6 +10,7 @@ import { findingsOf, startWarningsOf } from "./findings.js";
 import { createReceiverMiddleware, type ReceiverMiddleware } from "./http/forgotten-call.js";
 import { createReceive } from "./http/receive.js";
 import { createRequestListener } from "./http/request-listener.js";
+import { judgeHealth } from "./inbox/health.js";
 import { createInspection, type Inbox, noInbox } from "./inbox/inspection.js";
 import { createLife } from "./inbox/life.js";
 import type { Store } from "./inbox/store.js";
@@ -48,6 +50,11 @@ export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
    * inbox; `npx hookgate doctor` prints it.
    */
   findings(): readonly string[];
+  /**
+   * How the receiver is: whether it is alive, whether it takes deliveries, and a check of each of its parts. Where the store
+   * was not written to for five seconds, it is written to for this. Never rejects, and answers within about two seconds.
+   */
+  health(): Promise<ReceiverHealth>;
   /** The stored events, for operators; without the option `inbox` its methods reject with a TypeError. */
   readonly inbox: Inbox;
   /**
@@ -124,6 +131,11 @@ export function createReceiver<
       }),
     explain: (request) => explain(plan, request),
     findings: () => [...findingsOf(plan), ...(store?.findings() ?? [])],
+    async health() {
+      const state = life.state();
+      const inbox = state === "started" ? await store?.health() : undefined;
+      return judgeHealth({ state, hasInbox: store !== undefined, inbox, inProgress: way.underWay() });
+    },
     inbox: store === undefined ? noInbox() : inspectionOf(plan, store),
     start: () => life.start(),
     close: (closeOptions) => life.close(closeOptions),

@@ -1,4 +1,5 @@
 import type { Caller } from "./delivery.js";
+import type { EngineHealth } from "./health.js";
 import type {
   Change,
   Changed,
@@ -10,6 +11,7 @@ import type {
   Selection,
 } from "./inbox-records.js";
 
+export type * from "./health.js";
 export type * from "./inbox-records.js";
 
 /** What an engine can do beyond the least that every one does. */
@@ -53,6 +55,8 @@ export interface InboxEngine<Tx = never> {
    */
   change(selection: Selection, change: Change): Promise<Changed>;
   stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats>;
+  /** What can be said of the store's health, for `receiver.health()`. May be left out. Must not reject. */
+  health?(): Promise<EngineHealth>;
   /**
    * Deletes at most `limit` events, oldest first, and resolves with their number; none with a task that waits, is
    * blocked or runs. Where a dead letter goes that held others back, the next one of its order key runs.
@@ -258,6 +262,8 @@ export interface SettledReport {
 export interface Consumer {
   /** Claims nothing more; resolves when every run has its verdict and the store has it. */
   stop(options?: EndOptions): Promise<void>;
+  /** Milliseconds since the store's last sign of life of this consumer. May be left out. */
+  heartbeatAgeMs?(): number;
 }
 
 /** How long an end may take. */

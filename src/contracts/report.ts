@@ -92,6 +92,20 @@ export interface ReplayedReport {
   readonly count: number;
 }
 
+/** Told when the inbox's store does not take deliveries: once, until it does again. Meanwhile they are answered 503. */
+export interface StoreFailedReport {
+  readonly receiver: string;
+  /** What the engine rejected with; undefined where it does not answer. */
+  readonly error: unknown;
+}
+
+/** Told when the inbox's store takes deliveries again. */
+export interface StoreRecoveredReport {
+  readonly receiver: string;
+  /** Milliseconds since it was told that it had failed. */
+  readonly downMs: number;
+}
+
 /** Functions told what happens. What they throw is logged and goes no further; nothing waits for them. */
 export interface Hooks {
   accepted?(report: AcceptedReport): void;
@@ -106,4 +120,8 @@ export interface Hooks {
   dead?(report: DeadReport): void;
   /** With an inbox. */
   replayed?(report: ReplayedReport): void;
+  /** With an inbox. */
+  storeFailed?(report: StoreFailedReport): void;
+  /** With an inbox. */
+  storeRecovered?(report: StoreRecoveredReport): void;
 }

@@ -46,7 +46,7 @@ export function createConsumer<Tx, Write>(
 ): Consumer {
   const loop = new ClaimLoop(source, options, parts);
   loop.start();
-  return { stop: (ending) => loop.stop(ending) };
+  return { stop: (ending) => loop.stop(ending), heartbeatAgeMs: () => loop.heartbeatAgeMs() };
 }
 
 class ClaimLoop<Tx, Write> {
@@ -95,6 +95,10 @@ class ClaimLoop<Tx, Write> {
   stop({ signal }: EndOptions = {}): Promise<void> {
     this.#stopped ??= this.#stop(signal);
     return this.#stopped;
+  }
+
+  heartbeatAgeMs(): number {
+    return this.#heartbeat?.ageMs() ?? 0;
   }
 
   #wakeUp(): void {

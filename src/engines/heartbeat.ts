@@ -17,6 +17,8 @@ export interface Heartbeat {
   readonly busy: boolean;
   /** None has reached the store for the length of a lease, by the monotonic clock: others may have our tasks. */
   stale(): boolean;
+  /** Milliseconds since the last one that reached the store. */
+  ageMs(): number;
   stop(): void;
 }
 
@@ -25,7 +27,8 @@ export function startHeartbeat(parts: HeartbeatParts): Heartbeat {
   let timer: NodeJS.Timeout | undefined;
   let [busy, failing, stopped] = [false, false, false];
   let aliveAt = performance.now();
-  const stale = (): boolean => performance.now() - aliveAt >= parts.leaseMs;
+  const ageMs = (): number => performance.now() - aliveAt;
+  const stale = (): boolean => ageMs() >= parts.leaseMs;
   const beat = async (): Promise<void> => {
     const at = performance.now();
     const lose = parts.prepare();
@@ -54,6 +57,7 @@ export function startHeartbeat(parts: HeartbeatParts): Heartbeat {
       return busy;
     },
     stale,
+    ageMs,
     stop(): void {
       stopped = true;
       clearTimeout(timer);

@@ -7,6 +7,9 @@ import { Timeouts } from "./timeouts.js";
 /** Told what became of a delivery, once: what the store says, or ERR_STORE_UNAVAILABLE. */
 export type SettleAcceptance = (outcome: Acceptance | Refusal) => void;
 
+/** Who is told of a store that fails. */
+type AcceptorObserver = Pick<InboxObserver, "note" | "logger" | "storeFailed" | "storeRecovered">;
+
 /** A delivery on its way into the store. */
 interface Entry {
   /** Undefined once the outcome is told: what was refused is not to be held in memory. */
@@ -40,18 +43,19 @@ const mostUnanswered = 4;
  */
 export class Acceptor {
   readonly #engine: Pick<InboxEngine, "accept">;
-  readonly #observer: Pick<InboxObserver, "note" | "logger">;
+  readonly #observer: AcceptorObserver;
   readonly #timeouts: Timeouts<Entry>;
   readonly #timeoutMs: number;
   #waiting: Entry[] = [];
   #underWay: Group | undefined;
   #unanswered = 0;
-  #failing = false;
+  /** By the monotonic clock; undefined while the store works. */
+  #failingSinceMs: number | undefined;
   #givenUp = false;
 
   constructor(parts: {
     readonly engine: Pick<InboxEngine, "accept">;
-    readonly observer: Pick<InboxObserver, "note" | "logger">;
+    readonly observer: AcceptorObserver;
     readonly clock: Clock;
     readonly timeoutMs: number;
   }) {
@@ -121,9 +125,11 @@ export class Acceptor {
 
   #answered(group: Group, answers: readonly Acceptance[]): void {
     this.#unanswered--;
-    if (this.#failing) {
-      this.#failing = false;
-      this.#observer.note("warn", "the inbox's store takes deliveries again", {});
+    if (this.#failingSinceMs !== undefined) {
+      const downMs = Math.round(performance.now() - this.#failingSinceMs);
+      this.#failingSinceMs = undefined;
+      this.#observer.note("warn", "the inbox's store takes deliveries again", { downMs });
+      this.#observer.storeRecovered(downMs);
     }
     this.#tellLate(group, "stored after all");
     // The store works on the next group while the answers of this one are written.
@@ -133,7 +139,7 @@ export class Acceptor {
 
   #failed(group: Group, error: unknown): void {
     this.#unanswered--;
-    const apart = !this.#failing && group.entries.length > 1;
+    const apart = this.#failingSinceMs === undefined && group.entries.length > 1;
     this.#noteFailure(
       "the inbox's store did not take a delivery; deliveries are answered 503 until it does",
       error,
@@ -194,9 +200,10 @@ export class Acceptor {
 
   /** Once until it works again; each refused delivery is reported besides. */
   #noteFailure(message: string, error: unknown): void {
-    if (this.#failing) return;
-    this.#failing = true;
+    if (this.#failingSinceMs !== undefined) return;
+    this.#failingSinceMs = performance.now();
     this.#observer.note("error", message, error === undefined ? {} : { err: error });
+    this.#observer.storeFailed(error);
   }
 
   /** Their senders were answered 503, and send again: a duplicate then. */

@@ -31,6 +31,7 @@ export interface LifeParts<Tx> {
 export interface Life {
   start(): Promise<void>;
   close(options?: { readonly graceMs?: number | undefined }): Promise<void>;
+  state(): "new" | "started" | "closed";
 }
 
 /** Milliseconds after the grace in which tasks are given back and the engine is closed; what is left then is given up. */
@@ -46,6 +47,7 @@ export function createLife<Tx>(parts: LifeParts<Tx>): Life {
   const { store, handlers, way } = parts;
   let started: Promise<void> | undefined;
   let closed: Promise<void> | undefined;
+  let running = false;
 
   async function start(): Promise<void> {
     if (store !== undefined) handlers.lock(lockedByStart);
@@ -58,6 +60,7 @@ export function createLife<Tx>(parts: LifeParts<Tx>): Life {
       throw error;
     }
     way.open();
+    running = true;
   }
 
   return {
@@ -72,6 +75,7 @@ export function createLife<Tx>(parts: LifeParts<Tx>): Life {
       closed ??= close(parts, graceMs, started);
       await closed;
     },
+    state: () => (closed !== undefined ? "closed" : running ? "started" : "new"),
   };
 }
 

@@ -23,5 +23,8 @@ export interface InboxObserver {
   /** `ran`: a failed attempt of it was told just before. */
   dead(task: ReportedTask, error: TaskError, ran?: boolean): void;
   replayed(report: Omit<ReplayedReport, "receiver">): void;
+  /** `error`: undefined where the store does not answer. */
+  storeFailed(error: unknown): void;
+  storeRecovered(downMs: number): void;
   note(level: "warn" | "error", message: string, details: object): void;
 }

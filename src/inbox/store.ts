@@ -5,6 +5,7 @@ import { endsBefore } from "../lib/abort.js";
 import type { Clock } from "../lib/clock.js";
 import { printable } from "../lib/printable.js";
 import { Acceptor, type SettleAcceptance } from "./acceptor.js";
+import type { InboxHealth } from "./health.js";
 import { HeldWatch } from "./held-watch.js";
 import type { InboxObserver } from "./observer.js";
 import type { InboxSettings } from "./options.js";
@@ -21,6 +22,25 @@ export interface StoreParts<Tx> {
   readonly observer: InboxObserver;
   /** From 0 up to 1; the seam for tests. Default: Math.random. */
   readonly random?: (() => number) | undefined;
+}
+
+/** Milliseconds that an engine has to tell how it is. */
+const healthMs = 2_000;
+
+/** What work resolves with; undefined where it rejects, or takes longer. */
+function valueWithin<Value>(
+  clock: Clock,
+  work: Promise<Value> | undefined,
+  ms: number,
+): Promise<Value | undefined> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, () => resolve(undefined));
+    const end = (value: Value | undefined): void => {
+      cancel();
+      resolve(value);
+    };
+    Promise.resolve(work).then(end, () => end(undefined));
+  });
 }
 
 /** What was started, to be ended again. */
@@ -58,6 +78,21 @@ export class Store<Tx> {
   /** Stores a delivery; `settle` is told what became of it, within `acceptTimeoutMs`, and must not throw. */
   accept(delivery: NewDelivery, settle: SettleAcceptance): void {
     this.#acceptor.accept(delivery, settle);
+  }
+
+  /** How the store is, as far as its engine tells within the time. */
+  async health(): Promise<InboxHealth> {
+    const { receiver, settings, clock } = this.#parts;
+    const { engine, leaseMs, maxBacklog } = settings;
+    const within = <Value>(work: Promise<Value> | undefined): Promise<Value | undefined> =>
+      valueWithin(clock, work, healthMs);
+    const [health, stats] = await Promise.all([
+      engine.health === undefined ? {} : within(engine.health()),
+      within(engine.stats({ receiver })),
+    ]);
+    const heartbeatAgeMs = this.#started?.consumer?.heartbeatAgeMs?.();
+    const backlog = stats && { waiting: stats.waiting, oldestWaitingMs: stats.oldestWaitingMs };
+    return { engine: health, heartbeatAgeMs, leaseMs, maxBacklog, backlog };
   }
 
   /** What an operator should know of what is stored, as far as was seen at the last look. */

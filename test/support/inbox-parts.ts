@@ -34,6 +34,8 @@ export function listen(): Told {
       retried: keep("retried"),
       dead: keep("dead"),
       replayed: keep("replayed"),
+      storeFailed: keep("storeFailed"),
+      storeRecovered: keep("storeRecovered"),
       note: (level, message, details) => line(level)(details, message),
     },
   };

@@ -11,6 +11,7 @@ import type {
   EndOptions,
   EngineCapabilities,
   EngineContext,
+  EngineHealth,
   EventRecord,
   InboxEngine,
   InboxQuery,
@@ -26,6 +27,7 @@ import { type ConnectionOptions, memoryPath } from "./connection.js";
 import type { SqliteValue } from "./driver.js";
 import { FileHosts, type Role } from "./file-hosts.js";
 import { networkFileSystem } from "./file-system.js";
+import { probeWrites, sizesOf } from "./health.js";
 import type { Host } from "./host.js";
 import { packDeliveries } from "./pack.js";
 import type { RecordedStatement, Times } from "./protocol.js";
@@ -71,6 +73,8 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   #queries: QueryHost | undefined;
   #note: EngineContext["note"] = () => {};
   #toldEnd = false;
+  /** One probe for all who ask meanwhile: where the store hangs they do not pile up. */
+  #probing: ReturnType<typeof probeWrites> | undefined;
 
   constructor(options: ConnectionOptions, makeHost: MakeHost, { now, forTests = false }: TestOptions = {}) {
     this.#options = options;
@@ -135,6 +139,22 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
       openTx: openTransaction,
       note: (level, message, details) => this.#note(level, message, details),
     });
+  }
+
+  async health(): Promise<EngineHealth> {
+    const opened = this.#opened;
+    if (opened === undefined) return { writable: false, reason: "the engine is not open" };
+    this.#probing ??= probeWrites(opened.queue).finally(() => {
+      this.#probing = undefined;
+    });
+    const writes = await this.#probing;
+    const { running, givenUp } = opened.hosts.state;
+    return {
+      ...writes,
+      ...sizesOf(this.#options.path),
+      threadRuns: running,
+      needsRestart: givenUp || this.#toldEnd,
+    };
   }
 
   async list(query: InboxQuery): Promise<Page<EventRecord>> {

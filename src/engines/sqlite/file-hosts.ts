@@ -49,6 +49,11 @@ export class FileHosts {
     this.reader = this.#hostOf("reader");
   }
 
+  /** Whether the thread that writes runs, and whether the file is used no more until a restart. */
+  get state(): { readonly running: boolean; readonly givenUp: boolean } {
+    return { running: this.#slots.writer.running, givenUp: this.#givenUp !== undefined };
+  }
+
   #hostOf(role: Role): Host {
     const slot = this.#slots[role];
     return {
@@ -123,6 +128,10 @@ class Slot {
   constructor(make: () => Host, now: () => number) {
     this.#make = make;
     this.#now = now;
+  }
+
+  get running(): boolean {
+    return this.#host !== undefined;
   }
 
   async open(): Promise<number> {

@@ -92,6 +92,7 @@ export type Request =
   | { readonly op: "heartbeat"; readonly consumer: number }
   | { readonly op: "expire"; readonly consumer: number; readonly beat: number }
   | { readonly op: "leave"; readonly consumer: number }
+  | { readonly op: "probe" }
   | { readonly op: "change"; readonly selection: Selection; readonly change: Change }
   | { readonly op: "purge"; readonly events: readonly number[]; readonly keepHolding: boolean }
   /** On a connection of its own, that nothing else waits for. */
@@ -123,6 +124,7 @@ export interface Answers {
   readonly heartbeat: Pulse;
   readonly expire: number;
   readonly leave: number;
+  readonly probe: number;
   readonly change: Changed;
   readonly purge: number;
   readonly purgeable: readonly number[];

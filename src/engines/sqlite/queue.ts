@@ -7,6 +7,9 @@ interface Entry {
   reject(error: unknown): void;
 }
 
+/** Requests that write whatever they find. */
+const writes: ReadonlySet<Request["op"]> = new Set(["join", "heartbeat", "probe"]);
+
 /** Brings requests to a host: those that come while a group is under way share the next one, and its commit. */
 export class RequestQueue {
   readonly #host: Host;
@@ -17,6 +20,7 @@ export class RequestQueue {
   #sent: readonly Entry[] = [];
   #underWay = false;
   #closed = false;
+  #wroteAtMs = Number.NEGATIVE_INFINITY;
   #quiet: (() => void)[] = [];
 
   /** `failed` is told what each failed request failed with. */
@@ -79,7 +83,7 @@ export class RequestQueue {
         this.#next();
         for (const [index, entry] of entries.entries()) {
           const reply = replies[index];
-          if (reply?.ok === true) entry.resolve(reply.value);
+          if (reply?.ok === true) this.#resolve(entry, reply.value);
           else this.#reject(entry, reply?.error);
         }
       },
@@ -88,6 +92,16 @@ export class RequestQueue {
         for (const entry of entries) this.#reject(entry, error);
       },
     );
+  }
+
+  /** Milliseconds since the last write that the store has taken. */
+  wroteAgoMs(): number {
+    return performance.now() - this.#wroteAtMs;
+  }
+
+  #resolve(entry: Entry, value: unknown): void {
+    if (writes.has(entry.request.op)) this.#wroteAtMs = performance.now();
+    entry.resolve(value);
   }
 
   #reject(entry: Entry, error: unknown): void {

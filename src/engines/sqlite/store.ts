@@ -27,6 +27,7 @@ const shared: ReadonlySet<Request["op"]> = new Set([
   "heartbeat",
   "expire",
   "leave",
+  "probe",
 ]);
 
 /** Where the last sync took longer, or the log is larger, the checkpoint of a close is left to whoever opens the file next. */
@@ -263,6 +264,8 @@ export class Store {
         return consumers.heartbeat(request.consumer, times);
       case "expire":
         return consumers.expire(request.consumer, request.beat, times);
+      case "probe":
+        return probe(connection);
       case "leave":
         return consumers.leave(request.consumer, times);
       case "change":
@@ -290,6 +293,13 @@ export class Store {
         return connection.compact();
     }
   }
+}
+
+/** A write that changes nothing. */
+function probe(connection: Connection): number {
+  connection.begin();
+  const sql = "UPDATE hookgate_meta SET value = value WHERE name = 'clock'";
+  return Number(connection.statement(sql).run().changes);
 }
 
 /** The user's writes and the completion in one transaction of their own: what they do wrong is undone with them alone. */

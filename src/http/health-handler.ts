@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ReceiverHealth } from "../contracts/health.js";
+import { assertOptions, choiceOption, describe, flagOption, OptionError, own } from "../lib/options.js";
+import { newRequestId } from "./answers.js";
+import { assertCalled } from "./forgotten-call.js";
+import { jsonAnswer, type PreparedAnswer, prepareAnswer, sendAnswer } from "./respond.js";
+
+/** What is used of a receiver. */
+export interface HealthyReceiver {
+  health(): Promise<ReceiverHealth>;
+}
+
+/** Options of `healthHandler`. */
+export interface HealthHandlerOptions {
+  /** "ready": whether deliveries are taken. "live": whether the process need not be restarted. Default: "ready". */
+  readonly probe?: "ready" | "live" | undefined;
+  /** `true` adds the status of every check. Only where strangers cannot ask: it tells which part of you fails. Default: false. */
+  readonly details?: boolean | undefined;
+}
+
+/** A request listener of `node:http`, and a handler of an Express route. */
+export type HealthHandler = (req: IncomingMessage, res: ServerResponse) => void;
+
+/** What the answer says: well, and not. */
+const words = { ready: ["ready", "unready"], live: ["live", "not live"] } as const;
+
+/** Milliseconds for which one look answers everybody who asks: a probe of the store is a write. */
+const freshMs = 1_000;
+
+const wrongMethod = prepareAnswer({ status: 405, headers: { Allow: "GET, HEAD" } });
+
+/**
+ * Answers 200 where a receiver is ready, or all of several, and 503 where not, with `{"status":"ready"}` or
+ * `{"status":"unready"}`: no reason, path or number is told. Several requests share one look at the store.
+ *
+ * @example
+ * app.get("/health", healthHandler(receiver));
+ */
+export function healthHandler(
+  receivers: HealthyReceiver | readonly HealthyReceiver[],
+  options: HealthHandlerOptions = {},
+): HealthHandler {
+  const where = "healthHandler";
+  assertCalled(receivers, where, 'app.get("/health", healthHandler(receiver))');
+  const list = (Array.isArray(receivers) ? receivers : [receivers]) as readonly HealthyReceiver[];
+  for (const receiver of list) assertHealthy(receiver, `${where}'s receiver`);
+  assertOptions(options, ["probe", "details"], where);
+  const probe = choiceOption(own(options, "probe"), `${where}.probe`, ["ready", "live"], "ready");
+  const details = flagOption(own(options, "details"), `${where}.details`);
+  let look: { readonly atMs: number; readonly answer: Promise<PreparedAnswer> } | undefined;
+  return function health(req, res) {
+    const requestId = newRequestId();
+    if (req.method !== "GET" && req.method !== "HEAD") {
+      sendAnswer(res, wrongMethod, { requestId });
+      return;
+    }
+    const nowMs = performance.now();
+    if (look === undefined || nowMs - look.atMs >= freshMs) {
+      look = { atMs: nowMs, answer: answerOf(list, probe, details) };
+    }
+    void look.answer.then((answer) => sendAnswer(res, answer, { requestId }));
+  };
+}
+
+/** Never rejects: who cannot tell is not well. */
+async function answerOf(
+  receivers: readonly HealthyReceiver[],
+  probe: "ready" | "live",
+  details: boolean,
+): Promise<PreparedAnswer> {
+  const [good, bad] = words[probe];
+  try {
+    const all = await Promise.all(receivers.map((receiver) => receiver.health()));
+    const well = all.every((health) => health[probe]);
+    const status = well ? good : bad;
+    return jsonAnswer(well ? 200 : 503, details ? { status, receivers: all.map(statusesOf) } : { status });
+  } catch {
+    return jsonAnswer(503, { status: bad });
+  }
+}
+
+/** Words alone: the reasons may hold paths. */
+function statusesOf({ live, ready, checks }: ReceiverHealth): object {
+  const statuses: Record<string, string> = {};
+  for (const [name, check] of Object.entries(checks)) if (check !== undefined) statuses[name] = check.status;
+  return { live, ready, checks: statuses };
+}
+
+function assertHealthy(value: unknown, where: string): void {
+  const health: unknown =
+    typeof value === "object" && value !== null ? Reflect.get(value, "health") : undefined;
+  if (typeof health !== "function") {
+    throw new OptionError(where, ` must be what createReceiver returned, not ${describe(value)}`);
+  }
+}

@@ -1,0 +1,102 @@
+import type { EngineHealth, HealthCheck, ReceiverHealth } from "../contracts/health.js";
+
+/** What a receiver's health is told by. */
+export interface HealthParts {
+  readonly state: "new" | "started" | "closed";
+  readonly inProgress: number;
+  readonly hasInbox: boolean;
+  /** Undefined: there is none, or it is not open. */
+  readonly inbox: InboxHealth | undefined;
+}
+
+/** What an inbox knows of itself. */
+export interface InboxHealth {
+  /** Undefined: the engine has not said within the time. */
+  readonly engine: EngineHealth | undefined;
+  /** Undefined: this process runs no handlers, or the engine does not tell. */
+  readonly heartbeatAgeMs: number | undefined;
+  readonly leaseMs: number;
+  readonly maxBacklog: number;
+  /** Undefined: they could not be counted. */
+  readonly backlog: { readonly waiting: number; readonly oldestWaitingMs: number | undefined } | undefined;
+}
+
+const ok: HealthCheck = { status: "ok" };
+/** Work that is due for longer is late. */
+const lateMs = 60_000;
+/** A log of writes that is longer has a reader that does not end. */
+const longLogBytes = 256 * 1024 * 1024;
+/** With less left on the disk somebody should make room. */
+const littleRoomBytes = 256 * 1024 * 1024;
+
+/** Makes a receiver's health out of what is known of its parts. */
+export function judgeHealth({ state, hasInbox, inProgress, inbox }: HealthParts): ReceiverHealth {
+  const deliveries = { ...judgeState(state, hasInbox), inProgress, draining: state === "closed" };
+  if (inbox === undefined) {
+    return { live: true, ready: deliveries.status === "ok", checks: { deliveries } };
+  }
+  const { engine, heartbeatAgeMs, leaseMs, backlog, maxBacklog } = inbox;
+  const checks = {
+    deliveries,
+    store: judgeStore(engine),
+    thread: engine?.threadRuns === undefined ? undefined : judgeThread(engine.threadRuns),
+    heartbeat: heartbeatAgeMs === undefined ? undefined : judgeHeartbeat(heartbeatAgeMs, leaseMs),
+    backlog: backlog === undefined ? undefined : { ...judgeBacklog(backlog, maxBacklog), ...backlog },
+    ...filesOf(engine),
+  };
+  const ready = Object.values(checks).every((check) => check?.status !== "fail");
+  return { live: engine?.needsRestart !== true, ready, checks };
+}
+
+function judgeState(state: HealthParts["state"], hasInbox: boolean): HealthCheck {
+  if (state === "closed") return { status: "fail", reason: "the receiver is being closed" };
+  if (state === "new" && hasInbox) return { status: "fail", reason: "the receiver was not started" };
+  return ok;
+}
+
+function judgeStore(engine: EngineHealth | undefined): HealthCheck | undefined {
+  if (engine === undefined) return { status: "fail", reason: "the store does not answer" };
+  if (engine.writable === undefined) return undefined;
+  return engine.writable ? ok : { status: "fail", reason: engine.reason ?? "the store takes no writes" };
+}
+
+function judgeThread(runs: boolean): HealthCheck {
+  return runs ? ok : { status: "fail", reason: "the thread of the store has ended" };
+}
+
+/** Deliveries are taken without it: it is the handlers that do not run. */
+function judgeHeartbeat(ageMs: number, leaseMs: number): HealthCheck & { readonly ageMs: number } {
+  if (ageMs < leaseMs) return { ...ok, ageMs };
+  return { status: "warn", reason: "no heartbeat for a lease: others may take its tasks", ageMs };
+}
+
+function judgeBacklog(
+  { waiting, oldestWaitingMs = 0 }: NonNullable<InboxHealth["backlog"]>,
+  maxBacklog: number,
+): HealthCheck {
+  if (waiting >= maxBacklog)
+    return { status: "warn", reason: "maxBacklog is reached: deliveries are answered 503" };
+  if (oldestWaitingMs > lateMs) return { status: "warn", reason: "the work is late" };
+  return ok;
+}
+
+function filesOf(engine: EngineHealth | undefined): Pick<ReceiverHealth["checks"], "file" | "disk"> {
+  const { fileBytes, logBytes = 0, freeBytes } = engine ?? {};
+  const long = logBytes > longLogBytes;
+  const little = freeBytes !== undefined && freeBytes < littleRoomBytes;
+  return {
+    file:
+      fileBytes === undefined
+        ? undefined
+        : {
+            ...(long
+              ? { status: "warn", reason: "the log of writes is long: something reads without an end" }
+              : ok),
+            ...{ fileBytes, logBytes },
+          },
+    disk:
+      freeBytes === undefined
+        ? undefined
+        : { ...(little ? { status: "warn", reason: "there is little room on the disk" } : ok), freeBytes },
+  };
+}
