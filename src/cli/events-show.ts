@@ -7,6 +7,7 @@ import type {
   TaskRecord,
 } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
+import { withoutQueryValues } from "../lib/query-names.js";
 import { type CommandIo, type ExitCode, misused, readArguments, refused } from "./command.js";
 import { findRecord } from "./events-find.js";
 import { withStore } from "./events-store.js";
@@ -23,13 +24,20 @@ export async function eventsShow(args: readonly string[], io: CommandIo): Promis
     throw misused("show takes one event: its record (rec_42) or the id that the sender gave it");
   }
   if (options.body && options.json) throw misused("--body and --json do not go together");
-  const record = await withStore(options.db, io, (store) => findRecord(store, word, io));
+  const record = shown(await withStore(options.db, io, (store) => findRecord(store, word, io)));
   const { delivery } = record;
   if (options.body) {
     if (delivery === undefined) throw refused("the store keeps no body for this event");
     io.stdout(delivery.rawBody);
   } else io.stdout(options.json ? jsonOf(asJson(record)) : asText(record, io.clock.now()));
   return 0;
+}
+
+/** Earlier versions stored the query as it came. */
+function shown(record: EventRecord): EventRecord {
+  const { delivery } = record;
+  if (delivery === undefined) return record;
+  return { ...record, delivery: { ...delivery, url: withoutQueryValues(delivery.url) } };
 }
 
 function asJson({ delivery, ...record }: EventRecord): object {

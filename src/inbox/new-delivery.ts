@@ -4,6 +4,7 @@ import type { NewDelivery, NewEvent, NewTask, TaskError, TokenUse } from "../con
 import { Refusal } from "../errors.js";
 import type { OpenedEnvelope } from "../events/envelope.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
+import { withoutQueryValues } from "../lib/query-names.js";
 import type { InboxSettings } from "./options.js";
 import { orderKeyOf } from "./order-key.js";
 import { invalidDataError } from "./task-error.js";
@@ -79,17 +80,6 @@ export function newDelivery(
 
 function digestOf(bytes: Buffer | string): string {
   return hash("sha256", bytes, "base64url");
-}
-
-/** A query may hold what is secret, and nothing here needs its values again: the names of its members are kept. */
-function withoutQueryValues(url: string): string {
-  const mark = url.indexOf("?");
-  if (mark === -1) return url;
-  const names = url
-    .slice(mark + 1)
-    .split("&")
-    .map((pair) => pair.split("=", 1)[0]);
-  return `${url.slice(0, mark)}?${names.join("&")}`;
 }
 
 function keptHeaders(headers: Delivery["headers"], names: readonly string[]): NewDelivery["headers"] {

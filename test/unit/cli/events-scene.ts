@@ -104,7 +104,7 @@ export function deliveryOf(event: Partial<Incoming>, atMs: number): NewDelivery 
   return {
     requestId: `req-${id}`,
     method: "POST",
-    url: "/hooks/orders",
+    url: "/hooks/orders?token=canary-of-the-query&b=1",
     headers: event.headers ?? { "content-type": "application/json" },
     address: "203.0.113.7",
     receivedAtMs: atMs,

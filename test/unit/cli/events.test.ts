@@ -150,7 +150,7 @@ describe("hookgate events show", () => {
     const { code, out } = await scene.run(`events show evt_1 ${db}`);
     expect(code).toBe(0);
     expect(out).toMatch(/^record +rec_\S+\nid +evt_1\ntype +order.paid\nstate +pending\n/);
-    expect(out).toMatch(/\nrequest +POST \/hooks\/orders\n/);
+    expect(out).toMatch(/\nrequest +POST \/hooks\/orders\?token&b\n/);
     expect(out).toMatch(/\ncaller +service-key "key-1" of acme\/orders\n/);
     expect(out).toMatch(/\nheaders\n {2}content-type: application\/json\n/);
     expect(out).toMatch(/\nbody \(json, 14 bytes\)\n {2}\{"id":"evt_1"\}\n/);
@@ -158,6 +158,15 @@ describe("hookgate events show", () => {
     expect(out).toMatch(/\n {2}1 +2026-03-01T12:00:00.000Z +\S+ ms +failed +TypeError E_NET: fetch failed\n/);
     expect(out).toMatch(/\ntask audit: done, 1 attempt\n/);
     expect(out).toMatch(/\nreplays\n {2}2026-03-01T12:00:05.000Z {2}ship\n$/);
+  });
+
+  it("shows no value of the query, which earlier versions stored", async () => {
+    await scene.accept({ id: "evt_1" });
+    for (const more of ["", " --json"]) {
+      const { out } = await scene.run(`events show evt_1 ${db}${more}`);
+      expect(out).toContain("/hooks/orders?token&b");
+      expect(out).not.toContain("canary");
+    }
   });
 
   it("shows the stack of the last error, and what caused it", async () => {
