@@ -101,6 +101,22 @@ describe("the context of handlers", () => {
     expect(receiver.off("order.*")).toBe(true);
   });
 
+  it("takes the states that each action of the inbox can change", () => {
+    const change = async ({ retry, replay, drop }: Receiver["inbox"]): Promise<void> => {
+      const all = { filter: {} };
+      await retry(all, { states: ["waiting", "retrying"] });
+      await replay(all, { states: ["done", "dead", "dropped"], handlers: ["ship"], dryRun: true });
+      await drop(all, { states: ["waiting", "retrying", "blocked", "dead"] });
+      // @ts-expect-error: what is blocked is due when the one before it has ended
+      await retry(all, { states: ["blocked"] });
+      // @ts-expect-error: what waits needs no replay
+      await replay(all, { states: ["waiting"] });
+      // @ts-expect-error: what is done cannot be given up
+      await drop(all, { states: ["done"] });
+    };
+    expect(change).toBeInstanceOf(Function);
+  });
+
   it("can be handed around as a receiver of anything", () => {
     const take = (receiver: Receiver): string => typeof receiver.inbox.stats;
     expect(take(createReceiver({ name: "orders", auth, inbox: { engine: sqliteEngine("types.db") } }))).toBe(
