@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Delivery } from "./contracts/delivery.js";
-import type { KnownDelivery, Outcome } from "./contracts/outcome.js";
+import type { Outcome } from "./contracts/outcome.js";
 import type { SignatureMatch } from "./contracts/signature.js";
 import type { BodyKind } from "./contracts/source.js";
 import { Refusal } from "./errors.js";
@@ -14,21 +14,20 @@ import {
   type SenderAddress,
   type ShadowListener,
 } from "./gate/sender-address.js";
-import { handleDelivery, type PassedDelivery } from "./handling.js";
+import { checkDeadlineMs, handleDelivery, type PassedDelivery, senderGone } from "./handling.js";
 import { readBody } from "./http/read-body.js";
+import type { Awaiting } from "./http/receive.js";
 import { timeOf } from "./lib/clock.js";
+import { type Patience, withDeadline } from "./lib/deadline.js";
 import { isPromise } from "./lib/maybe-promise.js";
 import type { RefusedRequest } from "./observe.js";
 import { callerOf, checkHead, type DeliveryPlan, refuseBody, refuseOwner, tokenUseOf } from "./steps.js";
 import { type Stranger, Traffic } from "./traffic.js";
 
-/** Told the outcome of a delivery, once, and what is known of the delivery by then. */
-export type Settle = (outcome: Outcome, known: KnownDelivery) => void;
-
 /** The way of deliveries through one receiver, and the count of those under way. */
 export interface DeliveryWay {
-  /** Takes a request from its first check to its outcome, for `settle`. Never throws. */
-  deliver(req: IncomingMessage, requestId: string, settle: Settle): void;
+  /** Takes a request from its first check to its outcome. Never throws. */
+  deliver(req: IncomingMessage, awaiting: Awaiting): void;
   /** Lets deliveries in, where there is an inbox: before it they are refused (ERR_STOPPED). */
   open(): void;
   /** How many deliveries are under way. */
@@ -50,16 +49,17 @@ export function createDeliveryWay(plan: DeliveryPlan): DeliveryWay {
     plan.observer.announce(`${handlers}, ${plan.inbox === undefined ? "without an inbox" : "with an inbox"}`);
   };
   return {
-    deliver(req, requestId, settle) {
+    deliver(req, awaiting) {
       // Without an inbox nobody has to call start.
       if (!announced && plan.inbox === undefined) announce();
       let passage: Passage;
       try {
-        passage = new Passage(plan, traffic, req, requestId, settle);
+        passage = new Passage(plan, traffic, req, awaiting);
       } catch (error) {
         const refusal = new Refusal("ERR_INTERNAL", "the clock or the look at the connection failed", error);
+        const { requestId } = awaiting;
         plan.observer.refused({ requestId, method: req.method ?? "", address: undefined }, refusal, true);
-        settle({ status: "refused", refusal }, { bodyKind: undefined, events: noEvents });
+        awaiting.settle({ status: "refused", refusal }, { bodyKind: undefined, events: noEvents });
         return;
       }
       passage.enter();
@@ -89,7 +89,7 @@ class Passage implements ShadowListener {
   readonly #plan: DeliveryPlan;
   readonly #traffic: Traffic;
   readonly #req: MarkedRequest;
-  readonly #settle: Settle;
+  readonly #awaiting: Awaiting;
   readonly #receivedAtMs: number;
   readonly #requestId: string;
   readonly #sender: SenderAddress;
@@ -98,12 +98,12 @@ class Passage implements ShadowListener {
   #kind: BodyKind | undefined;
   #events: readonly OpenedEnvelope[] = noEvents;
 
-  constructor(plan: DeliveryPlan, traffic: Traffic, req: IncomingMessage, requestId: string, settle: Settle) {
+  constructor(plan: DeliveryPlan, traffic: Traffic, req: IncomingMessage, awaiting: Awaiting) {
     this.#plan = plan;
     this.#traffic = traffic;
     this.#req = req;
-    this.#requestId = requestId;
-    this.#settle = settle;
+    this.#requestId = awaiting.requestId;
+    this.#awaiting = awaiting;
     this.#receivedAtMs = plan.clock.now();
     this.#sender = findSender(plan.clientAddress, req.socket.remoteAddress, req.rawHeaders);
   }
@@ -183,10 +183,19 @@ class Passage implements ShadowListener {
     this.#plan.auth.credentials?.noteGenuine?.(networkOf(this.#sender.ip));
     const signed = signature?.(request, this.#receivedAtMs);
     if (isPromise(signed)) {
-      signed
+      withDeadline(signed, this.#patience(), refuseSignature)
         .then((settled) => this.#signed(kind, authenticated, rawBody, settled))
         .catch((error: unknown) => this.#fail(error));
     } else this.#signed(kind, authenticated, rawBody, signed);
+  }
+
+  /** How long a check may take: its delivery holds a place meanwhile. */
+  #patience(): Patience {
+    return {
+      clock: this.#plan.clock,
+      deadlineMs: checkDeadlineMs,
+      onGone: (listener) => this.#awaiting.onGone(listener),
+    };
   }
 
   #headers(): Pick<IncomingMessage, "headers" | "rawHeaders"> {
@@ -214,6 +223,7 @@ class Passage implements ShadowListener {
       opened: (events) => {
         this.#events = events;
       },
+      patience: () => this.#patience(),
       settle: (outcome) => {
         if (outcome instanceof Refusal) this.#refuse(outcome);
         else this.#end(outcome);
@@ -263,7 +273,7 @@ class Passage implements ShadowListener {
     this.#place = "none";
     if (outcome.status !== "refused") this.#delivered(outcome);
     // Answered first: whoever waits for the last place to be given back may exit behind it.
-    this.#settle(outcome, { bodyKind: this.#kind, events: this.#events });
+    this.#awaiting.settle(outcome, { bodyKind: this.#kind, events: this.#events });
     if (place === "running") this.#traffic.stopRunning();
     else if (place === "reading") this.#traffic.stopReading(this.#stranger);
   }
@@ -274,6 +284,15 @@ function strangerOf(sender: SenderAddress): Stranger {
     network: networkOf(sender.ip),
     describe: () => (sender.text ?? "an unknown address") + proxyHint(sender),
   };
+}
+
+function refuseSignature(why: "late" | "gone"): Refusal {
+  return why === "gone"
+    ? senderGone()
+    : new Refusal(
+        "ERR_CREDENTIALS_UNAVAILABLE",
+        `the signature check gave no answer within ${checkDeadlineMs} ms`,
+      );
 }
 
 /** Path and query as the sender sent them: Express takes the path that a router is mounted on off `url`. */

@@ -12,7 +12,9 @@ import type { LateResult } from "./events/run.js";
 import { type CheckedDelivery, newDelivery } from "./inbox/new-delivery.js";
 import { judgeAcceptance, tellStored } from "./inbox/outcome.js";
 import { timeOf } from "./lib/clock.js";
+import { type Patience, withDeadline } from "./lib/deadline.js";
 import { isPromise } from "./lib/maybe-promise.js";
+import { printable } from "./lib/printable.js";
 import {
   type CheckedData,
   checkData,
@@ -35,6 +37,8 @@ export interface PassedDelivery {
 /** Who is told of a delivery's events, as soon as they are read, and of its outcome, once. */
 export interface HandlingListener {
   opened(events: readonly OpenedEnvelope[]): void;
+  /** How long the schemas may take together. */
+  patience(): Patience;
   settle(outcome: Outcome | Refusal): void;
 }
 
@@ -104,9 +108,12 @@ class Handling {
     this.#listener.opened(events);
     if (events.length === 0) return { status: "ignored", ids: [], stored: false };
     const checked = events.map((event, position) => this.#check(event, position));
-    return checked.some(isPromise)
-      ? Promise.all(checked).then((settled) => this.#handOver(settled))
-      : this.#handOver(checked as readonly Checked[]);
+    if (!checked.some(isPromise)) return this.#handOver(checked as readonly Checked[]);
+    const types = [...new Set(events.map(({ type }) => `"${printable(type)}"`))].join(", ");
+    const refuse = (why: "late" | "gone"): Refusal => (why === "gone" ? senderGone() : schemaLate(types));
+    return withDeadline(Promise.all(checked), this.#listener.patience(), refuse).then((settled) =>
+      settled instanceof Refusal ? settled : this.#handOver(settled),
+    );
   }
 
   #check(event: OpenedEnvelope, position: number): MaybePromise<Checked> {
@@ -283,6 +290,18 @@ class Handling {
 interface Failure {
   readonly started: boolean;
   readonly refusal: Refusal;
+}
+
+/** How long the user's own checks (of a signature, by schemas) may take before the answer, in milliseconds. */
+export const checkDeadlineMs = 2_000;
+
+/** Nobody is left to answer to; whoever sends it again is checked anew. */
+export function senderGone(): Refusal {
+  return new Refusal("ERR_BODY_ABORTED", "the sender closed the connection before its delivery was checked");
+}
+
+function schemaLate(types: string): Refusal {
+  return new Refusal("ERR_INTERNAL", `the schema of ${types} gave no answer within ${checkDeadlineMs} ms`);
 }
 
 const unchecked: CheckedData = { value: undefined };

@@ -9,6 +9,7 @@ import type {
 import { CredentialsUnavailableError } from "../errors.js";
 import type { AllowIpsOptions, Allowlist } from "../gate/allowlist.js";
 import { type Clock, parseClock } from "../lib/clock.js";
+import { withDeadline } from "../lib/deadline.js";
 import type { LifetimeOptions } from "../lib/lifetime.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { assertOptions, describe, numberOption, OptionError, own } from "../lib/options.js";
@@ -85,7 +86,12 @@ export function credentialsFrom(
     const readSafely = (raw: Raw): Result => attempt(`${name} returned what cannot be used`, () => read(raw));
     const raw = attempt(`${name} threw`, ask);
     if (!isPromise(raw)) return readSafely(raw);
-    return withDeadline(raw, { name, clock, deadlineMs }).then(readSafely);
+    const answered = raw.catch((error: unknown) => {
+      throw unavailable(`${name} rejected`, error);
+    });
+    return withDeadline(answered, { clock, deadlineMs }, () => {
+      throw new CredentialsUnavailableError(`${name} gave no answer within ${deadlineMs} ms`);
+    }).then(readSafely);
   };
 
   return {
@@ -145,27 +151,4 @@ function unavailable(failure: string, error: unknown): CredentialsUnavailableErr
   if (error instanceof CredentialsUnavailableError) return error;
   const detail = error instanceof TypeError && failure.endsWith("used") ? `: ${error.message}` : "";
   return new CredentialsUnavailableError(`${failure}${detail}`, { cause: error });
-}
-
-function withDeadline<T>(
-  pending: Promise<T>,
-  limit: { readonly name: string; readonly clock: Clock; readonly deadlineMs: number },
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const { name, clock, deadlineMs } = limit;
-    const cancel = clock.after(deadlineMs, () =>
-      reject(new CredentialsUnavailableError(`${name} gave no answer within ${deadlineMs} ms`)),
-    );
-    // Both outcomes are taken here, so that one which comes after the deadline is nobody's unhandled rejection.
-    pending.then(
-      (value) => {
-        cancel();
-        resolve(value);
-      },
-      (error: unknown) => {
-        cancel();
-        reject(unavailable(`${name} rejected`, error));
-      },
-    );
-  });
 }

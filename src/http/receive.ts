@@ -5,13 +5,18 @@ import { type Challenge, createAnswers, newRequestId } from "./answers.js";
 import type { Middleware } from "./guard.js";
 import { partialMethods } from "./mount.js";
 
-/** Where deliveries go. `deliver` must not throw, and tells `settle` the outcome once. */
+/** Who waits for the outcome of a delivery. */
+export interface Awaiting {
+  readonly requestId: string;
+  /** Calls the listener where the sender leaves before it has its answer; returns the function that ends that. */
+  onGone(listener: () => void): () => void;
+  /** Told the outcome once, and what is known of the delivery by then. */
+  settle(outcome: Outcome, known: KnownDelivery): void;
+}
+
+/** Where deliveries go. `deliver` must not throw. */
 export interface Deliverer {
-  deliver(
-    req: IncomingMessage,
-    requestId: string,
-    settle: (outcome: Outcome, known: KnownDelivery) => void,
-  ): void;
+  deliver(req: IncomingMessage, awaiting: Awaiting): void;
 }
 
 /**
@@ -33,7 +38,15 @@ export function createReceive(
       if (fault !== undefined) onFault(fault);
     }
     const requestId = newRequestId();
-    way.deliver(req, requestId, (outcome, known) => answers.send(res, outcome, requestId, known));
+    way.deliver(req, {
+      requestId,
+      // Not the request: its "close" comes as soon as its body is read.
+      onGone(listener) {
+        res.once("close", listener);
+        return () => res.off("close", listener);
+      },
+      settle: (outcome, known) => answers.send(res, outcome, requestId, known),
+    });
   };
 }
 

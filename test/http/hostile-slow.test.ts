@@ -89,7 +89,7 @@ describe.each(doors)("1,000 slow clients, %s", (_name, door) => {
     const receiver = createReceiver({
       name: "orders",
       auth: { serviceKey: key },
-      body: { timeoutMs: 2000 },
+      body: { timeoutMs: 4000 },
       logger: scene.logger,
       hooks: scene.hooks,
     });

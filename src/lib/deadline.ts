@@ -1,0 +1,47 @@
+import type { Clock } from "./clock.js";
+
+/** How long something is waited for. */
+export interface Patience {
+  readonly clock: Clock;
+  readonly deadlineMs: number;
+  /** Calls the listener where nobody waits for the answer any more; returns the function that ends that. Left out: never. */
+  readonly onGone?: ((listener: () => void) => () => void) | undefined;
+}
+
+/**
+ * Settles as `pending` does, or with what `give` gives (or throws) where that has no answer at the deadline, or nobody waits
+ * for it any more. What `pending` ends in later is nobody's unhandled rejection.
+ */
+export function withDeadline<T, Late>(
+  pending: Promise<T>,
+  { clock, deadlineMs, onGone }: Patience,
+  give: (why: "late" | "gone") => Late,
+): Promise<T | Late> {
+  return new Promise((resolve, reject) => {
+    let forget = (): void => {};
+    const end = (): void => {
+      cancel();
+      forget();
+    };
+    const giveUp = (why: "late" | "gone"): void => {
+      end();
+      try {
+        resolve(give(why));
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const cancel = clock.after(deadlineMs, () => giveUp("late"));
+    if (onGone !== undefined) forget = onGone(() => giveUp("gone"));
+    pending.then(
+      (value) => {
+        end();
+        resolve(value);
+      },
+      (error: unknown) => {
+        end();
+        reject(error);
+      },
+    );
+  });
+}
