@@ -5,13 +5,23 @@ import type { DeliveryPlan } from "./steps.js";
 
 /** What is allowed and seldom meant, each with what to do about it. Nothing of a request is needed. */
 export function findingsOf(plan: DeliveryPlan): readonly string[] {
-  return [...unhandledTypes(plan), ...openDoors(plan), ...uselessCredentials(plan), ...notDurable(plan)];
+  return [
+    ...unhandledTypes(plan),
+    ...openDoors(plan),
+    ...uselessCredentials(plan),
+    ...notDurable(plan),
+    ...ofEngine(plan),
+  ];
 }
 
 /** What `start()` logs: the findings. That an engine made for tests is not durable is meant. */
 export function startWarningsOf(plan: DeliveryPlan): readonly string[] {
   const meant = plan.inbox?.settings.engine.forTests === true ? notDurable(plan) : [];
   return findingsOf(plan).filter((finding) => !meant.includes(finding));
+}
+
+function ofEngine({ inbox }: DeliveryPlan): readonly string[] {
+  return inbox?.settings.engine.findings?.() ?? [];
 }
 
 function notDurable({ inbox }: DeliveryPlan): string[] {

@@ -29,7 +29,7 @@ import type { Observer } from "./observe.js";
 /** Where deliveries are stored. */
 export interface DeliveryInbox extends Pick<Store<never>, "accept"> {
   readonly settings: Omit<InboxSettings, "engine"> & {
-    readonly engine: Pick<InboxEngine<unknown>, "capabilities" | "forTests">;
+    readonly engine: Pick<InboxEngine<unknown>, "capabilities" | "forTests" | "findings">;
   };
 }
 

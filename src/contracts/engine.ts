@@ -33,6 +33,8 @@ export interface InboxEngine<Tx = never> {
   readonly capabilities: EngineCapabilities;
   /** `true` on an engine that is made for tests: `receiver.start()` does not warn that it is not durable. */
   readonly forTests?: boolean | undefined;
+  /** What an operator should look at, one sentence each: logged by `receiver.start()` and printed by `hookgate doctor`. */
+  findings?(): readonly string[];
   /** Opens the store; every `open` is followed by one `close`, the store stays open until the last. */
   open(context: EngineContext): Promise<void>;
   /** May be called while `open` has not resolved, once its signal has aborted. */

@@ -1,5 +1,5 @@
 /** The inbox's files are taken away under a running server: by another SQLite library in its process, or by hand. */
-import { mkdtempSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
@@ -97,6 +97,41 @@ const timesSaid = (server: ServerProcess, text: RegExp): number =>
     .filter((line) => text.test(line)).length;
 
 describe("one process", () => {
+  it("names the other library when it starts", async () => {
+    const { server } = await start();
+    expect(timesSaid(server, /WARN .*another SQLite library is loaded in this process: .*sqlite/)).toBe(1);
+  });
+
+  it("H20: keeps its files from other users, and warns of one that they can read", async () => {
+    const { port } = await start();
+    await sendUntilTaken(port, "private", 1);
+    const modes = ["", "-wal", "-shm"].map((end) => statSync(`${db}${end}`).mode & 0o777);
+    expect(modes).toEqual([0o600, 0o600, 0o600]);
+    await killAll();
+    chmodSync(db, 0o644);
+    const { server } = await start();
+    expect(
+      timesSaid(server, /WARN .*every user of this machine can read the inbox's file \(mode 644\)/),
+    ).toBe(1);
+  });
+
+  it("has a new store thread where one has ended, and takes deliveries again without a restart", async () => {
+    const server = startServer(
+      program,
+      { db, log: join(folder, "log") },
+      { flags: ["--import", program.breakThreads] },
+    );
+    servers.push(server);
+    const port = await server.ready;
+    expect(await sendUntilTaken(port, "before", 5)).toEqual([]);
+    server.signal("SIGUSR2");
+    await server.says("a thread has ended");
+    const refused = await sendUntilTaken(port, "after", 20);
+    expect([...new Set(refused)]).toEqual([503]);
+    await killAll();
+    expect(lost()).toEqual([]);
+  });
+
   it.each<[string, (server: ServerProcess) => unknown]>([
     ["another SQLite library opens and closes the file", useSecondLibrary],
     ["the log is deleted", () => rmSync(`${db}-wal`)],

@@ -27,6 +27,8 @@ export interface Program {
   readonly shiftClock: string;
   /** For `--import`: uses the inbox's file with another SQLite library on a signal. */
   readonly secondLibrary: string;
+  /** For `--import`: breaks the store's threads on a signal. */
+  readonly breakThreads: string;
   /** Removes what was built. */
   remove(): void;
 }
@@ -39,6 +41,7 @@ export function programIn(folder: string, remove: () => void = () => {}): Progra
     signals: join(folder, "signals.js"),
     shiftClock: join(folder, "shift-clock.js"),
     secondLibrary: join(folder, "second-library.js"),
+    breakThreads: join(folder, "break-threads.js"),
     remove,
   };
 }

@@ -9,10 +9,10 @@ interface Library {
   readonly DatabaseSync: new (path: string) => { exec(sql: string): void; close(): void };
 }
 
+const library: Library = createRequire(import.meta.url)(process.env.HOOKGATE_SECOND_LIBRARY ?? "");
 const { db: path }: ServerOptions = JSON.parse(process.env[optionsVariable] ?? "{}");
 
 process.on("SIGUSR2", () => {
-  const library: Library = createRequire(import.meta.url)(process.env.HOOKGATE_SECOND_LIBRARY ?? "");
   const db = new library.DatabaseSync(path);
   // Not `prepare`: on Node.js 20 a statement keeps its database open until it is collected.
   db.exec("SELECT count(*) FROM hookgate_events");

@@ -47,11 +47,38 @@ const packages: ReadonlyMap<string, readonly string[]> = new Map([
 /** What decisions may use of Node: it computes, it opens nothing. */
 const pureModules: ReadonlySet<string> = new Set(["node:buffer", "node:crypto"]);
 
+/**
+ * Files that open files, each with what it opens. Whatever opens the inbox's file or its index other than through SQLite
+ * drops the locks of the whole process when it closes them, and deliveries are lost.
+ */
+const openers: ReadonlyMap<string, string> = new Map([
+  ["engines/sqlite/backup.ts", "the copy, before it has its name, and its folder"],
+  ["engines/sqlite/file-identity.ts", "the log, in which SQLite locks nothing"],
+  ["engines/sqlite/file-system.ts", "a file that is not there yet"],
+  ["engines/sqlite/process-locks.ts", "/proc/locks"],
+  ["credentials/file.ts", "the credentials file"],
+  ["cli/credentials-document.ts", "the credentials file"],
+  ["cli/lock.ts", "the lock of the credentials file"],
+  ["cli/send-input.ts", "what is to be sent"],
+  ["cli/run.ts", "package.json"],
+]);
+
+/** What anybody may use of node:fs: it opens nothing. */
+const opensNothing: ReadonlySet<string> = new Set([
+  ...["existsSync", "lstatSync", "realpathSync", "stat", "statSync", "statfsSync"],
+  ...["chownSync", "linkSync", "mkdirSync", "readdirSync", "renameSync", "rmSync", "unlinkSync", "watch"],
+]);
+
 /** Every breach of the rules, one line each; none for a house in order. */
 export function faultsOf(house: House): string[] {
   return [...house].flatMap(([path, text]) => {
     const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-    return [...formFaults(path), ...importFaults(path, source, house), ...syntaxFaults(path, source)];
+    return [
+      ...formFaults(path),
+      ...importFaults(path, source, house),
+      ...openingFaults(path, source),
+      ...syntaxFaults(path, source),
+    ];
   });
 }
 
@@ -127,6 +154,29 @@ function outwardFaults(path: string, { specifier, typeOnly }: Import): string[] 
   return [`${path} imports ${specifier}, which belongs to ${owners?.join(", ") ?? "no file"}`];
 }
 
+function openingFaults(path: string, source: ts.SourceFile): string[] {
+  if (openers.has(path)) return [];
+  return source.statements.flatMap((statement) => {
+    if (
+      !ts.isImportDeclaration(statement) ||
+      !/^.node:fs(\/promises)?.$/.test(statement.moduleSpecifier.getText())
+    ) {
+      return [];
+    }
+    const bindings = statement.importClause?.namedBindings;
+    if (statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword) return [];
+    const names =
+      bindings !== undefined && ts.isNamedImports(bindings)
+        ? bindings.elements
+            .filter(({ isTypeOnly }) => !isTypeOnly)
+            .map(({ propertyName, name }) => (propertyName ?? name).text)
+        : ["everything"];
+    return names
+      .filter((name) => !opensNothing.has(name))
+      .map((name) => `${path} imports ${name} of node:fs: it is not one of the files that open files`);
+  });
+}
+
 function syntaxFaults(path: string, source: ts.SourceFile): string[] {
   const faults: string[] = [];
   const report = (node: ts.Node, what: string): void => {
@@ -145,6 +195,9 @@ function syntaxFaults(path: string, source: ts.SourceFile): string[] {
   const visit = (node: ts.Node): void => {
     const what = forbidden(node);
     if (what !== undefined) report(node, what);
+    if (ts.isStringLiteralLike(node) && node.text === "node:sqlite" && path !== "engines/sqlite/driver.ts") {
+      report(node, "names node:sqlite, which belongs to engines/sqlite/driver.ts");
+    }
     if (!mayReadEnvironment && ts.isPropertyAccessExpression(node) && node.getText() === "process.env") {
       report(node, "reads process.env");
     }

@@ -87,6 +87,16 @@ describe("the rules of the house", () => {
     ],
     ["http/respond.ts", 'import express from "express";', "imports express, which belongs to no file"],
     ["gate/ip.ts", 'import { isIP } from "node:net";', "imports node:net: decisions do no I/O"],
+    [
+      "receiver.ts",
+      'import { copyFileSync, existsSync } from "node:fs";',
+      "imports copyFileSync of node:fs: it is not one of the files that open files",
+    ],
+    [
+      "http/respond.ts",
+      'import * as fs from "node:fs/promises";',
+      "imports everything of node:fs: it is not one of the files that open files",
+    ],
     ["utils/strings.ts", "export {};", "is in a room that stands on no floor"],
     ["gate/clientAddress.ts", "export {};", "is not named in kebab-case"],
   ] as const;
@@ -118,6 +128,11 @@ describe("the rules of the house", () => {
       "gate/ip.ts",
       'export const a = JSON.parse("1");',
       "calls JSON.parse: parseJson of lib/json.ts reads names with escapes on every Node.js",
+    ],
+    [
+      "receiver.ts",
+      'export const driver = process.getBuiltinModule("node:sqlite");',
+      "names node:sqlite, which belongs to engines/sqlite/driver.ts",
     ],
     ["gate/ip.ts", "let count = 0;", "keeps state in the module"],
     ["gate/ip.ts", "export const a = (b: any) => b;", "uses any"],

@@ -3,6 +3,7 @@ import type { CompactReport } from "../../contracts/engine.js";
 import type { OpenDatabase, SqliteDatabase, SqliteStatement } from "./driver.js";
 import type { EndFlag } from "./end-flag.js";
 import { FileIdentity } from "./file-identity.js";
+import { createPrivateFile } from "./file-system.js";
 import { assertStillKnown, assertVersion, migrate } from "./schema.js";
 
 export interface ConnectionOptions {
@@ -54,6 +55,7 @@ export class Connection {
     const { path, readOnly } = options;
     const inMemory = path === memoryPath;
     if (!create && !inMemory && !existsSync(path)) throw new Error(`the file ${path} is not there`);
+    if (create && !inMemory) createPrivateFile(path);
     this.#path = path;
     this.#holder = readOnly || inMemory ? undefined : open(path, { readOnly: true, open: false });
     this.db = open(path, { readOnly });

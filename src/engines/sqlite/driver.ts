@@ -1,4 +1,6 @@
+import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname } from "node:path";
 
 /** What we use of a prepared statement of `node:sqlite`. */
 export interface SqliteStatement {
@@ -97,6 +99,16 @@ function installedDriver(): DriverModule {
         cause,
       },
     );
+  }
+}
+
+/** Where the library of the driver lies; undefined where it is a part of Node.js, or there is none. */
+export function driverFolder(): string | undefined {
+  if (ownDriver() !== undefined) return undefined;
+  try {
+    return dirname(dirname(realpathSync(require.resolve("@photostructure/sqlite"))));
+  } catch {
+    return undefined;
   }
 }
 

@@ -26,9 +26,10 @@ import { createConsumer } from "../claim-loop.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
 import type { SqliteValue } from "./driver.js";
 import { FileHosts, type Role } from "./file-hosts.js";
-import { networkFileSystem } from "./file-system.js";
+import { networkFileSystem, publicMode } from "./file-system.js";
 import { probeWrites, sizesOf } from "./health.js";
 import type { Host } from "./host.js";
+import { otherLibraries } from "./loaded-libraries.js";
 import { packDeliveries } from "./pack.js";
 import type { RecordedStatement, Times } from "./protocol.js";
 import type { SqliteRow } from "./query.js";
@@ -105,11 +106,30 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
       this.#opening = undefined;
       throw error;
     }
-    const network = this.#inMemory ? undefined : networkFileSystem(this.#options.path);
+    if (!this.#inMemory) this.#warnOfPlace(context);
+  }
+
+  #warnOfPlace({ note }: EngineContext): void {
+    const { path } = this.#options;
+    const network = networkFileSystem(path);
     if (network !== undefined) {
       const message = `the inbox's file lies on a network file system (${network}): SQLite's locks do not hold there; use a local disk`;
-      context.note("warn", message, { path: this.#options.path });
+      note("warn", message, { path });
     }
+    const mode = publicMode(path);
+    if (mode !== undefined) {
+      const message = `every user of this machine can read the inbox's file (mode ${mode}), and with it the bodies of deliveries; chmod 600 it and the files beside it`;
+      note("warn", message, { path });
+    }
+  }
+
+  /** Another SQLite library in this process; see `otherLibraries`. */
+  findings(): readonly string[] {
+    if (this.#inMemory) return [];
+    return otherLibraries().map(
+      (library) =>
+        `another SQLite library is loaded in this process: ${library}; if it opens the inbox's file, deliveries that were answered 2xx can be lost: read the file from another process`,
+    );
   }
 
   async close({ signal }: EndOptions = {}): Promise<void> {

@@ -1,4 +1,4 @@
-import { statfsSync } from "node:fs";
+import { closeSync, openSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** `f_type` of statfs(2) on Linux, of file systems whose locks other machines do not see or that have none. */
@@ -22,4 +22,24 @@ export function networkFileSystem(path: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Makes an empty file that only its owner can read and write; SQLite gives its log and its index the same mode. Only where
+ * there is none: opening one that another connection of this process has open would drop its locks.
+ */
+export function createPrivateFile(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch {
+    // It is there, or cannot be made: then SQLite says why it cannot open it.
+  }
+}
+
+/** The mode of a file that every user of this machine can read, such as "644"; undefined where they cannot, or it cannot be told. */
+export function publicMode(path: string): string | undefined {
+  // Windows has no such modes.
+  if (process.platform === "win32") return undefined;
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  return (mode & 0o004) === 0 ? undefined : (mode & 0o777).toString(8);
 }

@@ -3,7 +3,7 @@ import { copyDatabase } from "./backup.js";
 import { Changes } from "./changes.js";
 import { Connection, type ConnectionOptions, memoryPath } from "./connection.js";
 import { Consumers } from "./consumers.js";
-import { isFatal, loadDriver, type OpenDatabase, resultCode } from "./driver.js";
+import { isBusy, isFatal, loadDriver, type OpenDatabase } from "./driver.js";
 import { EndFlag } from "./end-flag.js";
 import { changeOf, FileChangedError } from "./file-identity.js";
 import { Names } from "./names.js";
@@ -46,9 +46,6 @@ interface Opened extends StoreParts {
 
 /** A file that could not be opened is not tried again before so many milliseconds: the check of a large one takes time. */
 const reopenMs = 1_000;
-
-/** SQLITE_BUSY: whoever asks waits for it. */
-const busyCode = 5;
 
 /** What a store is told from outside, and tells. */
 interface StoreSeams {
@@ -221,7 +218,7 @@ export class Store {
       this.#unopened = undefined;
       return opened;
     } catch (error) {
-      if (resultCode(error) !== busyCode) this.#unopened = { error, atMs: performance.now() };
+      if (!isBusy(error)) this.#unopened = { error, atMs: performance.now() };
       throw error;
     }
   }
