@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, test } from "@jest/globals";
-import { inboxEngineConformance } from "hookgate/testing";
+import { type ConformanceHarness, inboxEngineConformance } from "hookgate/testing";
 import { buildSources } from "../support/built-sources.js";
 import {
   type MakeSqliteEngine,
@@ -9,6 +9,7 @@ import {
   sqliteHarness,
   stoppableSqliteHarness,
 } from "../support/engines.js";
+import { MapEngine } from "../support/map-engine.js";
 
 let built: { readonly folder: string; remove(): Promise<void> } | undefined;
 let makeThreaded: MakeSqliteEngine | undefined;
@@ -29,7 +30,12 @@ const threaded = sqliteHarness(() => {
   return makeThreaded;
 });
 
+const mapHarness: ConformanceHarness = {
+  create: async () => ({ engine: new MapEngine(), dispose: async () => undefined }),
+};
+
 const engines = [
+  { name: "a Map", cases: inboxEngineConformance(mapHarness) },
   { name: "SQLite in memory", cases: inboxEngineConformance(memoryHarness) },
   { name: "SQLite on its thread", cases: inboxEngineConformance(threaded) },
   { name: "SQLite that can be stopped", cases: inboxEngineConformance(stoppableSqliteHarness) },
