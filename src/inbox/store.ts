@@ -91,7 +91,10 @@ export class Store<Tx> {
       within(engine.stats({ receiver })),
     ]);
     const heartbeatAgeMs = this.#started?.consumer?.heartbeatAgeMs?.();
-    const backlog = stats && { waiting: stats.waiting, oldestWaitingMs: stats.oldestWaitingMs };
+    const backlog = stats && {
+      waiting: stats.waiting + stats.blocked,
+      oldestWaitingMs: stats.oldestWaitingMs,
+    };
     return { engine: health, heartbeatAgeMs, leaseMs, maxBacklog, backlog };
   }
 

@@ -1,11 +1,11 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer, type RequestListener } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { DatabaseSync } from "@photostructure/sqlite";
 import express from "express";
 import express4 from "express4";
 import { createReceiver, healthHandler, type ReceiverHealth } from "hookgate";
 import { sqliteEngine } from "hookgate/sqlite";
+import { loadDriver } from "../../src/engines/sqlite/driver.js";
 import { createInboxScene, type InboxScene, key } from "../support/inbox-scene.js";
 
 let scene: InboxScene;
@@ -71,7 +71,8 @@ describe("receiver.health", () => {
       inbox: { workers: false },
     });
     await other.start();
-    const db = new DatabaseSync(file);
+    // The engine's own driver: two SQLite libraries in one process do not see each other's locks.
+    const db = loadDriver()(file, { readOnly: false });
     ends.push(() => db.close());
     db.exec("BEGIN IMMEDIATE");
     expect(await other.health()).toMatchObject({
