@@ -124,7 +124,7 @@ export class Acceptor {
       .statement("INSERT INTO hookgate_deliveries(delivery, received_ms, head, body) VALUES (?, ?, ?, ?)")
       .run(first, delivery.receivedAtMs, delivery.head, body);
     const insert = connection.statement(
-      "INSERT INTO hookgate_events(event, delivery, position, scope, id, type, digest, accepted_ms, remember_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO hookgate_events(event, delivery, position, scope, id, type, digest, accepted_ms, remember_until, tasks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     );
     return events.map(({ position, event }) => {
       const number = ++this.#lastEvent;
@@ -140,8 +140,9 @@ export class Acceptor {
         digest,
         Math.floor(times.wallMs),
         until,
+        event.tasks.length,
       );
-      tally.count("accepted");
+      tally.accepted(number);
       for (const task of event.tasks) this.#storeTask(delivery.receiver, number, task, times);
       return `rec_${number}`;
     });

@@ -1,16 +1,13 @@
-import type { Change, Changed, ReplayTask, Selection, TaskState } from "../../contracts/engine.js";
+import type { Change, EventFilter, ReplayTask, TaskState } from "../../contracts/engine.js";
 import { changeableStates } from "../../lib/task-changes.js";
 import type { StoreParts } from "./accept.js";
-import { conditionOf, eventNumber, eventTables } from "./filter.js";
+import { conditionOf, eventNumber, scopesOf } from "./filter.js";
 import type { HandlerRow } from "./names.js";
 import { noteAttempt, promote } from "./order.js";
-import type { Times } from "./protocol.js";
+import type { ChangeRequest, Times } from "./protocol.js";
 import { state } from "./schema.js";
 import { taskStateOf } from "./task-state.js";
 import { fromStored, toStored } from "./text.js";
-
-/** Events of one transaction at most: a change of a million events must not hold up those that come in. */
-const perStep = 200;
 
 interface EventRow {
   readonly event: number;
@@ -29,7 +26,7 @@ interface TaskRow {
   readonly order_key: string | null;
 }
 
-/** Retries, replays and drops tasks, step by step. */
+/** Retries, replays and drops tasks. */
 export class Changes {
   readonly #parts: StoreParts;
 
@@ -37,38 +34,27 @@ export class Changes {
     this.#parts = parts;
   }
 
-  /** The next step of a change. */
-  step(selection: Selection, change: Change, times: Times): Changed {
+  /** Changes some events; resolves with the number of tasks. */
+  change({ events, filter, change }: ChangeRequest, times: Times): number {
     const { connection } = this.#parts;
     if (change.dryRun !== true) connection.begin();
-    const limit = Math.min(perStep, Math.max(1, change.limit ?? perStep));
-    const events = this.#events(selection, Number(change.after ?? 0), limit);
     const given = tasksByEvent(change.tasks);
     let changed = 0;
-    for (const row of events) changed += this.#changeEvent(row, change, given.get(row.event) ?? [], times);
-    const last = events.at(-1);
-    return { changed, next: events.length < limit || last === undefined ? undefined : String(last.event) };
+    for (const row of this.#events(events, filter)) {
+      changed += this.#changeEvent(row, change, given.get(row.event) ?? [], times);
+    }
+    return changed;
   }
 
-  #events(selection: Selection, after: number, limit: number): readonly EventRow[] {
+  /** Those that are there, and match the filter by now. */
+  #events(events: readonly number[], filter: EventFilter): readonly EventRow[] {
     const { connection } = this.#parts;
-    const select = `SELECT e.event, s.receiver, r.name FROM ${eventTables} WHERE`;
-    if ("filter" in selection) {
-      const condition = conditionOf(selection.filter);
-      return connection
-        .statement(`${select} ${condition.sql} AND e.event > ? ORDER BY e.event LIMIT ?`)
-        .all(...condition.values, after, limit) as EventRow[];
-    }
-    const numbers = [...new Set(selection.recordIds.map(eventNumber))]
-      .filter((number) => number !== undefined)
-      .filter((number) => number > after)
-      .sort((a, b) => a - b);
-    const condition = conditionOf({ receiver: selection.receiver });
-    return connection
-      .statement(
-        `${select} ${condition.sql} AND e.event IN (SELECT value FROM json_each(?)) ORDER BY e.event LIMIT ?`,
-      )
-      .all(...condition.values, JSON.stringify(numbers), limit) as EventRow[];
+    const condition = conditionOf(filter, scopesOf(connection, filter));
+    const select = connection.statement(
+      "SELECT e.event, s.receiver, r.name FROM hookgate_events e CROSS JOIN hookgate_scopes s ON s.scope = e.scope " +
+        `CROSS JOIN hookgate_receivers r ON r.receiver = s.receiver WHERE e.event = ? AND ${condition.sql}`,
+    );
+    return events.flatMap((event) => select.all(event, ...condition.values) as EventRow[]);
   }
 
   #changeEvent(row: EventRow, change: Change, given: readonly ReplayTask[], times: Times): number {
@@ -142,6 +128,7 @@ export class Changes {
         Math.floor(times.storeMs),
         key,
       );
+    connection.statement("UPDATE hookgate_events SET tasks = 1 WHERE event = ? AND tasks <= 0").run(event);
     tally.addBacklog(handler.receiver, 1);
     promote(connection, handler, key, times.storeMs);
   }

@@ -30,6 +30,7 @@ import { networkFileSystem, publicMode } from "./file-system.js";
 import { probeWrites, sizesOf } from "./health.js";
 import type { Host } from "./host.js";
 import { otherLibraries } from "./loaded-libraries.js";
+import { changeStep, listEvents, Purger, type Queues } from "./long-work.js";
 import { packDeliveries } from "./pack.js";
 import type { RecordedStatement, Times } from "./protocol.js";
 import type { SqliteRow } from "./query.js";
@@ -63,6 +64,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   readonly #makeHost: MakeHost;
   readonly #inMemory: boolean;
   readonly #now: (() => number) | undefined;
+  readonly #purger = new Purger();
   #users = 0;
   #opening: Promise<Opened> | undefined;
   #opened: Opened | undefined;
@@ -178,7 +180,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 
   async list(query: InboxQuery): Promise<Page<EventRecord>> {
-    return (await this.#read()).queue.ask({ op: "list", query });
+    return listEvents((await this.#read()).queue, query);
   }
 
   async get(recordId: string): Promise<EventRecord | undefined> {
@@ -189,8 +191,8 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 
   async change(selection: Selection, change: Change): Promise<Changed> {
-    const { queue, work } = this.#open();
-    const step = await queue.ask({ op: "change", selection, change });
+    const { work } = this.#open();
+    const step = await changeStep(await this.#readerAndWriter(), selection, change);
     if (step.changed > 0 && change.dryRun !== true) work.ring();
     return step;
   }
@@ -200,9 +202,8 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 
   async purge(options: PurgeOptions): Promise<number> {
-    const { queue, work } = this.#open();
-    const events = await (await this.#read()).queue.ask({ op: "purgeable", options });
-    const count = await queue.ask({ op: "purge", events, keepHolding: options.keepHolding === true });
+    const { work } = this.#open();
+    const count = await this.#purger.purge(await this.#readerAndWriter(), options);
     if (count > 0) work.ring();
     return count;
   }
@@ -237,6 +238,12 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
 
   compact(): Promise<CompactReport> {
     return this.#open().queue.ask({ op: "compact" });
+  }
+
+  async #readerAndWriter(): Promise<Queues> {
+    const { queue: writer } = this.#open();
+    const { queue: reader } = await this.#read();
+    return { reader, writer };
   }
 
   #open(): Opened {

@@ -28,9 +28,10 @@ export function alignKeys(
 }
 
 /** By the indexes of what is blocked and of dead letters; the least of all keys is the empty text. */
-const blockedKeys = "FROM hookgate_tasks WHERE handler = ? AND state = 1 AND order_key";
+const blockedKeys =
+  "FROM hookgate_tasks INDEXED BY hookgate_tasks_blocked WHERE handler = ? AND state = 1 AND order_key";
 const deadKeys =
-  "FROM hookgate_tasks WHERE handler = ? AND order_key IS NOT NULL AND state = 4 AND order_key";
+  "FROM hookgate_tasks INDEXED BY hookgate_tasks_dead_by_key WHERE handler = ? AND order_key IS NOT NULL AND state = 4 AND order_key";
 
 function keyAfter(
   connection: Connection,

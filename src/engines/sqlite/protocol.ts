@@ -2,21 +2,19 @@ import type {
   Acceptance,
   BackupReport,
   Change,
-  Changed,
   CompactReport,
+  EventFilter,
   EventRecord,
-  InboxQuery,
   InboxStats,
   NewEvent,
-  Page,
-  PurgeOptions,
-  Selection,
   TokenUse,
   Verdict,
 } from "../../contracts/engine.js";
 import type { Claims } from "../task-source.js";
 import type { SqliteValue } from "./driver.js";
+import type { Purged } from "./purge.js";
 import type { Query, QueryAnswer } from "./query.js";
+import type { Found, SearchRequest } from "./search.js";
 
 /** A delivery on its way to the store: its head is JSON already, its body stands in the request's bytes. */
 export interface PackedDelivery {
@@ -65,6 +63,14 @@ export interface ClaimRequest {
   }[];
 }
 
+/** A change of some events, of those among them that match the filter by then. */
+export interface ChangeRequest {
+  readonly op: "change";
+  readonly events: readonly number[];
+  readonly filter: EventFilter;
+  readonly change: Change;
+}
+
 /** Everything that a store is asked for. */
 export type Request =
   | AcceptRequest
@@ -93,13 +99,13 @@ export type Request =
   | { readonly op: "expire"; readonly consumer: number; readonly beat: number }
   | { readonly op: "leave"; readonly consumer: number }
   | { readonly op: "probe" }
-  | { readonly op: "change"; readonly selection: Selection; readonly change: Change }
+  | ChangeRequest
   | { readonly op: "purge"; readonly events: readonly number[]; readonly keepHolding: boolean }
   /** On a connection of its own, that nothing else waits for. */
   | { readonly op: "backup"; readonly path: string }
   | { readonly op: "compact" }
-  | { readonly op: "purgeable"; readonly options: PurgeOptions }
-  | { readonly op: "list"; readonly query: InboxQuery }
+  | ({ readonly op: "find" } & SearchRequest)
+  | { readonly op: "records"; readonly events: readonly number[] }
   | { readonly op: "get"; readonly recordId: string }
   | { readonly op: "stats"; readonly receiver: string | undefined }
   /** In memory alone, where no other connection sees the data. */
@@ -125,12 +131,12 @@ export interface Answers {
   readonly expire: number;
   readonly leave: number;
   readonly probe: number;
-  readonly change: Changed;
-  readonly purge: number;
-  readonly purgeable: readonly number[];
   readonly backup: BackupReport;
   readonly compact: CompactReport;
-  readonly list: Page<EventRecord>;
+  readonly change: number;
+  readonly purge: Purged;
+  readonly find: Found;
+  readonly records: readonly EventRecord[];
   readonly get: EventRecord | undefined;
   readonly stats: InboxStats;
   readonly query: QueryAnswer;

@@ -1,55 +1,34 @@
-import type { PurgeOptions } from "../../contracts/engine.js";
 import type { StoreParts } from "./accept.js";
 import type { Connection } from "./connection.js";
-import { conditionOf, eventTables } from "./filter.js";
 import { holdsOthers, promote } from "./order.js";
 import type { Times } from "./protocol.js";
 
-/** Whether an event has a dead letter that holds a task behind it. */
-const holding =
-  "EXISTS (SELECT 1 FROM hookgate_tasks d JOIN hookgate_handlers h ON h.handler = d.handler WHERE d.event = e.event AND d.state = 4 AND h.hold = 1 " +
-  "AND EXISTS (SELECT 1 FROM hookgate_tasks b WHERE b.handler = d.handler AND b.order_key = d.order_key AND b.state = 1 AND b.event > d.event))";
-
-/**
- * The events that a purge may take, oldest first. Finding them reads much, deleting them little: this runs on the
- * connection that only reads.
- */
-export function findPurgeable(connection: Connection, options: PurgeOptions): readonly number[] {
-  const { receiver, beforeMs, keep, keepHolding, limit, state } = options;
-  const condition = conditionOf({ receiver, beforeMs });
-  const ofState =
-    state === "dead"
-      ? conditionOf({ state: "dead" }).sql
-      : "NOT EXISTS (SELECT 1 FROM hookgate_tasks t WHERE t.event = e.event AND t.state IN (0, 1, 2, 4))";
-  let bound = Number.MAX_SAFE_INTEGER;
-  if (keep !== undefined && keep > 0) {
-    const kept = conditionOf({ receiver });
-    const row = connection
-      .statement(
-        `SELECT e.event FROM ${eventTables} WHERE ${kept.sql} AND ${ofState} ORDER BY e.event DESC LIMIT 1 OFFSET ?`,
-      )
-      .get(...kept.values, keep - 1) as { readonly event: number } | undefined;
-    if (row === undefined) return [];
-    bound = row.event;
-  }
-  const rows = connection
-    .statement(
-      `SELECT e.event FROM ${eventTables} WHERE ${condition.sql} AND ${ofState}${keepHolding === true ? ` AND NOT ${holding}` : ""} AND e.event < ? ORDER BY e.event LIMIT ?`,
-    )
-    .all(...condition.values, bound, limit) as { readonly event: number }[];
-  return rows.map(({ event }) => event);
+/** How far one step of a purge has come. */
+export interface Purged {
+  /** Events that were deleted. */
+  readonly purged: number;
+  /** Events that were looked at, from the first on. */
+  readonly seen: number;
+  /** More ids and tokens may be forgotten than were in this step. */
+  readonly forgetsMore: boolean;
 }
 
+/** Milliseconds that a step may keep the only writer from others; the event at which they end is still deleted. */
+const sliceMs = 10;
+/** Rows of ids and tokens that are deleted in one step. */
+const mostForgotten = 1_000;
+
 /**
- * Deletes events with all that belongs to them; resolves with their number. One with a task that waits or runs by now
- * stays, as does one that holds others by now where those are kept. While its id is remembered the row of the id stays,
- * without its delivery.
+ * Deletes events with all that belongs to them, as many as the time of a step allows. One with a task that waits or runs
+ * by now stays, as does one that holds others by now where those are kept. While its id is remembered the row of the id
+ * stays, without its delivery.
  */
 export function purgeEvents(
   parts: StoreParts,
   { events, keepHolding }: { readonly events: readonly number[]; readonly keepHolding: boolean },
   times: Times,
-): number {
+): Purged {
+  const began = performance.now();
   const { connection } = parts;
   connection.begin();
   connection
@@ -57,24 +36,36 @@ export function purgeEvents(
       "UPDATE hookgate_meta SET value = max(value, coalesce((SELECT max(event) FROM hookgate_events), 0)) WHERE name = 'lastEvent'",
     )
     .run();
-  let count = 0;
-  for (const event of events) if (purgeOne(parts, event, keepHolding, times)) count++;
-  const storeMs = Math.floor(times.storeMs);
-  connection
-    .statement(
-      "DELETE FROM hookgate_events WHERE event IN (SELECT event FROM hookgate_events WHERE delivery = 0 AND remember_until <= ? LIMIT 500)",
-    )
-    .run(storeMs);
-  connection
-    .statement(
-      "DELETE FROM hookgate_tokens WHERE token IN (SELECT token FROM hookgate_tokens WHERE expires_ms < ? LIMIT 500)",
-    )
-    .run(Math.floor(times.wallMs) - tokenGraceMs);
-  return count;
+  let purged = 0;
+  let seen = 0;
+  for (const event of events) {
+    if (purgeOne(parts, event, keepHolding, times)) purged++;
+    seen++;
+    if (performance.now() - began > sliceMs) break;
+  }
+  return { purged, seen, forgetsMore: forget(connection, times) };
 }
 
 /** A clock that was set back must not make a used token good again. */
 const tokenGraceMs = 2 * 3_600_000;
+
+/** Deletes what is remembered no longer; true: there may be more of it. */
+function forget(connection: Connection, times: Times): boolean {
+  const ids = connection
+    .statement(
+      "DELETE FROM hookgate_events WHERE event IN (SELECT event FROM hookgate_events INDEXED BY hookgate_events_emptied WHERE delivery = 0 AND remember_until <= ? LIMIT ?)",
+    )
+    .run(Math.floor(times.storeMs), mostForgotten);
+  const tokens = connection
+    .statement(
+      "DELETE FROM hookgate_tokens WHERE token IN (SELECT token FROM hookgate_tokens INDEXED BY hookgate_tokens_by_end WHERE expires_ms < ? LIMIT ?)",
+    )
+    .run(Math.floor(times.wallMs) - tokenGraceMs, mostForgotten);
+  connection
+    .statement("DELETE FROM hookgate_times WHERE last < (SELECT min(event) FROM hookgate_events)")
+    .run();
+  return Math.max(Number(ids.changes), Number(tokens.changes)) >= mostForgotten;
+}
 
 function purgeOne(
   { connection, names }: StoreParts,

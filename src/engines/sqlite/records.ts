@@ -3,8 +3,6 @@ import type {
   AttemptRecord,
   EventRecord,
   EventState,
-  InboxQuery,
-  Page,
   ReplayRecord,
   StoredDelivery,
   TaskError,
@@ -13,7 +11,7 @@ import type {
 } from "../../contracts/engine.js";
 import { parseJson } from "../../lib/json.js";
 import type { Connection } from "./connection.js";
-import { conditionOf, eventNumber, eventTables } from "./filter.js";
+import { eventNumber } from "./filter.js";
 import { blockerOf } from "./order.js";
 import type { Times } from "./protocol.js";
 import { taskStateOf } from "./task-state.js";
@@ -45,8 +43,10 @@ interface TaskRow {
   readonly error: string | null;
 }
 
-const columns =
-  "e.event, e.delivery, e.position, e.id, e.type, e.accepted_ms, r.name AS receiver, s.source, s.tenant, s.service";
+const oneEvent =
+  "SELECT e.event, e.delivery, e.position, e.id, e.type, e.accepted_ms, r.name AS receiver, s.source, s.tenant, s.service " +
+  "FROM hookgate_events e JOIN hookgate_scopes s ON s.scope = e.scope JOIN hookgate_receivers r ON r.receiver = s.receiver " +
+  "WHERE e.event = ? AND e.delivery <> 0";
 
 /** Reads events for those who look at them. */
 export class Records {
@@ -56,31 +56,26 @@ export class Records {
     this.#connection = connection;
   }
 
-  list(query: InboxQuery, times: Times): Page<EventRecord> {
-    const { oldestFirst = false, limit = 50, cursor } = query;
-    const condition = conditionOf(query);
-    const from = cursor === undefined ? undefined : Number(cursor);
-    const bound = from === undefined ? "" : ` AND e.event ${oldestFirst ? ">" : "<"} ?`;
-    const rows = this.#connection
-      .statement(
-        `SELECT ${columns} FROM ${eventTables} WHERE ${condition.sql}${bound} ORDER BY e.event ${oldestFirst ? "ASC" : "DESC"} LIMIT ?`,
-      )
-      .all(...condition.values, ...(from === undefined ? [] : [from]), limit + 1) as EventRow[];
-    const items = rows.slice(0, limit).map((row) => toRecord(row, this.#tasks(row.event, times)));
-    const last = rows[limit - 1];
-    return { items, next: rows.length > limit && last !== undefined ? String(last.event) : undefined };
+  /** Events by their numbers, in that order; those that are gone are left out. */
+  records(events: readonly number[], times: Times): readonly EventRecord[] {
+    return events.flatMap((event) => {
+      const row = this.#row(event);
+      return row === undefined ? [] : [toRecord(row, this.#tasks(event, times))];
+    });
   }
 
   get(recordId: string, times: Times): EventRecord | undefined {
     const number = eventNumber(recordId);
     if (number === undefined) return undefined;
-    const row = this.#connection
-      .statement(`SELECT ${columns} FROM ${eventTables} WHERE e.event = ? AND e.delivery <> 0`)
-      .get(number) as EventRow | undefined;
+    const row = this.#row(number);
     if (row === undefined) return undefined;
     const delivery = this.#delivery(row.delivery);
     const replays = this.#replays(number);
     return { ...toRecord(row, this.#tasks(number, times, true)), delivery, replays };
+  }
+
+  #row(event: number): EventRow | undefined {
+    return this.#connection.statement(oneEvent).get(event) as EventRow | undefined;
   }
 
   #tasks(event: number, times: Times, withHistory = false): readonly TaskRecord[] {

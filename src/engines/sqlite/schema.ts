@@ -62,9 +62,12 @@ CREATE TABLE hookgate_minutes(
   },
   {
     version: 2,
-    // What is done or dropped is in no one's way, hence not in the index of order keys.
+    // What is done or dropped is in no one's way, hence not in the index of order keys. `tasks` of an event is how many it was
+    // accepted with, NULL in what was there before, -1 where a running process of version 1 has stored it: the trigger does
+    // for that one what the code of this version does by itself.
     sql: `
 DROP INDEX hookgate_tasks_in_order;
+DROP INDEX hookgate_tasks_dead;
 CREATE INDEX hookgate_tasks_by_key ON hookgate_tasks(handler, order_key, state, event)
   WHERE order_key IS NOT NULL AND state <> 3 AND state <> 5;
 CREATE INDEX hookgate_tasks_blocked ON hookgate_tasks(handler, order_key, event, due) WHERE state = 1;
@@ -75,6 +78,19 @@ UPDATE hookgate_handlers SET ordered = 1 WHERE EXISTS (
   SELECT 1 FROM hookgate_tasks t
   WHERE t.handler = hookgate_handlers.handler AND t.order_key IS NOT NULL AND t.state <> 3 AND t.state <> 5);
 ALTER TABLE hookgate_consumers ADD COLUMN beat_ms INTEGER;
+CREATE INDEX hookgate_tasks_by_state ON hookgate_tasks(handler, state, event);
+CREATE INDEX hookgate_events_by_type ON hookgate_events(scope, type, event) WHERE delivery <> 0;
+ALTER TABLE hookgate_events ADD COLUMN tasks INTEGER;
+UPDATE hookgate_events SET tasks = 0
+  WHERE delivery <> 0 AND NOT EXISTS (SELECT 1 FROM hookgate_tasks t WHERE t.event = hookgate_events.event);
+CREATE INDEX hookgate_events_ignored ON hookgate_events(scope, event) WHERE tasks <= 0 AND delivery <> 0;
+CREATE TABLE hookgate_times(span INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
+INSERT INTO hookgate_times SELECT accepted_ms / 600000, min(event), max(event) FROM hookgate_events GROUP BY 1;
+CREATE TRIGGER hookgate_events_of_version_1 AFTER INSERT ON hookgate_events WHEN NEW.tasks IS NULL BEGIN
+  UPDATE hookgate_events SET tasks = -1 WHERE event = NEW.event;
+  INSERT INTO hookgate_times VALUES (NEW.accepted_ms / 600000, NEW.event, NEW.event)
+    ON CONFLICT(span) DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last);
+END;
 `,
   },
 ];

@@ -1,16 +1,11 @@
 import type { ConsumerStats, HandlerStats, InboxStats, TaskCounts } from "../../contracts/engine.js";
 import type { Connection } from "./connection.js";
 import type { Times } from "./protocol.js";
+import { state } from "./schema.js";
 import { fromStored, toStored } from "./text.js";
 
-/** Counts what waits, is blocked, runs and is dead, by the partial indexes: what is done is not touched. */
+/** Counts what waits, is blocked, runs and is dead, in indexes: what is done is not touched. */
 export function readStats(connection: Connection, receiver: string | undefined, times: Times): InboxStats {
-  const of = {
-    waiting: countBy(connection, "state = 0", "min(due)"),
-    blocked: countBy(connection, "state = 1", "min(due)"),
-    running: countBy(connection, "state = 2", "NULL"),
-    dead: countBy(connection, "state = 4", "NULL"),
-  };
   const rows = connection
     .statement(
       "SELECT h.handler, h.name, h.hold, h.ordered, r.name AS receiver FROM hookgate_handlers h JOIN hookgate_receivers r ON r.receiver = h.receiver WHERE ?1 IS NULL OR r.name = ?1 ORDER BY r.name, h.handler",
@@ -19,7 +14,11 @@ export function readStats(connection: Connection, receiver: string | undefined, 
   const ageOf = ({ due }: Counted): number | undefined =>
     due === null ? undefined : Math.max(0, Math.round(times.storeMs - due));
   const handlers = rows.map(({ handler, hold, ordered, ...row }): HandlerStats => {
-    const [waiting, blocked] = [of.waiting.get(handler) ?? none, of.blocked.get(handler) ?? none];
+    const waiting = {
+      count: countOf(connection, handler, state.waiting),
+      due: nextDueOf(connection, handler),
+    };
+    const blocked = blockedOf(connection, handler);
     const held = hold === 1 && blocked.count > 0 ? heldOf(connection, handler) : none;
     return {
       receiver: fromStored(row.receiver),
@@ -28,8 +27,8 @@ export function readStats(connection: Connection, receiver: string | undefined, 
       waiting: waiting.count,
       blocked: blocked.count,
       held: held.count,
-      running: of.running.get(handler)?.count ?? 0,
-      dead: of.dead.get(handler)?.count ?? 0,
+      running: countOf(connection, handler, state.running),
+      dead: countOf(connection, handler, state.dead),
       holding: held.count > 0 ? holdingOf(connection, handler) : 0,
       // What is due later is not late.
       oldestWaitingMs: waiting.due !== null && waiting.due <= times.storeMs ? ageOf(waiting) : undefined,
@@ -61,14 +60,34 @@ interface Counted {
 
 const none: Counted = { count: 0, due: null };
 
-function countBy(connection: Connection, condition: string, due: string): ReadonlyMap<number, Counted> {
-  const sql = `SELECT handler, count(*) AS count, ${due} AS due FROM hookgate_tasks WHERE ${condition} GROUP BY handler`;
-  const rows = connection.statement(sql).all() as ({ readonly handler: number } & Counted)[];
-  return new Map(rows.map((row) => [row.handler, row]));
+function countOf(connection: Connection, handler: number, inState: number): number {
+  const row = connection
+    .statement(
+      "SELECT count(*) AS count FROM hookgate_tasks INDEXED BY hookgate_tasks_by_state WHERE handler = ? AND state = ?",
+    )
+    .get(handler, inState) as { readonly count: number };
+  return row.count;
+}
+
+function nextDueOf(connection: Connection, handler: number): number | null {
+  const row = connection
+    .statement(
+      "SELECT due FROM hookgate_tasks INDEXED BY hookgate_tasks_waiting WHERE state = 0 AND handler = ? ORDER BY due LIMIT 1",
+    )
+    .get(handler) as { readonly due: number } | undefined;
+  return row?.due ?? null;
+}
+
+function blockedOf(connection: Connection, handler: number): Counted {
+  return connection
+    .statement(
+      "SELECT count(*) AS count, min(due) AS due FROM hookgate_tasks INDEXED BY hookgate_tasks_blocked WHERE state = 1 AND handler = ?",
+    )
+    .get(handler) as Counted;
 }
 
 const deadOfHandler =
-  "FROM hookgate_tasks d WHERE d.handler = ?1 AND d.order_key IS NOT NULL AND d.state = 4";
+  "FROM hookgate_tasks d INDEXED BY hookgate_tasks_dead_by_key WHERE d.handler = ?1 AND d.order_key IS NOT NULL AND d.state = 4";
 const behindDead = "b.handler = ?1 AND b.order_key = d.order_key AND b.state = 1 AND b.event > d.event";
 
 /** Blocked tasks of a handler behind the first dead letter of their key. */
@@ -76,7 +95,7 @@ function heldOf(connection: Connection, handler: number): Counted {
   return connection
     .statement(
       `SELECT count(*) AS count, min(b.due) AS due FROM (SELECT d.order_key, min(d.event) AS event ${deadOfHandler} GROUP BY d.order_key) d ` +
-        `CROSS JOIN hookgate_tasks b ON ${behindDead}`,
+        `CROSS JOIN hookgate_tasks b INDEXED BY hookgate_tasks_blocked ON ${behindDead}`,
     )
     .get(handler) as Counted;
 }
@@ -85,7 +104,7 @@ function heldOf(connection: Connection, handler: number): Counted {
 function holdingOf(connection: Connection, handler: number): number {
   const row = connection
     .statement(
-      `SELECT count(*) AS count ${deadOfHandler} AND EXISTS (SELECT 1 FROM hookgate_tasks b WHERE ${behindDead})`,
+      `SELECT count(*) AS count ${deadOfHandler} AND EXISTS (SELECT 1 FROM hookgate_tasks b INDEXED BY hookgate_tasks_blocked WHERE ${behindDead})`,
     )
     .get(handler) as { readonly count: number };
   return row.count;

@@ -24,7 +24,8 @@ interface DueRow {
 
 const dueTasks =
   "SELECT t.event, t.attempts, t.fence, t.order_key, t.started_ms, e.id, e.type, e.position, d.received_ms, d.head, d.body " +
-  "FROM hookgate_tasks t JOIN hookgate_events e ON e.event = t.event JOIN hookgate_deliveries d ON d.delivery = e.delivery " +
+  "FROM hookgate_tasks t INDEXED BY hookgate_tasks_waiting CROSS JOIN hookgate_events e ON e.event = t.event " +
+  "CROSS JOIN hookgate_deliveries d ON d.delivery = e.delivery " +
   "WHERE t.state = 0 AND t.handler = ? AND t.due <= ? ORDER BY t.due, t.event LIMIT ?";
 
 /** What a task says that was claimed as often as it may be, and never came to an end. */
@@ -127,7 +128,9 @@ export class Steps {
 
   #nextDue(handler: number, storeMs: number): number | undefined {
     const row = this.#parts.connection
-      .statement("SELECT due FROM hookgate_tasks WHERE state = 0 AND handler = ? ORDER BY due LIMIT 1")
+      .statement(
+        "SELECT due FROM hookgate_tasks INDEXED BY hookgate_tasks_waiting WHERE state = 0 AND handler = ? ORDER BY due LIMIT 1",
+      )
       .get(handler) as { readonly due: number } | undefined;
     return row === undefined ? undefined : Math.max(0, row.due - Math.floor(storeMs));
   }

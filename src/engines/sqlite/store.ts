@@ -8,9 +8,10 @@ import { EndFlag } from "./end-flag.js";
 import { changeOf, FileChangedError } from "./file-identity.js";
 import { Names } from "./names.js";
 import type { Reply, Request, Times } from "./protocol.js";
-import { findPurgeable, purgeEvents } from "./purge.js";
+import { purgeEvents } from "./purge.js";
 import { runQuery } from "./query.js";
 import { Records } from "./records.js";
+import { Search } from "./search.js";
 import { readStats } from "./stats.js";
 import { Steps } from "./steps.js";
 import { StoreEndedError } from "./store-ended.js";
@@ -42,6 +43,7 @@ interface Opened extends StoreParts {
   readonly changes: Changes;
   readonly records: Records;
   readonly userWrites: UserWrites;
+  readonly search: Search;
 }
 
 /** A file that could not be opened is not tried again before so many milliseconds: the check of a large one takes time. */
@@ -238,6 +240,7 @@ export class Store {
       changes: new Changes(parts),
       records: new Records(connection),
       userWrites: new UserWrites(connection),
+      search: new Search(connection),
     };
     return this.#opened;
   }
@@ -266,13 +269,13 @@ export class Store {
       case "leave":
         return consumers.leave(request.consumer, times);
       case "change":
-        return opened.changes.step(request.selection, request.change, times);
+        return opened.changes.change(request, times);
       case "purge":
         return purgeEvents(opened, request, times);
-      case "purgeable":
-        return findPurgeable(connection, request.options);
-      case "list":
-        return records.list(request.query, times);
+      case "find":
+        return opened.search.find(request);
+      case "records":
+        return records.records(request.events, times);
       case "get":
         return records.get(request.recordId, times);
       case "query":

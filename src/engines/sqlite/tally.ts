@@ -1,27 +1,43 @@
 import type { Connection } from "./connection.js";
 
 const counters = ["accepted", "handled", "failed", "dead"] as const;
+
+type Counter = Exclude<(typeof counters)[number], "accepted">;
 const minuteMs = 60_000;
 const keptMinutes = 60;
 
-/** What one transaction changes in the counts: those of the minute, and how many tasks of a receiver wait or run. */
+/** Of each span of so many milliseconds the store keeps which events were accepted in it. */
+export const timeSpanMs = 600_000;
+
+/**
+ * What one transaction changes in the counts: those of the minute, how many tasks of a receiver wait or run, and which
+ * events were accepted at what time.
+ */
 export class Tally {
   readonly #connection: Connection;
   #accepted = 0;
   #handled = 0;
   #failed = 0;
   #dead = 0;
+  #firstEvent: number | undefined;
+  #lastEvent = 0;
   readonly #backlogs = new Map<number, number>();
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
-  count(counter: (typeof counters)[number]): void {
-    if (counter === "accepted") this.#accepted++;
-    else if (counter === "handled") this.#handled++;
+  count(counter: Counter): void {
+    if (counter === "handled") this.#handled++;
     else if (counter === "failed") this.#failed++;
     else this.#dead++;
+  }
+
+  /** An event was accepted; their numbers rise. */
+  accepted(event: number): void {
+    this.#accepted++;
+    this.#firstEvent ??= event;
+    this.#lastEvent = event;
   }
 
   /** So many more tasks of a receiver wait or run, or fewer. */
@@ -47,6 +63,13 @@ export class Tally {
     this.#backlogs.clear();
     const counts = [this.#accepted, this.#handled, this.#failed, this.#dead];
     if (counts.every((count) => count === 0)) return;
+    if (this.#firstEvent !== undefined) {
+      this.#connection
+        .statement(
+          "INSERT INTO hookgate_times VALUES (?, ?, ?) ON CONFLICT(span) DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
+        )
+        .run(Math.floor(wallMs / timeSpanMs), this.#firstEvent, this.#lastEvent);
+    }
     const minute = Math.floor(wallMs / minuteMs);
     this.#connection
       .statement(
@@ -65,6 +88,7 @@ export class Tally {
 
   clear(): void {
     this.#accepted = this.#handled = this.#failed = this.#dead = 0;
+    this.#firstEvent = undefined;
     this.#backlogs.clear();
   }
 }

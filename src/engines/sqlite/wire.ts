@@ -51,7 +51,7 @@ export function encodeReplies(requests: readonly Request[], replies: readonly Re
   const plain = replies.map((reply, index) => {
     if (!reply.ok) return { ok: false, error: portable(reply.error) };
     const op = requests[index]?.op;
-    if (op === "get" || op === "list") {
+    if (op === "get" || op === "records") {
       others.push([index, reply]);
       return null;
     }

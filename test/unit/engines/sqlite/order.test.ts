@@ -192,7 +192,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         const recordIds = toIds(events);
         const tasks = recordIds.map((recordId) => ({ recordId, handler, orderKey }));
         const change = { action, states: wanted, tasks } as const;
-        return (it) => it.ask<"change">({ op: "change", selection: { recordIds }, change });
+        return (it) => it.ask<"change">({ op: "change", events, filter: {}, change });
       }),
   },
   {
@@ -263,8 +263,8 @@ describe("order keys in the file", () => {
     it.join(true);
     it.accept({ orderKey: "k", dead: error });
     it.accept({ orderKey: "k" });
-    expect(it.ask<"purge">({ op: "purge", events: [1], keepHolding: true })).toBe(0);
-    expect(it.ask<"purge">({ op: "purge", events: [1], keepHolding: false })).toBe(1);
+    expect(it.ask<"purge">({ op: "purge", events: [1], keepHolding: true })).toMatchObject({ purged: 0 });
+    expect(it.ask<"purge">({ op: "purge", events: [1], keepHolding: false })).toMatchObject({ purged: 1 });
     expect(faultsOf(it)).toEqual({ doubled: [], stuck: [] });
     it.close();
   });
