@@ -3,6 +3,7 @@ import type { SettledReport, StoredDelivery, TaskError, Verdict } from "../../co
 import { parseJson } from "../../lib/json.js";
 import type { ClaimedTask, Claims } from "../task-source.js";
 import type { StoreParts } from "./accept.js";
+import type { HandlerRow } from "./names.js";
 import { noteAttempt, promote } from "./order.js";
 import type { ClaimName, ClaimRequest, Times } from "./protocol.js";
 import { state } from "./schema.js";
@@ -21,6 +22,12 @@ interface DueRow {
   readonly head: string;
   readonly body: Uint8Array;
 }
+
+/** What is said of a task that becomes a dead letter. */
+type ExhaustedRow = Pick<DueRow, "event" | "attempts" | "order_key" | "id" | "type">;
+
+/** Dead letters of one handler that one claim makes: those who accept wait for it. */
+const mostBuried = 500;
 
 const dueTasks =
   "SELECT t.event, t.attempts, t.fence, t.order_key, t.started_ms, e.id, e.type, e.position, d.received_ms, d.head, d.body " +
@@ -48,22 +55,44 @@ export class Steps {
     const { names } = this.#parts;
     const receiver = names.receiver(request.receiver);
     if (this.#anyDue(request, receiver, times.storeMs)) this.#parts.connection.begin();
-    const tasks: ClaimedTask[] = [];
-    const dead: SettledReport[] = [];
+    const claims = { tasks: [] as ClaimedTask[], dead: [] as SettledReport[] };
     let nextDueMs: number | undefined;
     for (const want of request.wants) {
       const handler = names.knownHandler(receiver, want.handler);
       if (handler === undefined) continue;
-      const due = this.#due(handler.handler, times.storeMs, want.limit);
-      for (const row of due) {
-        if (row.attempts >= want.maxAttempts)
-          dead.push(this.#bury(handler.handler, receiver, want.handler, row));
-        else tasks.push(this.#claimOne(request.consumer, handler.handler, want.handler, row, times));
-      }
-      if (due.length < want.limit)
+      if (this.#claimFor(handler, { ...want, consumer: request.consumer }, times, claims)) {
         nextDueMs = sooner(nextDueMs, this.#nextDue(handler.handler, times.storeMs));
+      }
     }
-    return { tasks, dead, nextDueMs };
+    return { ...claims, nextDueMs };
+  }
+
+  /**
+   * Claims for one handler. Tasks that are out of attempts take nobody's place: as many as are due become dead letters, up to
+   * `mostBuried` at once. False: it got all that it wanted, and more may be due.
+   */
+  #claimFor(
+    handler: HandlerRow,
+    want: ClaimRequest["wants"][number] & { readonly consumer: number },
+    times: Times,
+    { tasks, dead }: { readonly tasks: ClaimedTask[]; readonly dead: SettledReport[] },
+  ): boolean {
+    const { maxAttempts, consumer, limit } = want;
+    for (let room = limit, buried = 0; ; ) {
+      const due = this.#due(handler.handler, times.storeMs, room);
+      const exhausted = due.filter(({ attempts }) => attempts >= maxAttempts);
+      for (const row of due) {
+        if (row.attempts < maxAttempts) tasks.push(this.#claimOne(consumer, handler, row, times));
+      }
+      dead.push(...exhausted.map((row) => this.#bury(handler, row)));
+      if (exhausted.length === 0 || due.length < room) return due.length < room;
+      room -= due.length - exhausted.length;
+      // More of their kind are likely to follow; their bodies need not be read.
+      const followers = this.#exhausted(handler.handler, times.storeMs, maxAttempts);
+      dead.push(...followers.map((row) => this.#bury(handler, row)));
+      buried += exhausted.length + followers.length;
+      if (buried >= mostBuried) return true;
+    }
   }
 
   /** Ends a run as its verdict says. False: the claim is no longer good. */
@@ -135,7 +164,18 @@ export class Steps {
     return row === undefined ? undefined : Math.max(0, row.due - Math.floor(storeMs));
   }
 
-  #claimOne(consumer: number, handler: number, name: string, row: DueRow, times: Times): ClaimedTask {
+  /** Among the next tasks that are due, those that are out of attempts. */
+  #exhausted(handler: number, storeMs: number, maxAttempts: number): readonly ExhaustedRow[] {
+    const rows = this.#parts.connection
+      .statement(
+        "SELECT t.event, t.attempts, t.order_key, e.id, e.type FROM hookgate_tasks t INDEXED BY hookgate_tasks_waiting " +
+          "CROSS JOIN hookgate_events e ON e.event = t.event WHERE t.state = 0 AND t.handler = ? AND t.due <= ? ORDER BY t.due, t.event LIMIT ?",
+      )
+      .all(handler, Math.floor(storeMs), mostBuried) as ExhaustedRow[];
+    return rows.filter(({ attempts }) => attempts >= maxAttempts);
+  }
+
+  #claimOne(consumer: number, { handler, name }: HandlerRow, row: DueRow, times: Times): ClaimedTask {
     const { connection } = this.#parts;
     connection
       .statement(
@@ -161,19 +201,19 @@ export class Steps {
     };
   }
 
-  #bury(handler: number, receiver: number, name: string, row: DueRow): SettledReport {
-    const { connection, names, tally } = this.#parts;
+  #bury(handler: HandlerRow, row: ExhaustedRow): SettledReport {
+    const { connection, tally } = this.#parts;
     connection
       .statement(
         "UPDATE hookgate_tasks SET state = 4, error = ? WHERE event = ? AND handler = ? AND state = 0",
       )
-      .run(JSON.stringify(outOfAttempts), row.event, handler);
+      .run(JSON.stringify(outOfAttempts), row.event, handler.handler);
     tally.count("dead");
-    tally.addBacklog(receiver, -1);
-    promote(connection, names.handlerOf(handler), row.order_key, 0);
+    tally.addBacklog(handler.receiver, -1);
+    promote(connection, handler, row.order_key, 0);
     return {
       recordId: `rec_${row.event}`,
-      handler: name,
+      handler: handler.name,
       attempt: row.attempts,
       event: { id: fromStored(row.id), type: fromStored(row.type) },
       verdict: { outcome: "dead", error: outOfAttempts },
