@@ -63,7 +63,14 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 }
 
 function start(name: string, port = "0") {
-  const env = { ...process.env, PORT: port, DB: join(folder, `${name}.db`), TMPDIR: folder };
+  const env = {
+    ...process.env,
+    // Node.js 22 and 24 warn where their own SQLite is used.
+    NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+    PORT: port,
+    DB: join(folder, `${name}.db`),
+    TMPDIR: folder,
+  };
   const server = run(process.execPath, ["build/examples/run.js", name], env);
   servers.push(server.child);
   return server;
