@@ -42,6 +42,7 @@ export function createDeliveryWay(plan: DeliveryPlan): DeliveryWay {
     plan.inbox === undefined ? undefined : "the receiver was not started: await receiver.start()";
   const traffic = new Traffic(plan.maxInProgress, closed);
   let announced = false;
+  let toldClosed = false;
   const announce = (): void => {
     announced = true;
     const count = plan.handlers.all().length;
@@ -63,6 +64,10 @@ export function createDeliveryWay(plan: DeliveryPlan): DeliveryWay {
         return;
       }
       passage.enter();
+      if (!toldClosed && traffic.refusedBeforeOpen) {
+        toldClosed = true;
+        plan.observer.note("error", cameTooEarly, {});
+      }
     },
     open() {
       traffic.open();
@@ -72,6 +77,9 @@ export function createDeliveryWay(plan: DeliveryPlan): DeliveryWay {
     stop: () => traffic.stop(),
   };
 }
+
+const cameTooEarly =
+  "a delivery came before the receiver was started; it is answered 503, as all are until then: await receiver.start() before the server listens";
 
 /** What the middleware leaves on the request for the user's own code. */
 interface MarkedRequest extends IncomingMessage {

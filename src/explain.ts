@@ -19,6 +19,7 @@ import {
   parseDelivery,
   refuseBody,
   refuseOwner,
+  refuseUnknown,
 } from "./steps.js";
 
 const stepNames: readonly ExplainedStep["step"][] = [
@@ -190,6 +191,7 @@ async function followEvents(
 ): Promise<void> {
   const wanted = events.map((event) => ({ event, handlers: handlersOf(plan, event.type) }));
   const names = [...new Set(wanted.flatMap(({ handlers }) => handlers.map(({ name }) => printable(name))))];
+  for (const { event } of wanted) walk.probe(refuseUnknown(plan, event.type));
   walk.take(names, () => (names.length === 0 ? "none for this type: it would be ignored" : names.join(", ")));
   if (names.length === 0) return walk.skip("no handler would get the data");
   for (const { event, handlers } of wanted) {

@@ -2,6 +2,7 @@ import type { CredentialKind } from "./contracts/credential.js";
 import { acceptedKinds } from "./gate/authenticate.js";
 import { printable } from "./lib/printable.js";
 import type { DeliveryPlan } from "./steps.js";
+import { answerToIgnored } from "./unhandled-events.js";
 
 /** What is allowed and seldom meant, each with what to do about it. Nothing of a request is needed. */
 export function findingsOf(plan: DeliveryPlan): readonly string[] {
@@ -32,15 +33,19 @@ function notDurable({ inbox }: DeliveryPlan): string[] {
 }
 
 function unhandledTypes(plan: DeliveryPlan): string[] {
-  const types = plan.catalog.types ?? [];
-  const answer =
-    plan.inbox === undefined ? "answered 200 and ignored" : "answered 202 and kept without tasks";
-  return types
-    .filter((type) => plan.handlers.handlersFor(type).length === 0)
-    .map(
+  const answer = answerToIgnored(plan.unknownTypes, plan.inbox !== undefined);
+  const none =
+    plan.handlers.all().length > 0
+      ? []
+      : [`no handler is registered: all deliveries are ${answer}; register one with on()`];
+  const types = (plan.catalog.types ?? []).filter((type) => plan.handlers.handlersFor(type).length === 0);
+  return [
+    ...none,
+    ...types.map(
       (type) =>
         `no handler for the declared event type "${printable(type)}": its deliveries are ${answer}; register one with on(), or take the type out of \`events\``,
-    );
+    ),
+  ];
 }
 
 function openDoors(plan: DeliveryPlan): string[] {

@@ -22,6 +22,7 @@ import {
   type DeliveryPlan,
   handlersOf,
   parseDelivery,
+  refuseUnknown,
 } from "./steps.js";
 
 /** A delivery that passed the gate. */
@@ -126,6 +127,10 @@ class Handling {
 
   #handOver(events: readonly Checked[]): MaybePromise<Outcome | Refusal> {
     const { inbox } = this.#plan;
+    for (const { event } of events) {
+      const unknown = refuseUnknown(this.#plan, event.type);
+      if (unknown !== undefined) return unknown;
+    }
     const broken = events.find(({ data }) => data instanceof Refusal)?.data;
     if (broken instanceof Refusal && inbox?.settings.invalid !== "park") return broken;
     return inbox === undefined ? this.#handle(events) : this.#store(inbox, events);
@@ -135,6 +140,12 @@ class Handling {
     const { caller, signedBy, delivery } = this.#passed;
     const { requestId, address } = delivery;
     this.#plan.observer.accepted({ requestId, address, caller, signedBy }, { id, type });
+  }
+
+  #ignored({ id, type }: { readonly id: string; readonly type: string }, stored: boolean): void {
+    const { observer, unknown } = this.#plan;
+    unknown.tell(type);
+    observer.ignored(this.#passed.delivery.requestId, { id, type }, stored);
   }
 
   /** Into the inbox, instead of to the handlers. */
@@ -165,7 +176,11 @@ class Handling {
     const { observer } = this.#plan;
     if (!(acceptance instanceof Refusal) && acceptance.status === "stored") {
       const { positions } = acceptance;
-      for (const [at, event] of delivery.events.entries()) if (positions.includes(at)) this.#accepted(event);
+      for (const [at, event] of delivery.events.entries()) {
+        if (!positions.includes(at)) continue;
+        this.#accepted(event);
+        if (event.tasks.length === 0) this.#ignored(event, true);
+      }
     }
     tellStored(delivery, acceptance, observer);
     return outcome;
@@ -204,6 +219,7 @@ class Handling {
   #handleOne(checked: Checked): MaybePromise<Failure | undefined> {
     const { event, handlers, data } = checked;
     this.#accepted(event);
+    if (handlers.length === 0) this.#ignored(event, false);
     if (handlers.length === 0 || data instanceof Refusal) return undefined;
     const { observer, clock, handlerTimeoutMs } = this.#plan;
     const { caller, delivery } = this.#passed;

@@ -15,6 +15,7 @@ export type {
   HandledReport,
   HandlerRun,
   Hooks,
+  IgnoredReport,
   RefusedReport,
   ReplayedReport,
   ReportedTask,

@@ -8,6 +8,7 @@ import type {
   FailedReport,
   HandlerRun,
   Hooks,
+  IgnoredReport,
   RefusedReport,
   ReplayedReport,
   ReportedTask,
@@ -40,6 +41,8 @@ export interface Observer {
     event: AcceptedReport["event"],
   ): void;
   refused(request: RefusedRequest, refusal: Refusal, enforced: boolean): void;
+  /** `stored`: an inbox keeps it nevertheless. */
+  ignored(requestId: string, event: IgnoredReport["event"], stored: boolean): void;
   handled(run: HandlerRun): void;
   /** `next`: with an inbox, what becomes of the task. */
   failed(run: HandlerRun, code: FailedReport["code"], error: AnyHookgateError, next?: NextAttempt): void;
@@ -73,6 +76,7 @@ export interface Delivered {
 const hookNames = [
   "accepted",
   "refused",
+  "ignored",
   "handled",
   "failed",
   "claimed",
@@ -86,6 +90,7 @@ const hookNames = [
 const channels = {
   accepted: channel("hookgate:accepted"),
   refused: channel("hookgate:refused"),
+  ignored: channel("hookgate:ignored"),
   handled: channel("hookgate:handled"),
   failed: channel("hookgate:failed"),
   claimed: channel("hookgate:claimed"),
@@ -165,6 +170,9 @@ export function createObserver(options: {
       const err = isError(refusal.cause) ? { err: kept(refusal.cause) } : {};
       const cause = fault === "" ? {} : { fault };
       logger[level]({ receiver: name, code, ...cause, ...request, ...err }, `${verb} ${code}: ${reason}`);
+    },
+    ignored(requestId, { id, type }, stored) {
+      if (listens("ignored")) tell("ignored", { receiver: name, requestId, event: { id, type }, stored });
     },
     handled(run) {
       if (listens("handled")) tell("handled", { receiver: name, ...run });

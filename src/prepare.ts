@@ -16,11 +16,20 @@ import { parseBodyOptions } from "./http/read-body.js";
 import { type InboxSettings, parseInboxOptions } from "./inbox/options.js";
 import { Store } from "./inbox/store.js";
 import { type Clock, parseClock } from "./lib/clock.js";
-import { assertOptions, numberOption, OptionError, own, stringOption, switchOption } from "./lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+  switchOption,
+} from "./lib/options.js";
 import { createObserver } from "./observe.js";
 import type { ContextOf, ReceiverOptions } from "./receiver-options.js";
 import { parseSource } from "./source-option.js";
 import { type DeliveryPlan, readStored } from "./steps.js";
+import { answerToIgnored, UnknownTypes } from "./unhandled-events.js";
 
 const known: readonly (keyof ReceiverOptions)[] = [
   "name",
@@ -35,6 +44,7 @@ const known: readonly (keyof ReceiverOptions)[] = [
   "data",
   "handlerTimeoutMs",
   "maxInProgress",
+  "unknownTypes",
   "maxFailuresPerMinute",
   "inbox",
   "logger",
@@ -83,6 +93,12 @@ export function prepare<Events extends EventsOption | undefined, Tx, SourceEvent
     content.catalog,
     settings?.engine.capabilities,
   );
+  const unknownTypes = choiceOption(
+    own(options, "unknownTypes"),
+    `${where}.unknownTypes`,
+    ["ignore", "refuse"],
+    "ignore",
+  );
   const store =
     settings &&
     new Store<Tx>({
@@ -93,6 +109,11 @@ export function prepare<Events extends EventsOption | undefined, Tx, SourceEvent
   return {
     plan: {
       ...{ name, auth: auth.policy, ...content, handlers, ...limits, inbox: store, clock, observer },
+      unknownTypes,
+      unknown: new UnknownTypes({
+        ...{ catalog: content.catalog, handlers, observer },
+        answer: answerToIgnored(unknownTypes, settings !== undefined),
+      }),
       clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
       allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
     },

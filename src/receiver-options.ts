@@ -67,6 +67,8 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
    * by /64. A valid credential always passes. Default: not counted.
    */
   readonly maxFailuresPerMinute?: number | undefined;
+  /** Events that no handler is registered for: answered 2xx and ignored, or refused with 422. Default: "ignore". */
+  readonly unknownTypes?: "ignore" | "refuse" | undefined;
   /** Deliveries are stored before the answer, and handled afterwards. Left out: handlers run before the answer. */
   readonly inbox?: InboxOptions<Tx> | undefined;
   /** pino or anything like it. Default: text on standard error, from INFO on where that is a terminal, else from WARN on. */

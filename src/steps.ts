@@ -24,7 +24,9 @@ import type { InboxSettings } from "./inbox/options.js";
 import type { Store } from "./inbox/store.js";
 import type { Clock } from "./lib/clock.js";
 import { isPromise } from "./lib/maybe-promise.js";
+import { printable } from "./lib/printable.js";
 import type { Observer } from "./observe.js";
+import type { UnknownTypes } from "./unhandled-events.js";
 
 /** Where deliveries are stored. */
 export interface DeliveryInbox extends Pick<Store<never>, "accept"> {
@@ -52,7 +54,10 @@ export interface DeliveryPlan {
   readonly readsJson: boolean;
   readonly envelope: Envelope;
   readonly catalog: Catalog;
-  readonly handlers: Pick<HandlerRegistry, "handlersFor" | "all">;
+  readonly handlers: Pick<HandlerRegistry, "handlersFor" | "all" | "types">;
+  /** What becomes of events that no handler is registered for. */
+  readonly unknownTypes: "ignore" | "refuse";
+  readonly unknown: UnknownTypes;
   readonly handlerTimeoutMs: number;
   readonly maxInProgress: number;
   /** Undefined: handlers run before the answer. */
@@ -157,6 +162,13 @@ export function parseDelivery(
 /** Who wants this type; nobody where the catalog does not have it. */
 export function handlersOf(plan: DeliveryPlan, type: string): readonly RegisteredHandler[] {
   return plan.catalog.has(type) ? plan.handlers.handlersFor(type) : none;
+}
+
+/** ERR_EVENT_INVALID for an event that no handler is registered for, where `unknownTypes` says so. */
+export function refuseUnknown(plan: DeliveryPlan, type: string): Refusal | undefined {
+  if (plan.unknownTypes !== "refuse" || handlersOf(plan, type).length > 0) return undefined;
+  const reason = `no handler is registered for the event type "${printable(type)}"${plan.unknown.hint(type)}`;
+  return new Refusal("ERR_EVENT_INVALID", reason, undefined, "unknown-type");
 }
 
 /** Data that passed its schema. */

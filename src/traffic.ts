@@ -29,6 +29,9 @@ export class Traffic {
     this.#closed = closed;
   }
 
+  /** Whether a delivery was refused because `open` had not been called. */
+  refusedBeforeOpen = false;
+
   /** Lets deliveries in, unless `stop` was called. */
   open(): void {
     if (!this.#stopping) this.#closed = undefined;
@@ -36,7 +39,10 @@ export class Traffic {
 
   /** Why no further delivery may enter: ERR_STOPPED, ERR_OVERLOADED; undefined where it may. */
   refuse(): Refusal | undefined {
-    if (this.#closed !== undefined) return new Refusal("ERR_STOPPED", this.#closed);
+    if (this.#closed !== undefined) {
+      this.refusedBeforeOpen ||= !this.#stopping;
+      return new Refusal("ERR_STOPPED", this.#closed, undefined, this.#stopping ? "closed" : "not-started");
+    }
     if (this.#reading >= this.#max) return this.#full("bodies are being read", this.#reading, "reading");
     return this.#refuseRun();
   }

@@ -31,6 +31,8 @@ export interface EngineCapabilities {
 /** What an inbox stores into: ten members, all that a receiver asks of a store. `Tx` is what `lease.complete` hands out. */
 export interface InboxEngine<Tx = never> {
   readonly capabilities: EngineCapabilities;
+  /** Once it is open: the same text for every engine of this process that keeps the same store. Left out: the engine itself. */
+  readonly location?: string | undefined;
   /** `true` on an engine that is made for tests: `receiver.start()` does not warn that it is not durable. */
   readonly forTests?: boolean | undefined;
   /** What an operator should look at, one sentence each: logged by `receiver.start()` and printed by `hookgate doctor`. */

@@ -33,6 +33,13 @@ export interface RefusedReport extends Report {
   readonly error: AnyHookgateError;
 }
 
+/** Told of an event that no handler is registered for. */
+export interface IgnoredReport extends Report {
+  readonly event: { readonly id: string; readonly type: string };
+  /** Whether the inbox keeps it nevertheless, without tasks. */
+  readonly stored: boolean;
+}
+
 /** One run of a handler, as reports tell of it. */
 export interface HandlerRun {
   readonly requestId: string;
@@ -110,6 +117,7 @@ export interface StoreRecoveredReport {
 export interface Hooks {
   accepted?(report: AcceptedReport): void;
   refused?(report: RefusedReport): void;
+  ignored?(report: IgnoredReport): void;
   handled?(report: HandledReport): void;
   failed?(report: FailedReport): void;
   /** With an inbox. */

@@ -47,6 +47,8 @@ export interface HandlerRegistry<EventMap = AnyEventMap, Context = HandlerContex
   handlersFor(type: string): readonly RegisteredHandler[];
   /** All of them, in the order of their registration. */
   all(): readonly RegisteredHandler[];
+  /** The event types that handlers are registered for by name. */
+  types(): readonly string[];
   /** From now on registering and removing are TypeErrors, for this reason; undefined: they are not. */
   lock(reason: string | undefined): void;
 }
@@ -117,6 +119,7 @@ export function createHandlers<EventMap = AnyEventMap, Context = HandlerContext>
       return found;
     },
     all: () => registered.map(({ entry }) => entry),
+    types: () => registered.flatMap(({ matcher }) => matcher.types),
     lock(reason: string | undefined): void {
       locked = reason;
     },

@@ -9,6 +9,8 @@ export interface Matcher {
   matches(type: string): boolean;
   /** Whether the type is spelled out, not only matched by a pattern. */
   names(type: string): boolean;
+  /** The types that are spelled out. */
+  readonly types: readonly string[];
 }
 
 /** Matches every type. */
@@ -16,6 +18,7 @@ export const matchAny: Matcher = Object.freeze({
   defaultName: "*",
   matches: () => true,
   names: () => false,
+  types: [],
 });
 
 /**
@@ -40,6 +43,7 @@ export function createMatcher(types: unknown, catalog: Catalog): Matcher {
     defaultName: [...new Set(given)].join(","),
     matches: (type: string) => exact.has(type) || starts.some((start) => type.startsWith(start)),
     names: (type: string) => exact.has(type),
+    types: [...exact],
   });
 }
 

@@ -1,8 +1,9 @@
-import type { Consumer, EndOptions, HandlerPolicy, NewDelivery } from "../contracts/engine.js";
+import type { Consumer, EndOptions, HandlerPolicy, InboxEngine, NewDelivery } from "../contracts/engine.js";
 import { StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import { endsBefore } from "../lib/abort.js";
 import type { Clock } from "../lib/clock.js";
+import { OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { Acceptor, type SettleAcceptance } from "./acceptor.js";
 import type { InboxHealth } from "./health.js";
@@ -50,6 +51,33 @@ interface Started<Tx> {
   readonly endRetention: () => void;
 }
 
+/** The receivers that are started in this process, by what they store into. */
+const namesByLocation = new Map<string, Set<string>>();
+const namesByEngine = new WeakMap<object, Set<string>>();
+
+/**
+ * Takes the name for this receiver alone: two of one name would share their tasks, each with handlers of its own. Returns the
+ * function that gives it back.
+ */
+function claimName<Tx>(engine: InboxEngine<Tx>, receiver: string): () => void {
+  const { location } = engine;
+  const known = location === undefined ? namesByEngine.get(engine) : namesByLocation.get(location);
+  const names = known ?? new Set<string>();
+  if (names.has(receiver)) {
+    throw new OptionError(
+      "createReceiver.name",
+      `: another receiver of this process has the name "${printable(receiver)}" and the same inbox; give each a name of its own, or close the other one first`,
+    );
+  }
+  names.add(receiver);
+  if (location === undefined) namesByEngine.set(engine, names);
+  else namesByLocation.set(location, names);
+  return () => {
+    names.delete(receiver);
+    if (location !== undefined && names.size === 0) namesByLocation.delete(location);
+  };
+}
+
 /** The inbox of one receiver: takes deliveries in, and runs their tasks between `start` and `close`. */
 export class Store<Tx> {
   readonly settings: InboxSettings<Tx>;
@@ -61,6 +89,7 @@ export class Store<Tx> {
   /** The engine was told to open, and not yet to close. */
   #open = false;
   #closed = false;
+  #endName: (() => void) | undefined;
 
   constructor(parts: StoreParts<Tx>) {
     const { settings, observer, clock } = parts;
@@ -120,6 +149,7 @@ export class Store<Tx> {
     // `close` waits for this, and closes the engine.
     if (this.#closed) throw new StoppedError("the receiver was closed while it was being started");
     try {
+      this.#endName = claimName(engine, receiver);
       const byName = new Map(handlers.map((handler) => [handler.name, handler]));
       const worker = this.#createWorker(byName);
       const consumer = settings.workers && handlers.length > 0 ? this.#consume(worker, byName) : undefined;
@@ -177,7 +207,12 @@ export class Store<Tx> {
   async #closeEngine(options: EndOptions): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await this.settings.engine.close(options);
+    try {
+      await this.settings.engine.close(options);
+    } finally {
+      this.#endName?.();
+      this.#endName = undefined;
+    }
   }
 
   #createWorker(handlers: ReadonlyMap<string, RegisteredHandler>): Worker<Tx> {

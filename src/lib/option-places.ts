@@ -15,6 +15,7 @@ export const optionPlaces: ReadonlyMap<string, readonly string[]> = new Map([
       ...[
         "handlerTimeoutMs",
         "maxInProgress",
+        "unknownTypes",
         "maxFailuresPerMinute",
         "inbox",
         "logger",

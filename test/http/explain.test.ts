@@ -176,6 +176,7 @@ describe("receiver.findings", () => {
       expect.stringContaining('no handler for the declared event type "order.noted"'),
     ]);
     const open = createReceiver({ name: "open", auth: { dangerouslyAcceptAnyone: true }, logger: quiet });
+    open.onAny(() => {});
     expect(open.findings()).toEqual([expect.stringContaining("anyone may call")]);
     const over = createReceiver({
       name: "over",
@@ -183,6 +184,7 @@ describe("receiver.findings", () => {
       allowIps: { ranges: ["203.0.113.0/24"], mode: "shadow" },
       logger: quiet,
     });
+    over.onAny(() => {});
     expect(over.findings()).toEqual([
       expect.stringContaining("shadow mode"),
       expect.stringContaining('"service-key" is accepted'),
@@ -212,6 +214,7 @@ describe("receiver.findings", () => {
       logger: { ...quiet, warn: (_details, message) => warnings.push(message) },
     });
     const finding = "the engine of `inbox` is not durable";
+    made.onAny(() => {});
     expect(made.findings()).toEqual([expect.stringContaining(finding)]);
     await made.start();
     expect(warnings.filter((message) => message.includes(finding))).toHaveLength(logged ? 1 : 0);
@@ -220,6 +223,8 @@ describe("receiver.findings", () => {
 
   it("have nothing to say of an inbox in a file", () => {
     const inbox = { engine: sqliteEngine("never-opened.db") };
-    expect(createReceiver({ name: "kept", auth: { serviceKey: key }, inbox }).findings()).toEqual([]);
+    const kept = createReceiver({ name: "kept", auth: { serviceKey: key }, inbox });
+    kept.onAny(() => {});
+    expect(kept.findings()).toEqual([]);
   });
 });

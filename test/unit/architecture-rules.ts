@@ -25,6 +25,7 @@ const floors: ReadonlyMap<string, number> = new Map(
       "prepare.ts",
       "receiver-options.ts",
       "source-option.ts",
+      "unhandled-events.ts",
     ],
     ["index.ts", "cli", "testing"],
   ].flatMap((rooms, floor) => rooms.map((room): [string, number] => [room, floor])),

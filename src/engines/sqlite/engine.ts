@@ -26,7 +26,7 @@ import { createConsumer } from "../claim-loop.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
 import type { SqliteValue } from "./driver.js";
 import { FileHosts, type Role } from "./file-hosts.js";
-import { networkFileSystem, publicMode } from "./file-system.js";
+import { fileIdentity, networkFileSystem, publicMode } from "./file-system.js";
 import { probeWrites, sizesOf } from "./health.js";
 import type { Host } from "./host.js";
 import { otherLibraries } from "./loaded-libraries.js";
@@ -94,6 +94,9 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     };
   }
 
+  /** Of the open file: links and other spellings of its path are the same. */
+  location: string | undefined;
+
   async open(context: EngineContext): Promise<void> {
     this.#users++;
     this.#note = (level, message, details) => context.note(level, message, details);
@@ -108,7 +111,9 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
       this.#opening = undefined;
       throw error;
     }
-    if (!this.#inMemory) this.#warnOfPlace(context);
+    if (this.#inMemory) return;
+    this.location = fileIdentity(this.#options.path);
+    this.#warnOfPlace(context);
   }
 
   #warnOfPlace({ note }: EngineContext): void {

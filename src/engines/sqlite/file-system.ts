@@ -43,3 +43,9 @@ export function publicMode(path: string): string | undefined {
   const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
   return (mode & 0o004) === 0 ? undefined : (mode & 0o777).toString(8);
 }
+
+/** What tells a file apart from every other on this machine; undefined where there is none at the path. Opens nothing. */
+export function fileIdentity(path: string): string | undefined {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats && `${stats.dev}:${stats.ino}`;
+}

@@ -75,6 +75,15 @@ describe("hookgate doctor", () => {
     expect(out).toContain("order.refunded");
   });
 
+  it("finds a receiver without any handler", async () => {
+    const receiver = createReceiver({ name: "orders", auth: { serviceKey: key } });
+    const { code, out } = await doctor({ receiver });
+    expect(code).toBe(1);
+    expect(out).toContain(
+      "- receiver: no handler is registered: all deliveries are answered 200 and ignored",
+    );
+  });
+
   it("finds app.post, and parsers ahead, in Express 5 and 4", async () => {
     const apps = [express(), express4()];
     for (const app of apps) {
