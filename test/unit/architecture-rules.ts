@@ -66,7 +66,7 @@ const openers: ReadonlyMap<string, string> = new Map([
 
 /** What anybody may use of node:fs: it opens nothing. */
 const opensNothing: ReadonlySet<string> = new Set([
-  ...["existsSync", "lstatSync", "realpathSync", "stat", "statSync", "statfsSync"],
+  ...["accessSync", "constants", "existsSync", "lstatSync", "realpathSync", "stat", "statSync", "statfsSync"],
   ...["chownSync", "linkSync", "mkdirSync", "readdirSync", "renameSync", "rmSync", "unlinkSync", "watch"],
 ]);
 

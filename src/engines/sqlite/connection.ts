@@ -1,10 +1,11 @@
 import { existsSync, statSync } from "node:fs";
 import type { CompactReport } from "../../contracts/engine.js";
-import type { OpenDatabase, SqliteDatabase, SqliteStatement } from "./driver.js";
+import { type OpenDatabase, resultCode, type SqliteDatabase, type SqliteStatement } from "./driver.js";
 import type { EndFlag } from "./end-flag.js";
 import { FileIdentity } from "./file-identity.js";
 import { createPrivateFile } from "./file-system.js";
 import { assertStillKnown, assertVersion, migrate } from "./schema.js";
+import { SqliteError } from "./sqlite-error.js";
 
 export interface ConnectionOptions {
   readonly path: string;
@@ -27,6 +28,10 @@ export interface HowToOpen {
   /** Told what somebody should look at. */
   readonly note?: ((message: string) => void) | undefined;
 }
+
+/** SQLITE_CORRUPT, SQLITE_READONLY. */
+const corruptCode = 11;
+const readOnlyCode = 8;
 
 /** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
 const checkedBytes = 64 * 1024 * 1024;
@@ -176,15 +181,24 @@ export class Connection {
     const bytes = this.#size();
     if (bytes === 0 || bytes > checkedBytes) return;
     const [row] = this.db.prepare("PRAGMA quick_check(1)").all() as { quick_check: string }[];
-    if (row?.quick_check !== "ok")
-      throw new Error(`the file is corrupt: ${row?.quick_check}; it was left as it is`);
+    if (row?.quick_check !== "ok") throw new SqliteError(String(row?.quick_check), corruptCode);
   }
 
   #prepareWriting(setup: readonly string[], end: EndFlag | undefined): void {
     if (this.#path !== memoryPath) this.#prepareFile();
     migrate(this.db, { setBusyTimeout: (ms) => this.#waitForLock(ms), isOver: () => end?.raised === true });
     this.#waitForLock(0);
+    this.#assertWritable();
     for (const sql of setup) this.db.exec(sql);
+  }
+
+  /** SQLite opens a file that may only be read all the same, and tells with the first write. */
+  #assertWritable(): void {
+    try {
+      this.db.exec("DELETE FROM hookgate_meta WHERE name = ''");
+    } catch (error) {
+      if (resultCode(error) === readOnlyCode) throw error;
+    }
   }
 
   #prepareFile(): void {

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { handlePatiently, openPatiently, type Patience, pauseThrough } from "./busy.js";
 import type { ConnectionOptions } from "./connection.js";
@@ -5,6 +7,7 @@ import { type OpenDatabase, resultCode } from "./driver.js";
 import { EndFlag } from "./end-flag.js";
 import { exitHook } from "./exit-hook.js";
 import type { Reply, Request, Times } from "./protocol.js";
+import { SqliteError } from "./sqlite-error.js";
 import { Store } from "./store.js";
 import { StoreEndedError } from "./store-ended.js";
 import type { ThreadData } from "./thread.js";
@@ -30,15 +33,20 @@ const exitWaitMs = 30_000;
 
 const wasClosed = "the engine was closed";
 
-/** What SQLite said; `errcode` is its result code. */
-export class SqliteError extends Error {
-  readonly errcode: number;
-
-  constructor(message: string, errcode: number) {
-    super(message);
-    this.name = "SqliteError";
-    this.errcode = errcode;
+/** The program of the store's thread, beside this file. */
+function threadProgram(): URL {
+  let path = "thread.js";
+  try {
+    const url = new URL("./thread.js", import.meta.url);
+    path = fileURLToPath(url);
+    if (existsSync(path)) return url;
+  } catch {
+    // In a bundle of CommonJS a module does not know where it is.
   }
+  throw new Error(
+    `the program of the store's thread, ${path}, is not there: a bundler has left it out. Keep hookgate out of the bundle ` +
+      "(as an external package), or run the store without a thread: sqliteEngine(path, { onCallersThread: true })",
+  );
 }
 
 /** Runs the store on a thread of its own. */
@@ -51,7 +59,7 @@ export class ThreadHost implements Host {
 
   /** `note` is told what somebody should look at. */
   constructor(options: ConnectionOptions, note: (message: string) => void = () => {}) {
-    this.#worker = new Worker(new URL("./thread.js", import.meta.url), {
+    this.#worker = new Worker(threadProgram(), {
       workerData: { options, end: this.#flag.memory } satisfies ThreadData,
       name: "hookgate-sqlite",
       // Flags of the main thread such as --import would load the user's code a second time.

@@ -19,9 +19,11 @@ import { parseSetup } from "./setup.js";
 import type { SqliteTransaction } from "./transaction.js";
 
 export type { SqliteValue } from "./driver.js";
-export { SqliteError } from "./host.js";
+
 export type { SqliteRow } from "./query.js";
 export type { ReadOptions } from "./query-host.js";
+export { SqliteError } from "./sqlite-error.js";
+
 export type { SqliteTransaction } from "./transaction.js";
 
 /** The engine that `sqliteEngine` makes. */

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import { type Duration, durationOption } from "../../lib/duration.js";
 import { assertOptions, describe, own, stringOption } from "../../lib/options.js";
 import { toSqliteValue } from "./driver.js";
-import { SqliteError } from "./host.js";
 import type { Query, QueryAnswer, SqliteRow } from "./query.js";
 import type { FileQuery } from "./query-process.js";
 import { firstKeyword, hasSecondStatement } from "./sql-text.js";
+import { SqliteError } from "./sqlite-error.js";
 
 /** Options of one `read`. */
 export interface ReadOptions {

@@ -5,6 +5,7 @@ import { Connection, type ConnectionOptions, memoryPath } from "./connection.js"
 import { Consumers } from "./consumers.js";
 import { isBusy, isFatal, loadDriver, type OpenDatabase } from "./driver.js";
 import { EndFlag } from "./end-flag.js";
+import { explainError } from "./explain-error.js";
 import { changeOf, FileChangedError } from "./file-identity.js";
 import { Names } from "./names.js";
 import type { Reply, Request, Times } from "./protocol.js";
@@ -90,9 +91,13 @@ export class Store {
   /** Opens the file, making it where it is not there; resolves with the store's clock. Throws as `Connection` does. */
   open(): number {
     this.#assertGoingOn();
-    const { connection } = this.#opened ?? this.#connect(!this.#options.readOnly);
-    const sql = "SELECT value FROM hookgate_meta WHERE name = 'clock'";
-    return (connection.statement(sql).get() as { readonly value: number }).value;
+    try {
+      const { connection } = this.#opened ?? this.#connect(!this.#options.readOnly);
+      const sql = "SELECT value FROM hookgate_meta WHERE name = 'clock'";
+      return (connection.statement(sql).get() as { readonly value: number }).value;
+    } catch (error) {
+      throw this.#explained(error);
+    }
   }
 
   /** Closes the file. On a slow disk, and once the time is up, its log stays beside it: nothing is lost by that. */
@@ -143,7 +148,8 @@ export class Store {
     } catch (thrown) {
       const error = this.#causeOf(thrown);
       this.#undo(error);
-      for (const request of requests) replies.set(request, { ok: false, error });
+      const told = this.#explained(error);
+      for (const request of requests) replies.set(request, { ok: false, error: told });
     }
   }
 
@@ -188,6 +194,11 @@ export class Store {
   #assertGoingOn(): void {
     if (this.#ended !== undefined) throw this.#ended;
     if (this.#end.raised) throw new Error("the engine was closed");
+  }
+
+  #explained(error: unknown): unknown {
+    const { path } = this.#options;
+    return path === memoryPath ? error : explainError(error, path);
   }
 
   #undo(error: unknown): void {

@@ -86,7 +86,7 @@ describe("hookgate events on a file", () => {
     const letter = digest();
     expect(await runIn(folder, `events list ${db}`)).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/^hookgate: hooks\.db: .*not a database\n$/),
+      err: expect.stringMatching(/^hookgate: hooks\.db: [^\n]*is not a SQLite database[^\n]*\n$/),
     });
     expect(digest()).toBe(letter);
     rmSync(file);
