@@ -91,9 +91,9 @@ export const steps: readonly Step[] = trace.steps.map(([text, method, values, an
 
 /** The statement of version 1 that begins so. */
 export function statementOf(beginning: string): string {
-  const found = trace.texts.filter((text) => text.startsWith(beginning));
-  if (found[0] === undefined) throw new Error(`version 1 has no statement ${beginning}`);
-  return found[0];
+  const found = trace.texts.find((text) => text.startsWith(beginning));
+  if (found === undefined) throw new Error(`version 1 has no statement ${beginning}`);
+  return found;
 }
 
 function revived(value: unknown): unknown {
