@@ -15,7 +15,7 @@ export async function backup(args: readonly string[], io: CommandIo): Promise<Ex
   assertThere(path, file);
   const { sizeBytes, durationMs } = await telling(file, async () => {
     const { backUpFile, open } = await loadSqlite();
-    return backUpFile(open, path, resolve(io.cwd, to));
+    return backUpFile(open, path, { target: resolve(io.cwd, to) });
   });
   const seconds = (durationMs / 1000).toFixed(1);
   io.stderr(`${printable(to)}: ${sizeOf(sizeBytes)}, copied and checked in ${seconds} s.\n`);

@@ -103,6 +103,19 @@ async function fill(...ids: readonly string[]): Promise<void> {
 }
 
 describe("receiver.inbox.backup", () => {
+  it("H17: does not hold up the end of the receiver; nothing is left of a copy that was not made", async () => {
+    await fill("a");
+    const engine = threaded(file);
+    const receiver = scene.receiver({ engine, inbox: { workers: false } });
+    receiver.on("order.paid", () => undefined);
+    await receiver.start();
+    const copy = join(folder, "copy.db");
+    const made = receiver.inbox.backup(copy).catch(String);
+    await receiver.close();
+    expect(await made).toBe("Error: the engine was closed");
+    expect(readdirSync(folder).filter((name) => /copy|partial/.test(name))).toEqual([]);
+  });
+
   it("copies everything that was accepted before, while deliveries come in", async () => {
     const receiver = scene.receiver({ engine: threaded(file), inbox: { workers: false } });
     receiver.on("order.paid", () => undefined);

@@ -27,6 +27,8 @@ export interface CopyParts {
   readonly source: string | undefined;
   /** The file that is made; it must not be there. */
   readonly target: string;
+  /** Where the copy is written until it is whole; in the folder of `target`. Default: `partialOf(target)`. */
+  readonly partial?: string | undefined;
 }
 
 /**
@@ -34,13 +36,13 @@ export interface CopyParts {
  * writing meanwhile. The copy is written under another name, synced and checked; under its own name it is whole, or not
  * there. Throws where the target is there, cannot be written, or the copy is corrupt; then nothing is left of it.
  */
-export function copyDatabase({ db, open, source, target }: CopyParts): BackupReport {
+export function copyDatabase({ db, open, source, target, partial }: CopyParts): BackupReport {
   const startedAt = performance.now();
   assertFree(target);
   if (source !== undefined && companions.some((suffix) => target === `${source}${suffix}`)) {
     throw new Error(`${target} is a name that SQLite uses for ${source} itself; take another one`);
   }
-  const copy = writeCopy({ db, open, target });
+  const copy = writeCopy({ db, open, target, partial });
   try {
     moveToNew(copy, target);
   } catch (error) {
@@ -51,9 +53,18 @@ export function copyDatabase({ db, open, source, target }: CopyParts): BackupRep
   return { path: target, sizeBytes: statSync(target).size, durationMs: performance.now() - startedAt };
 }
 
+/** A name beside a copy's own that nothing has yet. */
+export function partialOf(target: string): string {
+  return join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.partial`);
+}
+
 /** Writes a copy beside its target, synced and checked; answers with its path. */
-export function writeCopy({ db, open, target }: Omit<CopyParts, "source">): string {
-  const partial = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.partial`);
+export function writeCopy({
+  db,
+  open,
+  target,
+  partial = partialOf(target),
+}: Omit<CopyParts, "source">): string {
   try {
     // SQLite writes into an empty file, whose mode is ours.
     closeSync(openSync(partial, "wx", 0o600));
@@ -86,12 +97,16 @@ const companions = ["-wal", "-shm", "-journal"] as const;
  * Backs up the inbox in a file, whatever version its tables have: so a copy can be made before an update. Throws as
  * `copyDatabase` does, and where there is no inbox in the file.
  */
-export function backUpFile(open: OpenDatabase, source: string, target: string): BackupReport {
+export function backUpFile(
+  open: OpenDatabase,
+  source: string,
+  to: Pick<CopyParts, "target" | "partial">,
+): BackupReport {
   const db = open(source, { readOnly: true });
   try {
     db.exec("PRAGMA busy_timeout = 2000");
     assertInbox(db);
-    return copyDatabase({ db, open, source, target });
+    return copyDatabase({ db, open, source, ...to });
   } finally {
     db.close();
   }

@@ -24,6 +24,7 @@ import type {
 import { endsBefore } from "../../lib/abort.js";
 import { createConsumer } from "../claim-loop.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
+import type { CopyHost } from "./copy-host.js";
 import type { SqliteValue } from "./driver.js";
 import { FileHosts, type Role } from "./file-hosts.js";
 import { fileIdentity, networkFileSystem, publicMode } from "./file-system.js";
@@ -49,11 +50,13 @@ interface Opened extends SourceParts {
 /** How the engine comes to its threads; a test gives its own. */
 export type MakeHost = (options: ConnectionOptions, note: (message: string) => void) => Host;
 
-/** What a test may say of its engine. */
-export interface TestOptions {
+/** What an engine is made of beside its connections. */
+export interface EngineParts {
   /** Milliseconds since the epoch, in place of the machine's clocks. */
   readonly now?: (() => number) | undefined;
   readonly forTests?: boolean | undefined;
+  /** Left out: copies are made on the thread of the host. */
+  readonly copies?: CopyHost | undefined;
 }
 
 /** The engine that keeps an inbox in one SQLite file, or in memory. */
@@ -74,17 +77,24 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   readonly #queues = new Set<RequestQueue>();
   /** Runs the user's own queries. */
   #queries: QueryHost | undefined;
+  /** Makes copies of the file. Undefined: that is done on the caller's thread, as all the rest. */
+  readonly #copies: CopyHost | undefined;
   #note: EngineContext["note"] = () => {};
   #toldEnd = false;
   /** One probe for all who ask meanwhile: where the store hangs they do not pile up. */
   #probing: ReturnType<typeof probeWrites> | undefined;
 
-  constructor(options: ConnectionOptions, makeHost: MakeHost, { now, forTests = false }: TestOptions = {}) {
+  constructor(
+    options: ConnectionOptions,
+    makeHost: MakeHost,
+    { now, forTests = false, copies }: EngineParts = {},
+  ) {
     this.#options = options;
     this.#makeHost = makeHost;
     this.#inMemory = options.path === memoryPath;
     this.#now = now;
     this.forTests = forTests;
+    this.#copies = copies;
     this.capabilities = {
       durable: !this.#inMemory,
       shared: !this.#inMemory,
@@ -143,6 +153,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     if (this.#users === 0 || --this.#users > 0) return;
     this.#queries?.close();
     this.#queries = undefined;
+    this.#copies?.end();
     this.#opened = this.#opening = this.#reader = undefined;
     this.#toldEnd = false;
     // Those that read first: the last connection to the file puts it in order.
@@ -230,8 +241,9 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     const request = { op: "backup", path: resolve(path) } as const;
     const opened = this.#open();
     if (this.#inMemory) return opened.queue.ask(request);
+    if (this.#copies !== undefined) return this.#copies.copy(request.path);
     const { clock, hosts } = opened;
-    // A thread and a connection of its own: whoever reads or writes meanwhile does not wait for it.
+    // A connection of its own, so that a copy that fails leaves the one that reads as it is.
     const { queue } = await this.#openStore(hosts, this.#newHost("reader"), clock);
     try {
       return await queue.ask(request);

@@ -9,6 +9,7 @@ import {
   stringOption,
 } from "../../lib/options.js";
 import { memoryPath } from "./connection.js";
+import { CopyHost } from "./copy-host.js";
 import type { SqliteValue } from "./driver.js";
 import { SqliteEngine } from "./engine.js";
 import { LocalHost, ThreadHost } from "./host.js";
@@ -82,7 +83,8 @@ export function sqliteEngine(path: string, options: SqliteEngineOptions = {}): S
   };
   const local = flagOption(own(options, "onCallersThread"), `${where}.onCallersThread`);
   if (file === memoryPath) return createMemoryEngine(setup);
-  return new SqliteEngine(connection, (given, note) =>
-    local ? new LocalHost(given, undefined, note) : new ThreadHost(given, note),
-  );
+  if (local) return new SqliteEngine(connection, (given, note) => new LocalHost(given, undefined, note));
+  return new SqliteEngine(connection, (given, note) => new ThreadHost(given, note), {
+    copies: new CopyHost(connection.path),
+  });
 }

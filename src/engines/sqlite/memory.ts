@@ -1,9 +1,9 @@
 import { type ConnectionOptions, memoryPath } from "./connection.js";
-import { SqliteEngine, type TestOptions } from "./engine.js";
+import { type EngineParts, SqliteEngine } from "./engine.js";
 import { type Host, MemoryHost } from "./host.js";
 
 /** What a test may say of its engine in memory. */
-export interface MemoryParts extends TestOptions {
+export interface MemoryParts extends EngineParts {
   readonly makeHost?: ((options: ConnectionOptions) => Host) | undefined;
 }
 

@@ -1,8 +1,7 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import type { ChildProcess } from "node:child_process";
 import { type Duration, durationOption } from "../../lib/duration.js";
 import { assertOptions, describe, own, stringOption } from "../../lib/options.js";
+import { startChild } from "./child.js";
 import { toSqliteValue } from "./driver.js";
 import type { Query, QueryAnswer, SqliteRow } from "./query.js";
 import type { FileQuery } from "./query-process.js";
@@ -89,18 +88,7 @@ export class QueryHost {
 
   #started(): ChildProcess {
     if (this.#child !== undefined) return this.#child;
-    const file = fileURLToPath(new URL("./query-process.js", import.meta.url));
-    if (!existsSync(file)) {
-      throw new Error(
-        `engine.read starts a process from ${file}, which is missing: keep hookgate out of the bundle, or copy that file beside it`,
-      );
-    }
-    const child = fork(file, [], {
-      // Flags of this process such as --import would load the user's code a second time.
-      execArgv: ["--disable-warning=ExperimentalWarning"],
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
+    const child = startChild(new URL("./query-process.js", import.meta.url), "engine.read");
     this.#child = child;
     child.on("message", (answer: QueryAnswer) => this.#answered(child, answer));
     child.on("error", (error) => this.#lost(child, error));

@@ -1,0 +1,19 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** Starts one of our files in a process of its own; `user` is the method that needs it. Throws where the file is missing. */
+export function startChild(url: URL, user: string): ChildProcess {
+  const file = fileURLToPath(url);
+  if (!existsSync(file)) {
+    throw new Error(
+      `${user} starts a process from ${file}, which is missing: keep hookgate out of the bundle, or copy that file beside it`,
+    );
+  }
+  return fork(file, [], {
+    // Flags of this process such as --import would load the user's code a second time.
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+}
