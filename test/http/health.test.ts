@@ -66,6 +66,7 @@ describe("receiver.health", () => {
     const receiver = scene.receiver({ engine, inbox: { workers: false } });
     await receiver.start();
     expect((await receiver.health()).checks.store).toEqual({ status: "ok" });
+    await receiver.close();
     const other = scene.receiver({
       engine: sqliteEngine(file, { onCallersThread: true, busyTimeoutMs: 10 }),
       inbox: { workers: false },

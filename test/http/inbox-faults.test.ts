@@ -24,7 +24,7 @@ type Fault = "none" | "reject" | "reject, stored" | "hang" | "hang, stored";
 /** The engine, with a fault for each accept that `faultOf` names one for; the first call is 1. */
 function faulty(engine: Engine, faultOf: (call: number) => Fault): Engine {
   let calls = 0;
-  return Object.assign(Object.create(engine) as Engine, {
+  return {
     capabilities: engine.capabilities,
     open: (context: Parameters<Engine["open"]>[0]) => engine.open(context),
     close: () => engine.close(),
@@ -43,7 +43,7 @@ function faulty(engine: Engine, faultOf: (call: number) => Fault): Engine {
       if (fault === "hang, stored") return new Promise<never>(() => {});
       return answers;
     },
-  });
+  };
 }
 
 async function idsIn(receiver: Receiver): Promise<Set<string>> {

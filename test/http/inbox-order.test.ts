@@ -124,9 +124,10 @@ describe("H11 a dead letter that holds its key", () => {
     await accepting.receiver.start();
     await scene.send(accepting.receiver, { id: "k-1", type: "order.paid", total: "much" });
     await scene.send(accepting.receiver, { id: "k-2", type: "order.paid", total: 2 });
+    await accepting.receiver.close();
     const working = ledger(scene.engine(file), {}, { more: { events } });
     await working.receiver.start();
-    await scene.send(accepting.receiver, { id: "free-1", type: "order.paid", total: 3 });
+    await scene.send(working.receiver, { id: "free-1", type: "order.paid", total: 3 });
     await until(() => working.ran.length > 0);
     expect(working.ran).toEqual(["free-1"]);
     expect(await working.receiver.inbox.stats()).toMatchObject({ held: 1, holding: 1 });
