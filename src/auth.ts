@@ -129,8 +129,8 @@ function resolveForm(auth: unknown, where: string, context: AuthContext): Resolv
     // Left out is one thing; here something was meant to stand, and a kind of credential would silently not count.
     if (Object.hasOwn(auth, credential) && auth[credential] === undefined) {
       throw new OptionError(
-        where,
-        `.${credential} is undefined: is its environment variable set? Leave the option out where it is not wanted`,
+        `${where}.${credential}`,
+        " is undefined: is its environment variable set? Leave the option out where it is not wanted",
       );
     }
   }

@@ -74,7 +74,7 @@ export const commandHelp: ReadonlyMap<string, string> = new Map([
 
 Imports the module and looks at the receivers that it exports, and at the Express apps: event types without a handler,
 accepted kinds of credential that nobody holds, lists in shadow mode, app.post in place of app.all, body parsers ahead.
-Exit code 1 where there is something to look at. The module must not start a server when it is imported.
+Exit code 1 where there is something to look at. A server or receiver that the module starts runs until the command ends.
 
 Example: hookgate doctor ./receiver.js
 `,

@@ -9,6 +9,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
+// Node.js 22 warns in every command that its SQLite is experimental. All other warnings are still printed.
+const printWarning = process.listeners("warning");
+process.removeAllListeners("warning");
+process.on("warning", (warning) => {
+  if (warning.name === "ExperimentalWarning" && warning.message.startsWith("SQLite ")) return;
+  for (const print of printWarning) print.call(process, warning);
+});
+
 process.exitCode = await main(process.argv.slice(2), {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
@@ -16,3 +24,7 @@ process.exitCode = await main(process.argv.slice(2), {
   clock: systemClock,
   cwd: process.cwd(),
 });
+
+// The module may have started a server, which would keep the process. On Windows, what was written to a pipe is awaited.
+if (process.argv[2] === "doctor")
+  process.stdout.write("", () => process.stderr.write("", () => process.exit()));

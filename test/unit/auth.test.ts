@@ -71,7 +71,12 @@ describe("resolveAuth", () => {
     (name) => {
       const others = name === "jwt" ? { serviceKey: key } : { jwt: { issuer: "i", secret } };
       expect(() => resolve({ ...others, [name]: undefined })).toThrow(
-        `createReceiver.auth.${name} is undefined: is its environment variable set?`,
+        expect.objectContaining({
+          message: expect.stringContaining(
+            `createReceiver.auth.${name} is undefined: is its environment variable set?`,
+          ),
+          option: `auth.${name}`,
+        }),
       );
     },
   );

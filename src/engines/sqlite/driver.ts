@@ -1,5 +1,5 @@
 import { realpathSync } from "node:fs";
-import { createRequire } from "node:module";
+import { createRequire, isBuiltin } from "node:module";
 import { dirname } from "node:path";
 
 /** What we use of a prepared statement of `node:sqlite`. */
@@ -104,7 +104,8 @@ function installedDriver(): DriverModule {
 
 /** Where the library of the driver lies; undefined where it is a part of Node.js, or there is none. */
 export function driverFolder(): string | undefined {
-  if (ownDriver() !== undefined) return undefined;
+  // Not ownDriver(): Node.js 22 warns where its SQLite is loaded.
+  if (isBuiltin("node:sqlite")) return undefined;
   try {
     return dirname(dirname(realpathSync(require.resolve("@photostructure/sqlite"))));
   } catch {

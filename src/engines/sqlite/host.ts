@@ -62,8 +62,9 @@ export class ThreadHost implements Host {
     this.#worker = new Worker(threadProgram(), {
       workerData: { options, end: this.#flag.memory } satisfies ThreadData,
       name: "hookgate-sqlite",
-      // Flags of the main thread such as --import would load the user's code a second time.
-      execArgv: [],
+      // Flags of the main thread such as --import would load the user's code a second time. Without this one Node.js 22
+      // warns of its SQLite, once for each thread.
+      execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     this.#worker.on("message", (answer: unknown) => {
       if (isNote(answer)) return note(answer.note);
