@@ -130,7 +130,7 @@ function resolveForm(auth: unknown, where: string, context: AuthContext): Resolv
     if (Object.hasOwn(auth, credential) && auth[credential] === undefined) {
       throw new OptionError(
         `${where}.${credential}`,
-        " is undefined: is its environment variable set? Leave the option out where it is not wanted",
+        " is undefined: is its environment variable set? Leave the option out if you do not want it",
       );
     }
   }
@@ -141,7 +141,7 @@ function resolveForm(auth: unknown, where: string, context: AuthContext): Resolv
   if (given.includes("credentials") || given.includes("accept") || given.includes("keyHeader")) {
     return { policy: fromCredentials(auth, given, where), ownsCredentials: false };
   }
-  if (given.length === 0) throw new OptionError(where, ` has nothing to check callers by: ${howTo}`);
+  if (given.length === 0) throw new OptionError(where, ` has no way to authenticate callers: ${howTo}`);
   const { credentials, keyHeader } = singleServiceCredentials(
     { name: context.name, serviceKey: own(auth, "serviceKey"), jwt: own(auth, "jwt") },
     where,
@@ -159,7 +159,10 @@ function resolveForm(auth: unknown, where: string, context: AuthContext): Resolv
 function acceptAnyone(auth: Record<string, unknown>, given: readonly string[], where: string): Form {
   const on = flagOption(auth.dangerouslyAcceptAnyone, `${where}.dangerouslyAcceptAnyone`);
   if (!on || given.length > 1) {
-    throw new OptionError(`${where}.dangerouslyAcceptAnyone`, ` must be true and stand alone: ${howTo}`);
+    throw new OptionError(
+      `${where}.dangerouslyAcceptAnyone`,
+      ` must be true, without other options of auth: ${howTo}`,
+    );
   }
   return anyCaller;
 }

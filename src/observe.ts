@@ -210,7 +210,10 @@ export function createObserver(options: {
     note: (level, message, details) =>
       logger[level]({ receiver: name, ...keptDetails(details, kept) }, message),
     announce(facts) {
-      const levels = text?.terminal === true ? "" : "; warnings and errors follow, `logger` takes the rest";
+      const levels =
+        text?.terminal === true
+          ? ""
+          : "; only warnings and errors are logged from here on, give a `logger` for the rest";
       text?.announce(`receiver "${printable(name)}" takes deliveries: ${facts}${levels}`);
     },
     delivered:
@@ -266,7 +269,7 @@ function refusalCounts(clock: Clock): MinuteCounts<RefusalKind> {
     if (kind === undefined) {
       log.warn(
         { more },
-        `${more} more refused within a minute, of receivers and causes too many to count apart (other)`,
+        `${more} more refused within a minute, with too many receivers and causes to count them separately (other)`,
       );
       return;
     }

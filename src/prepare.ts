@@ -157,7 +157,7 @@ function envelopeOf(
   if (given === undefined) return createSourceEnvelope(source, name);
   throw new OptionError(
     `${where}.${given}`,
-    ` cannot stand beside \`source\`: ${source.name} says where type, id and data are; leave it out, or take customSource`,
+    ` cannot be combined with \`source\`: ${source.name} says where type, id and data are; leave it out, or use customSource`,
   );
 }
 

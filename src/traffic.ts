@@ -57,7 +57,7 @@ export class Traffic {
         return new Refusal(
           "ERR_OVERLOADED",
           `${stranger.describe()} already has ${held} of the ${this.#reading} bodies being read, and maxInProgress is ` +
-            `${this.#max}: above half of that, one address may have a quarter`,
+            `${this.#max}: above half of that, one address may have at most a quarter`,
           undefined,
           "one-address",
         );

@@ -9,7 +9,7 @@ export async function backup(args: readonly string[], io: CommandIo): Promise<Ex
   const { words } = readArguments(args, {});
   const [file, to] = words;
   if (file === undefined || to === undefined || words.length > 2) {
-    throw misused("backup takes the inbox's file and the file to make: hookgate backup hooks.db copy.db");
+    throw misused("backup takes the inbox's file and the copy to create: hookgate backup hooks.db copy.db");
   }
   const path = resolve(io.cwd, file);
   assertThere(path, file);

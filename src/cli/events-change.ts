@@ -126,11 +126,9 @@ function tellNothing(action: Action, options: ChangeOptions, io: CommandIo, code
   if (options.json) io.stdout(jsonOf({ action, tasks: 0, changed: false }));
   const states = statesOf(action, options).join(", ");
   const until = action === "retry" ? ", and due later" : "";
-  io.stderr(
-    `Nothing to ${action}: no task that was chosen is ${states.replace(/, (\w+)$/, " or $1")}${until}.\n`,
-  );
+  io.stderr(`Nothing to ${action}: no selected task is ${states.replace(/, (\w+)$/, " or $1")}${until}.\n`);
   if (action === "replay" && options.states === undefined) {
-    io.stderr("Tasks in other states are replayed when named: --states done,dead,dropped\n");
+    io.stderr("To replay tasks in other states, name them: --states done,dead,dropped\n");
   }
   return code;
 }

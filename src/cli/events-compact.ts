@@ -2,7 +2,7 @@ import { type CommandIo, type ExitCode, readOptions, refused } from "./command.j
 import { withStore } from "./events-store.js";
 import { jsonOf, sizeOf } from "./events-text.js";
 
-/** `hookgate events compact`: gives the room of purged events back to the disk. */
+/** `hookgate events compact`: gives the space of purged events back to the disk. */
 export async function eventsCompact(args: readonly string[], io: CommandIo): Promise<ExitCode> {
   const options = readOptions(args, { db: "text", json: "switch" });
   const report = await withStore(options.db, io, async (store) => {

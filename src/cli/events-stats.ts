@@ -74,5 +74,5 @@ function ago(ms: number | undefined): string {
 }
 
 function heldNote({ held, holding }: InboxStats): string {
-  return `${countOf(held, "task")} held behind ${countOf(holding, "dead letter")} (deadHead: "hold"): replay, drop or purge what holds; events list --state dead shows it.\n`;
+  return `${countOf(held, "task")} held behind ${countOf(holding, "dead letter")} (deadHead: "hold"): replay, drop or purge the dead letters; events list --state dead shows them.\n`;
 }

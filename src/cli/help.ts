@@ -16,12 +16,12 @@ sends signed deliveries, and works on the events in an inbox.
   send            send a delivery as GitHub, Stripe, Slack … would, signed
   events list     the events of an inbox, by filter
   events show     one event: delivery, tasks, attempts, replays
-  events retry    make tasks due now that wait for their next attempt
+  events retry    make waiting tasks due now
   events replay   run tasks again: dead letters, one event, many
   events drop     give up tasks that wait or are dead
   events purge    delete events that are done or dead
   events stats    what waits, for how long, and what comes through
-  events compact  give the room of purged events back to the disk
+  events compact  give the space of purged events back to the disk
   backup          copy an inbox's file while it is in use
   restore         put such a copy in its place
 
@@ -215,9 +215,8 @@ ${db}  --body              the bytes of the body alone, as they came, on standar
     `Usage: hookgate events retry EVENT… --db PATH [--states LIST] [--handler NAME] --yes
        hookgate events retry --db PATH [filters] [--states LIST] [--handler NAME] --yes
 
-Makes tasks due now that wait for their next attempt; they keep their attempts. A task behind another one of its order key
-stays there.
-${changing}  --states LIST       waiting, retrying, or both (default), with a comma between
+Makes waiting tasks due now; they keep their attempts. A task that waits for another one of its order key goes on waiting.
+${changing}  --states LIST       waiting, retrying, or both (default), separated by commas
 ${changeOptions}
 Example: hookgate events retry --db hooks.db --handler ship --yes
 `,
@@ -227,9 +226,9 @@ Example: hookgate events retry --db hooks.db --handler ship --yes
     `Usage: hookgate events replay EVENT… --db PATH [--states LIST] [--handler NAME] --yes
        hookgate events replay --db PATH [filters] [--states LIST] [--handler NAME] --yes
 
-Runs dead letters again, with all their attempts. With --states it also runs tasks again that are done or dropped.
-${changing}  --states LIST       any of done, dead (default), dropped, with a comma between
-  --new-handler       also make the task where an event has none for --handler; with --receiver. Not for a handler with
+Runs dead letters again, with all their attempts. With --states it can also run tasks that are done or dropped again.
+${changing}  --states LIST       any of done, dead (default), dropped, separated by commas
+  --new-handler       also create the task if an event has none for --handler; with --receiver. Not for a handler with
                       orderBy: call receiver.inbox.replay in the app
 ${changeOptions}
 Example: hookgate events replay --db hooks.db --state dead --handler ship --since 2h --yes
@@ -240,16 +239,16 @@ Example: hookgate events replay --db hooks.db --state dead --handler ship --sinc
     `Usage: hookgate events drop EVENT… --db PATH [--states LIST] [--handler NAME] --yes
        hookgate events drop --db PATH [filters] [--states LIST] [--handler NAME] --yes
 
-Gives up tasks; they stay in the store as dropped, and can be replayed. Tasks that were held behind a dead letter run.
-${changing}  --states LIST       any of waiting, retrying, blocked, dead (default: all four), with a comma between
+Gives tasks up; they stay in the store as dropped and can be replayed. Tasks that were held behind a dropped dead letter run.
+${changing}  --states LIST       any of waiting, retrying, blocked, dead (default: all four), separated by commas
 ${changeOptions}`,
   ],
   [
     "events purge",
     `Usage: hookgate events purge --db PATH --state done|dead [--older-than SPAN] [--keep N] [options]
 
-Deletes events, oldest first, in small batches; none with a task that waits, is blocked or runs. Where a dead letter is
-deleted that held others back, those run. --older-than, --keep or both are needed.
+Deletes events, oldest first, in small batches; none with a task that is waiting, blocked or running. When a dead
+letter that held others back is deleted, those run. --older-than, --keep or both are required.
 
 ${db}  --state STATE       done (ignored ones, too) or dead
   --older-than SPAN   accepted longer ago than this: 12h, 30d …
@@ -274,8 +273,8 @@ ${db}`,
     "events compact",
     `Usage: hookgate events compact --db PATH [--json]
 
-Writes the file anew without the room of deleted events. Deliveries are answered 503 while it does, so run it when few come
-in. Needs room on the disk for a second copy of what is left.
+Rewrites the file without the space of deleted events. Deliveries are answered 503 while it runs, so choose a quiet time.
+Needs disk space for a second copy of the remaining data.
 
 ${db}  --json              { beforeBytes, afterBytes } as JSON
 `,
@@ -284,8 +283,8 @@ ${db}  --json              { beforeBytes, afterBytes } as JSON
     "backup",
     `Usage: hookgate backup FILE TO
 
-Copies the inbox in FILE, as it is at this moment, into the new file TO (mode 0600), while the app runs. The copy is synced
-and checked before it gets its name. A file that is there is never overwritten.
+Copies the current state of the inbox in FILE into the new file TO (mode 0600), while the app runs. The copy is synced and
+checked before it gets its name. An existing file is never overwritten.
 
 Example: hookgate backup hooks.db hooks-monday.db
 `,
@@ -294,9 +293,9 @@ Example: hookgate backup hooks.db hooks-monday.db
     "restore",
     `Usage: hookgate restore COPY FILE [--replace]
 
-Puts a copy of an inbox in the place of FILE, checked. Refused while any process has FILE open: stop the app first.
+Checks a copy of an inbox and puts it in the place of FILE. Refused while any process has FILE open: stop the app first.
 
-  --replace           FILE is there: keep it as FILE.replaced-<time>
+  --replace           if FILE exists, keep it as FILE.replaced-<time>
 
 Example: hookgate restore hooks-monday.db hooks.db --replace
 `,

@@ -17,7 +17,7 @@ export async function restore(args: readonly string[], io: CommandIo): Promise<E
   if (existsSync(target)) {
     if (realpathSync(from) === realpathSync(target)) throw refused("the copy and the file are the same");
     if (!options.replace) {
-      throw refused(`"${printable(file)}" is there; with --replace it is kept under another name`);
+      throw refused(`"${printable(file)}" exists; with --replace it is kept under another name`);
     }
   }
   const suffix = `.replaced-${new Date(io.clock.now()).toISOString().replace(/[-:]|\.\d+/g, "")}`;

@@ -82,7 +82,7 @@ function resolveService(service: unknown, where: string, read: Read, problems: P
 function refusePlainKey(key: unknown, where: string, problems: Problems): unknown {
   if (isMembers(key) && Object.hasOwn(key, "key")) {
     problems.add(
-      `${where}.key: a key must not stand in a file; put its SHA-256 there as "digest" (npx hookgate key new writes ` +
+      `${where}.key: a key must not be written in a file; put its SHA-256 there as "digest" (npx hookgate key new writes ` +
         "it), and take the key for leaked if others could read the file",
     );
     return without(key, "key");
@@ -106,7 +106,7 @@ function resolveSecret(secret: unknown, where: string, read: Read): unknown {
   if (!isMembers(secret) || Object.hasOwn(secret, "env") === Object.hasOwn(secret, "file")) {
     throw new OptionError(
       where,
-      `: a secret must not stand in a file; refer to it by { "env": "NAME" } or { "file": "path" }`,
+      `: a secret must not be written in a file; refer to it by { "env": "NAME" } or { "file": "path" }`,
     );
   }
   assertOptions(secret, ["env", "file", "encoding"], where);

@@ -13,7 +13,7 @@ export function parseKeyHeader(value: unknown, where: string): string {
   if (header === "authorization" || header === "cookie") {
     throw new OptionError(
       where,
-      `: a key cannot stand in "${header}"; use a header of its own, such as "key" or "x-api-key"`,
+      `: a key cannot be sent in "${header}"; use a header of its own, such as "key" or "x-api-key"`,
     );
   }
   return header;

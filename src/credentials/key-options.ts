@@ -74,7 +74,7 @@ export function parseKeyOptions(value: unknown, where: string, keyWhere = `${whe
 export function parseKeyText(value: unknown, where: string, insecureShortKey: boolean): Buffer {
   if (value === undefined || value === "undefined" || value === "null") {
     const found = value === undefined ? "undefined" : `the text "${value}"`;
-    throw new OptionError(where, ` is ${found}: is the environment variable set that it comes from?`);
+    throw new OptionError(where, ` is ${found}: is its environment variable set?`);
   }
   if (typeof value !== "string") throw new OptionError(where, ` must be a string, not ${describe(value)}`);
   if (value === "") throw new OptionError(where, ` is an empty string; ${makeAKey}`);
@@ -93,7 +93,7 @@ export function parseKeyText(value: unknown, where: string, insecureShortKey: bo
     );
   }
   if (value.length > maxKeyBytes) {
-    throw new OptionError(where, ` has ${value.length} characters and may have ${maxKeyBytes} at most`);
+    throw new OptionError(where, ` has ${value.length} characters and may have at most ${maxKeyBytes}`);
   }
   return hashKey(value).digest;
 }
@@ -127,7 +127,10 @@ export function parseId(value: unknown, where: string): string {
     throw new OptionError(where, ` is missing; give the credential a name, such as "key-1"`);
   const id = stringOption(value, where);
   if (id.length > 100 || id !== id.trim() || printable(id) !== id) {
-    throw new OptionError(where, ` must be 1 to 100 printable ASCII characters without spaces at its ends`);
+    throw new OptionError(
+      where,
+      ` must be 1 to 100 printable ASCII characters without leading or trailing spaces`,
+    );
   }
   return id;
 }

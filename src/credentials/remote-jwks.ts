@@ -110,7 +110,7 @@ function parseUri(
   if (isIP(host) !== 0 && isForbiddenAddress?.(host) === true) {
     throw new OptionError(
       where,
-      ` stands on ${host}, outside the public internet; if that is meant: dangerouslyAllowPrivateAddress: true`,
+      ` is on ${host}, outside the public internet; if that is intended, set dangerouslyAllowPrivateAddress: true`,
     );
   }
   return uri;

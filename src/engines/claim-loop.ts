@@ -295,7 +295,11 @@ class ClaimLoop<Tx, Write> {
     try {
       await this.#source.leave();
     } catch (error) {
-      this.#note("warn", "the store could not be told that this consumer ends; its lease runs out", error);
+      this.#note(
+        "warn",
+        "the store could not be told that this consumer stops; its lease will expire",
+        error,
+      );
     }
   }
 

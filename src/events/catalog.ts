@@ -106,7 +106,7 @@ function readSchema(schema: unknown, where: string): Validator {
   if (!("version" in standard) || standard.version !== 1) {
     throw new OptionError(
       where,
-      ` speaks another version of Standard Schema than 1; use a release that has version 1`,
+      ` uses a version of Standard Schema other than 1; use a release that supports version 1`,
     );
   }
   return standard as Validator;

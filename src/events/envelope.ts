@@ -47,7 +47,7 @@ export function createEnvelope(options: EnvelopeOptions, name: string, where: st
   if (typeof data === "object") {
     throw new OptionError(
       `${where}.data`,
-      ` must be a member path or a function; data cannot stand in a header`,
+      ` must be a member path or a function; data cannot come from a header`,
     );
   }
   const findData =

@@ -134,7 +134,7 @@ function readOrderBy(value: unknown, label: string, tasks: TaskRules | undefined
   if (tasks?.ordered !== true) {
     throw new OptionError(
       `${label} orderBy`,
-      `: the inbox's engine keeps no order; leave it out, or use another engine`,
+      `: the inbox's engine does not support ordering; leave it out, or use another engine`,
     );
   }
   return value as TaskOptions["orderBy"];

@@ -91,7 +91,7 @@ function keyUnread<T>(decided: T | Refusal, { keyKinds }: AuthPolicy): T | Refus
     return decided;
   }
   const { code, reason, cause, fault } = decided;
-  return new Refusal(code, `${reason}; a JWT decides alone: the key was not read`, cause, fault);
+  return new Refusal(code, `${reason}; a JWT takes precedence: the key was not read`, cause, fault);
 }
 
 /** A credential in the query string: a token, or, where keys are accepted, a key by whatever name it has. */
@@ -149,7 +149,7 @@ function byToken(token: string, scene: TokenScene): MaybePromise<Authenticated |
   const { url, policy, tokens, nowMs, network } = scene;
   if (token === "") {
     const place = tokenPlace(policy.tokenCarrier ?? bearer);
-    return new Refusal("ERR_TOKEN_INVALID", `nothing stands behind ${place}`, undefined, "empty");
+    return new Refusal("ERR_TOKEN_INVALID", `there is no token after ${place}`, undefined, "empty");
   }
   const verified = tokens.verify(token, nowMs, network);
   return isPromise(verified)

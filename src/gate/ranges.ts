@@ -40,7 +40,7 @@ export function parseRanges(entries: unknown, where: string, rules: RangeListRul
   if (set.wholeFamily !== undefined && !rules.allowAny) {
     throw new OptionError(
       where,
-      ` holds every IPv${set.wholeFamily} address, all its ranges together; ${rules.anyFix}`,
+      ` holds every IPv${set.wholeFamily} address when its ranges are combined; ${rules.anyFix}`,
     );
   }
   return set;

@@ -35,17 +35,17 @@ export function compileSigned(scheme: HeaderScheme, hasTimestamp: boolean, where
   const uses = (name: string): boolean => pieces.some((piece) => "name" in piece && piece.name === name);
   if (!uses("body")) throw new OptionError(`${where}.signed`, ` leaves out {body}: any body would pass`);
   if (uses("timestamp") && !hasTimestamp)
-    throw new OptionError(`${where}.signed`, ` has a {timestamp} that no header brings`);
+    throw new OptionError(`${where}.signed`, ` has a {timestamp} that no header provides`);
   if (hasTimestamp && !uses("timestamp")) {
     throw new OptionError(`${where}.signed`, ` leaves out {timestamp}: it could be replaced at will`);
   }
   if (uses("id") && scheme.headers.some((set) => set.id === undefined)) {
-    throw new OptionError(`${where}.signed`, ` has an {id} that no header brings`);
+    throw new OptionError(`${where}.signed`, ` has an {id} that no header provides`);
   }
   if (uses("url") && scheme.publicUrl === undefined) {
     throw new OptionError(
       `${where}.publicUrl`,
-      ` is missing: the URL is signed, and only you know under which one you are called`,
+      ` is missing: the URL is signed, so give the URL that the sender calls`,
     );
   }
   if (pieces.length === 1) return ({ rawBody }) => [rawBody];
@@ -108,13 +108,13 @@ function parseTemplate(template: unknown, where: string): readonly Piece[] {
   // Split keeps what is in brackets: text and placeholders in turn.
   return template.split(/\{([^{}]*)\}/).flatMap((part, at): Piece[] => {
     if (at % 2 === 0) {
-      if (/[{}]/.test(part)) throw new OptionError(where, ` has a brace without its partner`);
+      if (/[{}]/.test(part)) throw new OptionError(where, ` has an unmatched brace`);
       return part === "" ? [] : [{ text: part }];
     }
     const name = names.find((known) => known === part);
     if (name !== undefined) return [{ name }];
     if (/^header:[!#$%&'*+\-.^_`|~0-9a-zA-Z]+$/.test(part)) return [{ header: part.slice(7).toLowerCase() }];
     const known = [...names, "header:NAME"].map((each) => `{${each}}`).join(", ");
-    throw new OptionError(where, ` has the unknown placeholder {${part}}; there are ${known}`);
+    throw new OptionError(where, ` has the unknown placeholder {${part}}; the placeholders are ${known}`);
   });
 }

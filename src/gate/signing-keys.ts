@@ -72,13 +72,13 @@ function secretOf(material: unknown, where: string, rules: SecretRules): Buffer 
   assertNotPublicKey(bytes, where);
   if (bytes.length === 0) throw new OptionError(where, ` is empty; ${fix}`);
   if (maxBytes !== undefined && bytes.length > maxBytes) {
-    throw new OptionError(where, ` has ${bytes.length} bytes, and ${maxBytes} are the most: ${fix}`);
+    throw new OptionError(where, ` has ${bytes.length} bytes; at most ${maxBytes} are allowed: ${fix}`);
   }
   if (bytes.length < minBytes) {
     if (insecureShortSecret) return bytes;
     throw new OptionError(
       where,
-      ` has ${bytes.length} bytes, and ${minBytes} are the least: ${fix}. Only where the sender's secret ` +
+      ` has ${bytes.length} bytes; at least ${minBytes} are required: ${fix}. Only where the sender's secret ` +
         "cannot be changed: insecureShortSecret: true",
     );
   }

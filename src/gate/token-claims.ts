@@ -82,7 +82,7 @@ function audienceFault(aud: unknown, accepted: readonly string[] | undefined): P
     return broken("audience", "aud is not a string or an array of strings");
   }
   if (accepted === undefined || list.some((entry) => accepted.includes(entry as string))) return undefined;
-  return broken("audience", `aud does not hold ${accepted.map((entry) => `"${entry}"`).join(" or ")}`);
+  return broken("audience", `aud does not contain ${accepted.map((entry) => `"${entry}"`).join(" or ")}`);
 }
 
 function textFault(claims: Claims): PolicyFault | undefined {
@@ -102,9 +102,9 @@ function timeFault(claims: Claims, policy: TokenPolicy, now: number): PolicyFaul
   if (!isDate(nbf)) return dateFault("nbf");
   if (!isDate(iat)) return dateFault("iat");
   if (iat !== undefined && iat > now + toleranceSeconds)
-    return broken("issued-in-the-future", `iat lies in the future: ${iat}, now ${now}`);
+    return broken("issued-in-the-future", `iat is in the future: ${iat}, now ${now}`);
   if (maxAgeSeconds !== undefined) {
-    if (iat === undefined) return broken("issue-time-missing", "iat is missing; maxAgeSeconds asks for it");
+    if (iat === undefined) return broken("issue-time-missing", "iat is missing; maxAgeSeconds requires it");
     if (now >= iat + maxAgeSeconds + toleranceSeconds) {
       return broken("too-old", `the token is older than ${maxAgeSeconds} s: iat ${iat}, now ${now}`);
     }
@@ -115,11 +115,11 @@ function timeFault(claims: Claims, policy: TokenPolicy, now: number): PolicyFaul
     return maxAgeSeconds === undefined ? broken("no-expiry", "exp is missing") : undefined;
   if (now >= exp + toleranceSeconds)
     return broken("expired", `the token has expired: exp ${exp}, now ${now}`);
-  if (iat !== undefined && iat > exp) return broken("dates", "iat lies after exp");
+  if (iat !== undefined && iat > exp) return broken("dates", "iat is after exp");
   if (exp - (iat ?? now) > maxLifetimeSeconds + toleranceSeconds) {
     return broken(
       "lifetime",
-      `the token claims a life of more than ${maxLifetimeSeconds} s (maxLifetimeSeconds)`,
+      `the token claims a lifetime of more than ${maxLifetimeSeconds} s (maxLifetimeSeconds)`,
     );
   }
   return undefined;
@@ -149,12 +149,12 @@ function requiredFault(claims: Claims, policy: TokenPolicy): PolicyFault | undef
   if (policy.replay === "refuse" && !isTokenId(own(claims, "jti"))) {
     return broken(
       "token-id",
-      `jti is missing, empty or longer than ${longestTokenId} characters; replay: "refuse" asks for it`,
+      `jti is missing, empty or longer than ${longestTokenId} characters; replay: "refuse" requires it`,
     );
   }
   const { bodyHashClaim } = policy;
   if (bodyHashClaim === undefined) return undefined;
   return typeof own(claims, bodyHashClaim) === "string"
     ? undefined
-    : broken("body-hash", `the claim "${bodyHashClaim}" (bodyHashClaim) is missing or no string`);
+    : broken("body-hash", `the claim "${bodyHashClaim}" (bodyHashClaim) is missing or not a string`);
 }

@@ -53,7 +53,7 @@ export function parseKeySet(set: unknown, options: Omit<KeyOptions, "kid">): rea
     );
   }
   if (keys.length > maxSetKeys)
-    throw new OptionError(where, ` has ${keys.length} keys; ${maxSetKeys} are the most`);
+    throw new OptionError(where, ` has ${keys.length} keys; at most ${maxSetKeys} are allowed`);
   const kids = new Set<string>();
   const usable: VerificationKey[] = [];
   keys.forEach((member: unknown, index) => {

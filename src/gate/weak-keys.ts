@@ -83,9 +83,9 @@ function shortestPeriod(bytes: Buffer): number {
 export function weakRsa(modulus: Buffer, exponent: bigint): string | undefined {
   const n = BigInt(`0x0${modulus.toString("hex")}`);
   const bits = n.toString(2).length;
-  if (bits < 2048) return `has ${bits} bits; 2048 are the least`;
+  if (bits < 2048) return `has ${bits} bits and must have at least 2048`;
   // OpenSSL refuses only beyond 16384; one check with such a key takes milliseconds.
-  if (bits > 8192) return `has ${bits} bits; 8192 are the most`;
+  if (bits > 8192) return `has ${bits} bits and may have at most 8192`;
   if (exponent < 3n || exponent % 2n === 0n)
     return `has the public exponent ${exponent}; it must be odd and 3 or more`;
   // Beyond this OpenSSL itself will not use a large modulus.

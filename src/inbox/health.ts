@@ -67,7 +67,11 @@ function judgeThread(runs: boolean): HealthCheck {
 /** Deliveries are taken without it: it is the handlers that do not run. */
 function judgeHeartbeat(ageMs: number, leaseMs: number): HealthCheck & { readonly ageMs: number } {
   if (ageMs < leaseMs) return { ...ok, ageMs };
-  return { status: "warn", reason: "no heartbeat for a lease: others may take its tasks", ageMs };
+  return {
+    status: "warn",
+    reason: "no heartbeat for leaseMs: other processes may take over the tasks",
+    ageMs,
+  };
 }
 
 function judgeBacklog(
@@ -76,7 +80,7 @@ function judgeBacklog(
 ): HealthCheck {
   if (waiting >= maxBacklog)
     return { status: "warn", reason: "maxBacklog is reached: deliveries are answered 503" };
-  if (oldestWaitingMs > lateMs) return { status: "warn", reason: "the work is late" };
+  if (oldestWaitingMs > lateMs) return { status: "warn", reason: "the oldest task is late" };
   return ok;
 }
 
@@ -89,14 +93,15 @@ function filesOf(engine: EngineHealth | undefined): Pick<ReceiverHealth["checks"
       fileBytes === undefined
         ? undefined
         : {
-            ...(long
-              ? { status: "warn", reason: "the log of writes is long: something reads without an end" }
-              : ok),
+            ...(long ? { status: "warn", reason: "the log of writes is long: a read does not end" } : ok),
             ...{ fileBytes, logBytes },
           },
     disk:
       freeBytes === undefined
         ? undefined
-        : { ...(little ? { status: "warn", reason: "there is little room on the disk" } : ok), freeBytes },
+        : {
+            ...(little ? { status: "warn", reason: "there is little space left on the disk" } : ok),
+            freeBytes,
+          },
   };
 }

@@ -33,7 +33,7 @@ export class HeldWatch {
     for (const { handler, held: tasks, holding, oldestHeldMs } of handlers) {
       if (tasks === 0) continue;
       const oldest = oldestHeldMs === undefined ? "" : `, the oldest for ${minutes(oldestHeldMs)}`;
-      const finding = `${counted(tasks, "task")} of the handler "${printable(handler)}" held behind ${counted(holding, "dead letter")} (deadHead: "hold")${oldest}; retention keeps what holds: replay it, drop it, or purge it`;
+      const finding = `${counted(tasks, "task")} of the handler "${printable(handler)}" held behind ${counted(holding, "dead letter")} (deadHead: "hold")${oldest}; replay, drop or purge the dead letters: retention keeps them`;
       held.set(handler, finding);
       if (this.#held.has(handler)) continue;
       this.#parts.observer.note("warn", finding, { handler, held: tasks, holding });

@@ -192,7 +192,7 @@ export function createInspection(parts: InspectionParts): Inbox {
       const target = stringOption(path, "inbox.backup's path");
       parts.assertOpen();
       if (engine.backup === undefined) {
-        throw new TypeError("the inbox's engine has no backup; back up its store by the store's own means");
+        throw new TypeError("the inbox's engine has no backup; use the store's own tools");
       }
       return engine.backup(target);
     },

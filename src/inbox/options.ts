@@ -116,7 +116,7 @@ function parseEngine<Tx>(value: unknown, where: string): InboxEngine<Tx> {
   const capabilities: unknown = Reflect.get(value, "capabilities");
   if (missing.length > 0 || typeof capabilities !== "object" || capabilities === null) {
     const lacks = missing.length > 0 ? missing.join(", ") : "capabilities";
-    throw new OptionError(where, ` is no inbox engine, it lacks ${lacks}; ${howTo}`);
+    throw new OptionError(where, ` is not an inbox engine: it lacks ${lacks}; ${howTo}`);
   }
   return value as InboxEngine<Tx>;
 }
@@ -135,7 +135,7 @@ function parseHeaders(value: unknown, where: string, keyHeader: string): readonl
       );
     }
     if (!/^[!#$%&'+\-.^_`|~0-9a-z]+$/.test(name)) {
-      throw new OptionError(where, ` holds what is no header name; write it as in "x-topic"`);
+      throw new OptionError(where, ` has an invalid header name; write it as in "x-topic"`);
     }
   }
   return [...new Set([...alwaysKept, ...names])];

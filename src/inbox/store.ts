@@ -66,7 +66,7 @@ function claimName<Tx>(engine: InboxEngine<Tx>, receiver: string): () => void {
   if (names.has(receiver)) {
     throw new OptionError(
       "createReceiver.name",
-      `: another receiver of this process has the name "${printable(receiver)}" and the same inbox; give each a name of its own, or close the other one first`,
+      `: another receiver of this process has the name "${printable(receiver)}" and the same inbox; give each its own name, or close the other one first`,
     );
   }
   names.add(receiver);

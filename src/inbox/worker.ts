@@ -150,7 +150,7 @@ export class Worker<Tx> {
     if (verdict.outcome === "done") {
       observer.handled(run);
       if (result.outcome === "done") return;
-      const message = `handler "${printable(handler)}" failed after its completion, which counts`;
+      const message = `handler "${printable(handler)}" failed after its task was completed, which stays completed`;
       observer.note("warn", message, { ...task, err: result.error });
       return;
     }

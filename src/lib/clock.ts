@@ -28,7 +28,7 @@ export function parseClock(value: unknown, where: string): Clock {
   if (typeof clock?.now !== "function" || typeof clock.after !== "function") {
     throw new OptionError(
       where,
-      ` must have the methods now and after, as createFakeClock of hookgate/testing has`,
+      ` must have the methods now and after, as createFakeClock of hookgate/testing does`,
     );
   }
   return guarded(clock as Clock);

@@ -32,7 +32,7 @@ export function parseLifetime(options: LifetimeOptions | Record<string, unknown>
   if (expiresAtMs <= notBeforeMs) {
     throw new OptionError(
       `${where}.expiresAt`,
-      ` must lie after ${where}.notBefore; as given it is never valid`,
+      ` must be after ${where}.notBefore; otherwise it is never valid`,
     );
   }
   return { active: state === "active", notBeforeMs, expiresAtMs };

@@ -69,7 +69,7 @@ export function resolveEvents(options: Record<string, unknown>, where: string): 
   if (data.header !== undefined) {
     throw new OptionError(
       `${where}.data`,
-      ` must be a member path or a function; data cannot stand in a header`,
+      ` must be a member path or a function; data cannot come from a header`,
     );
   }
   if (list !== undefined && id.header !== undefined) {
@@ -118,7 +118,10 @@ function locator(value: unknown, where: string): Locator {
   if (typeof value === "string") {
     const path = stringOption(value, where);
     if (path !== "." && path.split(".").includes("")) {
-      throw new OptionError(where, ` is no member path: names with a dot between them, such as "meta.type"`);
+      throw new OptionError(
+        where,
+        ` is not a member path: names with a dot between them, such as "meta.type"`,
+      );
     }
     return { find: (_, element) => at(element, path), header: undefined, path };
   }

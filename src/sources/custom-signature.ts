@@ -145,7 +145,7 @@ export function headerName(value: unknown, where: string): string {
   if (/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) return name;
   throw new OptionError(
     where,
-    ` is no name of a header: letters, digits and "-" alone, without colon or space`,
+    ` is not a header name: letters, digits and "-" alone, without colon or space`,
   );
 }
 
@@ -173,7 +173,7 @@ function headersOption(given: Given, where: string): readonly SignatureHeaders[]
   if (id !== undefined || typeof timestamp === "string") {
     throw new OptionError(
       `${where}.headers`,
-      ` names the headers of each set: say \`timestamp\` and \`id\` there`,
+      ` names the headers of each set: set \`timestamp\` and \`id\` there`,
     );
   }
   if (!Array.isArray(headers))
@@ -197,7 +197,7 @@ function partsOption(given: Given, where: string): HeaderScheme["parts"] {
     if (inPart)
       throw new OptionError(
         `${where}.timestamp`,
-        ` names a part, so ${where}.parts must say how they are set apart`,
+        ` names a part, so ${where}.parts must say how they are separated`,
       );
     return undefined;
   }
@@ -224,7 +224,7 @@ function variantsOption(given: Given, isPart: boolean, where: string): readonly 
     throw algorithm === "hmac-sha1"
       ? new OptionError(
           `${where}.algorithm`,
-          " is SHA-1: choose another, or say insecureSha1: true where the provider has nothing else",
+          " is SHA-1: choose another, or set insecureSha1: true if the provider has nothing else",
         )
       : new OptionError(`${where}.insecureSha1`, ' is for algorithm: "hmac-sha1" alone: leave it out');
   }
@@ -242,7 +242,7 @@ function labelsOption(prefix: unknown, isPart: boolean, where: string): readonly
   }
   if (prefix !== undefined) return [stringOption(prefix, where)];
   if (!isPart) return [""];
-  throw new OptionError(where, ` is missing: it names the part that holds the signature, such as "v1"`);
+  throw new OptionError(where, ` is missing: it names the part that has the signature, such as "v1"`);
 }
 
 function keysOption(given: Given, algorithm: SignatureAlgorithm, where: string): SignatureVariant["keys"] {

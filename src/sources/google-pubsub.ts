@@ -102,7 +102,7 @@ export function googlePubSub(options: GooglePubSubOptions): Source {
   if (unwrapped && own(options, "data") === "message") {
     throw new OptionError(
       `${where}.data`,
-      ` cannot be "message" where unwrapped is true: only the data is sent`,
+      ` cannot be "message" when unwrapped is true: only the data is sent`,
     );
   }
   const ackSeconds = numberOption(own(options, "ackDeadlineSeconds"), `${where}.ackDeadlineSeconds`, {

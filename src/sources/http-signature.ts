@@ -242,7 +242,7 @@ function placeOption(value: unknown, where: string): EventPlace {
   assertOptions(value, ["header"], where);
   const header = stringOption(own(value, "header"), `${where}.header`).toLowerCase();
   if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header))
-    throw new OptionError(`${where}.header`, ` is no name of a header`);
+    throw new OptionError(`${where}.header`, ` is not a header name`);
   return { header };
 }
 

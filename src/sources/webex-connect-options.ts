@@ -118,7 +118,7 @@ function parseHeader(value: unknown, where: string): string {
   if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header) || header === "authorization" || header === "key") {
     throw new OptionError(
       where,
-      ` must be the name of the header that the webhook's page shows for its signature; not that of a credential`,
+      ` must be the name of the header that the webhook's page shows for its signature, not one that carries a credential`,
     );
   }
   return header;

@@ -157,11 +157,9 @@ describe("receiver.inbox.backup", () => {
     await expect(receiver.inbox.backup(file)).rejects.toThrow(/hooks\.db exists already/);
     await expect(receiver.inbox.backup(`${file}-journal`)).rejects.toThrow(/take another one/);
     writeFileSync(join(folder, "old.db-wal"), "left");
-    await expect(receiver.inbox.backup(join(folder, "old.db"))).rejects.toThrow(
-      /old\.db-wal is there without/,
-    );
+    await expect(receiver.inbox.backup(join(folder, "old.db"))).rejects.toThrow(/old\.db-wal exists without/);
     await expect(receiver.inbox.backup(join(folder, "no/copy.db"))).rejects.toThrow(
-      /its folder is not there/,
+      /its folder does not exist/,
     );
     expect(statSync(copy).size).toBe(4);
     expect(readdirSync(folder).filter((name) => name.includes("partial"))).toEqual([]);
@@ -186,7 +184,7 @@ describe("receiver.inbox.backup", () => {
     await expect(receiver.inbox.backup("copy.db")).rejects.toThrow(/not open/);
     await receiver.start();
     await expect(receiver.inbox.backup("copy.db")).rejects.toThrow(
-      new TypeError("the inbox's engine has no backup; back up its store by the store's own means"),
+      new TypeError("the inbox's engine has no backup; use the store's own tools"),
     );
     await expect(receiver.inbox.backup(7 as never)).rejects.toThrow(TypeError);
   });
@@ -224,7 +222,7 @@ describe("hookgate backup", () => {
         "backup hooks.db there.db",
         /^hookgate: hooks\.db: .*there\.db exists already; nothing was written to it\n$/,
       ],
-      ["backup hooks.db no/copy.db", /^hookgate: hooks\.db: .*its folder is not there\n$/],
+      ["backup hooks.db no/copy.db", /^hookgate: hooks\.db: .*its folder does not exist\n$/],
     ] as const) {
       expect(await runIn(folder, line)).toMatchObject({
         code: 1,
@@ -260,7 +258,7 @@ describe("hookgate restore", () => {
     await fill("e2");
     expect(await runIn(folder, "restore copy.db hooks.db")).toMatchObject({
       code: 1,
-      err: 'hookgate: "hooks.db" is there; with --replace it is kept under another name\n',
+      err: 'hookgate: "hooks.db" exists; with --replace it is kept under another name\n',
     });
     const app = await startApp();
     const refusal = await cli("restore", "copy.db", "hooks.db", "--replace");
@@ -330,7 +328,7 @@ describe("hookgate restore", () => {
     writeFileSync(join(folder, "gone.db-wal"), "left");
     expect(await cli("restore", "copy.db", "gone.db")).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/gone\.db-wal is there without its database/),
+      err: expect.stringMatching(/gone\.db-wal exists without its database/),
     });
   });
 });

@@ -73,7 +73,7 @@ describe("an inbox's file that cannot be opened", () => {
   it("in a folder that is not there: names the folder, and how to make it", async () => {
     const path = join(folder, "data/hooks.db");
     expect((await messageOf(path)).replace("Failed to open database: ", "")).toBe(
-      `the inbox's file ${path} cannot be opened: the folder ${join(folder, "data")} is not there; create it (mkdir -p ${join(folder, "data")}) (SQLite: unable to open database file)`,
+      `the inbox's file ${path} cannot be opened: the folder ${join(folder, "data")} does not exist; create it (mkdir -p ${join(folder, "data")}) (SQLite: unable to open database file)`,
     );
   });
 
@@ -167,7 +167,7 @@ describe("a bundle that lost the thread's program", () => {
       );
       const engine = bundled(join(folder, "hooks.db"));
       await expect(engine.open({ note: () => undefined })).rejects.toThrow(
-        /sqlite\/thread\.js, is not there: a bundler has left it out\. .*onCallersThread: true/,
+        /the store's thread cannot start: .*sqlite\/thread\.js is missing, because a bundler left it out\. .*onCallersThread: true/,
       );
       const local = bundled(join(folder, "hooks.db"), { onCallersThread: true });
       await local.open({ note: () => undefined });

@@ -483,7 +483,7 @@ describe("a receiver's options and handlers", () => {
     });
     const receiver = scene.receiver({ engine: unordered });
     expect(() => receiver.on("a", () => {}, { orderBy: () => "k" })).toThrow(
-      "the inbox's engine keeps no order",
+      "the inbox's engine does not support ordering",
     );
   });
 

@@ -56,7 +56,7 @@ describe("refused tokens on standard error", () => {
     const answer = await sendDelivery(app, { token: tokens.expired, key, body: { type: "a" } });
     expect(answer.status).toBe(401);
     expect(lines.find((line) => line.includes("has expired"))).toContain(
-      "a JWT decides alone: the key was not read",
+      "a JWT takes precedence: the key was not read",
     );
     lines.length = 0;
     await sendDelivery(app, { key: "wrong-key-0123456789abcdef0123456789abcdef", body: { type: "a" } });

@@ -327,7 +327,7 @@ describe("the option source", () => {
     [{ source: hub({ deadlineMs: 0 }) }, "createReceiver.source.deadlineMs must be a number"],
     [{ source: hub({ headers: ["Cookie"] }) }, "createReceiver.source.headers must be a list of lower-case"],
     [{ source: hub({ headers: ["cookie"] }) }, "none of which holds a credential"],
-    [{ source: hub(), type: "type" }, "createReceiver.type cannot stand beside `source`"],
+    [{ source: hub(), type: "type" }, "createReceiver.type cannot be combined with `source`"],
     [{ source: hub({ signature: undefined }) }, "createReceiver.auth is missing"],
     [
       { source: { ...hub(), signature: { kind: "x" } } },

@@ -220,7 +220,7 @@ describe("createObserver", () => {
     const counts = written.mock.calls.slice(100).map(([chunk]) => String(chunk));
     const total = counts.reduce((sum, line) => sum + Number(/(\d+) more refused/.exec(line)?.[1]), 0);
     expect([counts.length, total]).toEqual([50, 800]);
-    expect(counts.at(-1)).toMatch(/too many to count apart \(other\)/);
+    expect(counts.at(-1)).toMatch(/too many receivers and causes to count them separately \(other\)/);
     refuseAll();
     // The lines that told the counts belong to the minute that began with them.
     expect(written).toHaveBeenCalledTimes(200);

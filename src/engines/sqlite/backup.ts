@@ -81,7 +81,7 @@ export function writeCopy({
 
 function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT") return "its folder is not there";
+  if (code === "ENOENT") return "its folder does not exist";
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") return "its folder cannot be written to";
   if (resultCode(error) === fullCode || code === "ENOSPC") return "the disk is full";
   return error instanceof Error ? error.message : String(error);
@@ -117,7 +117,7 @@ export function assertFree(target: string): void {
   if (isThere(target)) throw new Error(`${target} exists already; nothing was written to it`);
   const left = companions.map((suffix) => `${target}${suffix}`).find(isThere);
   if (left === undefined) return;
-  throw new Error(`${left} is there without its database, and would damage a new one; move it away first`);
+  throw new Error(`${left} exists without its database, and would damage a new one; move it away first`);
 }
 
 function isThere(path: string): boolean {

@@ -7,7 +7,7 @@ export function startChild(url: URL, user: string): ChildProcess {
   const file = fileURLToPath(url);
   if (!existsSync(file)) {
     throw new Error(
-      `${user} starts a process from ${file}, which is missing: keep hookgate out of the bundle, or copy that file beside it`,
+      `${user} starts a process from ${file}, which is missing: keep hookgate out of the bundle, or copy that file next to it`,
     );
   }
   return fork(file, [], {

@@ -114,7 +114,7 @@ export function driverFolder(): string | undefined {
 }
 
 const nothingInstalled =
-  `Node.js ${process.versions.node} has no SQLite built in (22.13 and later have): run ` +
+  `Node.js ${process.versions.node} has no SQLite built in (22.13 and later do): run ` +
   "`npm install @photostructure/sqlite@1`, or use a newer Node.js";
 
 /**

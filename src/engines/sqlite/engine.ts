@@ -135,7 +135,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     }
     const mode = publicMode(path);
     if (mode !== undefined) {
-      const message = `every user of this machine can read the inbox's file (mode ${mode}), and with it the bodies of deliveries; chmod 600 it and the files beside it`;
+      const message = `every user of this machine can read the inbox's file (mode ${mode}), and with it the bodies of deliveries; run chmod 600 on it and on its -wal and -shm files`;
       note("warn", message, { path });
     }
   }

@@ -72,7 +72,7 @@ function missingOf(path: string): string | undefined {
   const folder = dirname(path);
   const isFolder = statsOf(folder)?.isDirectory();
   if (isFolder === undefined && isAllowed(dirname(folder), constants.X_OK)) {
-    return `cannot be opened: the folder ${folder} is not there; create it (mkdir -p ${folder})`;
+    return `cannot be opened: the folder ${folder} does not exist; create it (mkdir -p ${folder})`;
   }
   if (isFolder === false) return `cannot be opened: ${folder} is a file, not a folder`;
   const stats = statsOf(path);

@@ -105,13 +105,13 @@ export class FileHosts {
     const again = this.#now() - this.#changedAtMs < quietMs;
     this.#changedAtMs = this.#now();
     if (again) {
-      this.#givenUp = new Error("the inbox's file was given up; restart this process");
+      this.#givenUp = new Error("the inbox's file is no longer used; restart this process");
       const message =
         `${reason}, for the second time within a minute: nothing more is stored until this process is restarted. ` +
-        "What opens or removes the inbox's file must not run in this process";
+        "Code that opens or removes the inbox's file must not run in this process";
       note("error", message, { path });
     } else {
-      note("error", `${reason}; nothing is stored until the file was checked and opened again`, { path });
+      note("error", `${reason}; nothing is stored until the file is checked and opened again`, { path });
     }
   }
 }

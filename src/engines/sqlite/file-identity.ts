@@ -189,7 +189,7 @@ export class FileIdentity {
   #distrustNumbers(): void {
     this.#inventing = true;
     this.#note(
-      `the inode numbers of ${this.#path} change by themselves on this file system: whether the inbox's files were replaced is told by the size and the header of its log alone; a local disk is safer`,
+      `the inode numbers of ${this.#path} change by themselves on this file system: replaced files are detected only by the size and the header of the log; a local disk is safer`,
     );
   }
 

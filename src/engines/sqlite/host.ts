@@ -44,7 +44,7 @@ function threadProgram(): URL {
     // In a bundle of CommonJS a module does not know where it is.
   }
   throw new Error(
-    `the program of the store's thread, ${path}, is not there: a bundler has left it out. Keep hookgate out of the bundle ` +
+    `the store's thread cannot start: ${path} is missing, because a bundler left it out. Keep hookgate out of the bundle ` +
       "(as an external package), or run the store without a thread: sqliteEngine(path, { onCallersThread: true })",
   );
 }

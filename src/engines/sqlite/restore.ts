@@ -65,8 +65,10 @@ function hold(open: OpenDatabase, path: string): () => void {
       throw new Error(`${path} is in use; stop every process that has it open first`, { cause: error });
     }
     if (!damagedCodes.includes(code)) throw error;
-    const fix = `stop the app, move ${path} and what is beside it (-wal, -shm) away, and restore again`;
-    throw new Error(`${path} is damaged, and nobody can tell whether it is in use: ${fix}`, { cause: error });
+    const fix = `stop the app, move ${path} and its -wal and -shm files away, and restore again`;
+    throw new Error(`${path} is damaged, so hookgate cannot tell whether it is in use: ${fix}`, {
+      cause: error,
+    });
   }
   return () => {
     db.exec("ROLLBACK");

@@ -213,7 +213,7 @@ export class Store {
     if (changed || !(error instanceof StoreEndedError || isFatal(error))) return;
     if (this.#options.path === memoryPath) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#ended ??= new StoreEndedError(`the inbox in memory failed, and what it held is gone: ${reason}`);
+      this.#ended ??= new StoreEndedError(`the inbox in memory failed, and its data is lost: ${reason}`);
     }
     this.#disconnect();
   }

@@ -48,7 +48,7 @@ export class UserWrites {
     if (this.#harmless.has(sql)) return;
     const table = this.#ownTableWritten(sql);
     if (table !== undefined) {
-      const message = `tx.run: the statement writes to ${table}, a table of the inbox, itself or by a trigger; keep your data in tables of your own`;
+      const message = `tx.run: the statement writes to ${table}, a table of the inbox, directly or through a trigger; keep your data in your own tables`;
       throw Object.assign(new Error(message), { errcode: authorizationDenied });
     }
     this.#harmless.add(sql);

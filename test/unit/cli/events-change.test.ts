@@ -56,7 +56,7 @@ describe("hookgate events replay", () => {
     ]);
     expect(await scene.run(`events replay a ${db} --yes`)).toMatchObject({
       code: 1,
-      err: "Nothing to replay: no task that was chosen is dead.\nTasks in other states are replayed when named: --states done,dead,dropped\n",
+      err: "Nothing to replay: no selected task is dead.\nTo replay tasks in other states, name them: --states done,dead,dropped\n",
     });
   });
 
@@ -216,7 +216,7 @@ describe("hookgate events drop", () => {
     ]);
     expect(await scene.run(`events drop a ${db} --yes`)).toMatchObject({
       code: 1,
-      err: "Nothing to drop: no task that was chosen is waiting, retrying, blocked or dead.\n",
+      err: "Nothing to drop: no selected task is waiting, retrying, blocked or dead.\n",
     });
     expect(await scene.run(`events drop a ${db} --handler x --new-handler`)).toMatchObject({ code: 2 });
   });
@@ -230,7 +230,7 @@ describe("hookgate events retry", () => {
     expect(await state()).toEqual(["a ship retrying, audit retrying"]);
     expect(await scene.run(`events retry ${db} --all --states waiting`)).toMatchObject({
       code: 0,
-      err: "Nothing to retry: no task that was chosen is waiting, and due later.\n",
+      err: "Nothing to retry: no selected task is waiting, and due later.\n",
     });
     expect(await scene.run(`events retry a ${db} --handler ship`)).toMatchObject({
       code: 1,

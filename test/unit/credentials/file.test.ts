@@ -119,7 +119,7 @@ describe("credentialsFromFile", () => {
     [
       "a plain key",
       { tenants: { a: { profileKeys: [{ id: "p", key: "x".repeat(40) }] } } },
-      /profileKeys\[0\]\.key: a key must not stand in a file; put its SHA-256/,
+      /profileKeys\[0\]\.key: a key must not be written in a file; put its SHA-256/,
     ],
     [
       "a plain service key",
@@ -129,7 +129,7 @@ describe("credentialsFromFile", () => {
     [
       "a plain secret",
       withKey("a", { jwt: { id: "j", issuer: "i", secret } }),
-      /jwt\.secret: a secret must not stand in a file; refer to it/,
+      /jwt\.secret: a secret must not be written in a file; refer to it/,
     ],
     [
       "a plain secret in base64",

@@ -41,8 +41,8 @@ describe("parseKeyOptions", () => {
   });
 
   it.each([
-    ["undefined", undefined, /is undefined: is the environment variable set/],
-    ["the text undefined", "undefined", /is the text "undefined": is the environment variable set/],
+    ["undefined", undefined, /is undefined: is its environment variable set/],
+    ["the text undefined", "undefined", /is the text "undefined": is its environment variable set/],
     ["the text null", "null", /is the text "null"/],
     ["null", null, /must be a string, not null/],
     ["a number", 12345, /must be a string/],
@@ -53,7 +53,7 @@ describe("parseKeyOptions", () => {
     ["a comma", `${good},${good}`, /holds a comma/],
     ["letters outside ASCII", `${good}é`, /holds a character outside ASCII/],
     ["31 characters", good.slice(1), /has 31 characters and must have 32 or more; .*insecureShortKey: true/],
-    ["513 characters", "a".repeat(513), /has 513 characters and may have 512/],
+    ["513 characters", "a".repeat(513), /has 513 characters and may have at most 512/],
   ])("C02 refuses %s as a key, with the fix, without quoting it", (_name, key, message) => {
     const text = messageOf({ id: "k", key });
     expect(text).toMatch(message);

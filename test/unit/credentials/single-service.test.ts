@@ -65,7 +65,7 @@ describe("singleServiceCredentials", () => {
     [
       "an undefined key in a list",
       { serviceKey: [undefined] },
-      /^auth\.serviceKey\[0\] is undefined: is the environment/,
+      /^auth\.serviceKey\[0\] is undefined: is its environment/,
     ],
     ["no key in a list", { serviceKey: [] }, /^auth\.serviceKey is an empty array/],
     ["an object in a list", { serviceKey: [{ id: "a", key: one }] }, /keys with options go into \{ keys:/],
@@ -84,7 +84,7 @@ describe("singleServiceCredentials", () => {
     [
       "Authorization as header",
       { serviceKey: { header: "Authorization", keys: [{ key: one }] } },
-      /cannot stand in "authorization"/,
+      /cannot be sent in "authorization"/,
     ],
     ["no JWT in a list", { jwt: [] }, /^auth\.jwt is an empty array/],
     ["a JWT without a key", { jwt: { issuer: "i" } }, /^auth\.jwt has no key/],

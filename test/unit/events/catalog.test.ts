@@ -98,9 +98,9 @@ describe("createCatalog", () => {
     [{ a: { "~standard": { version: 1 } } }, /has no "validate"/],
     [
       { a: { "~standard": { version: 2, validate: () => ({}) } } },
-      /another version of Standard Schema than 1/,
+      /a version of Standard Schema other than 1/,
     ],
-    [{ a: { "~standard": { validate: () => ({}) } } }, /another version/],
+    [{ a: { "~standard": { validate: () => ({}) } } }, /a version of Standard Schema other than 1/],
   ])("refuses %p and says what to write", (events, message) => {
     expect(() => createCatalog(events, "events")).toThrow(TypeError);
     expect(() => createCatalog(events, "events")).toThrow(message);

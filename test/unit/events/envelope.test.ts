@@ -74,7 +74,7 @@ describe("createEnvelope", () => {
     [{ type: "" }, "createReceiver.type must be a string that is not empty"],
     [{ type: { headers: "x" } }, `createReceiver.type has no option "headers"; did you mean "header"?`],
     [{ id: { header: 1 } }, "createReceiver.id.header must be a string"],
-    [{ data: { header: "x" } }, "data cannot stand in a header"],
+    [{ data: { header: "x" } }, "data cannot come from a header"],
   ])("refuses the options %j", (options, message) => {
     expect(() => createEnvelope(options as unknown as EnvelopeOptions, "orders", "createReceiver")).toThrow(
       message,

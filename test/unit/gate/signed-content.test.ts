@@ -102,7 +102,7 @@ describe("schemes that cannot be meant", () => {
 
   it.each<[unknown, boolean, RegExp]>([
     ["{timestamp}", true, /^source\.signed leaves out \{body\}: any body would pass$/],
-    ["{timestamp}.{body}", false, /^source\.signed has a \{timestamp\} that no header brings$/],
+    ["{timestamp}.{body}", false, /^source\.signed has a \{timestamp\} that no header provides$/],
     ["{body}", true, /^source\.signed leaves out \{timestamp\}: it could be replaced at will$/],
     ["{url}{body}", false, /^source\.publicUrl is missing: the URL is signed/],
     ["", false, /^source\.signed must be a template such as/],
@@ -111,15 +111,15 @@ describe("schemes that cannot be meant", () => {
     [
       "{Body}",
       false,
-      /^source\.signed has the unknown placeholder \{Body\}; there are \{body\}, .*\{header:NAME\}$/,
+      /^source\.signed has the unknown placeholder \{Body\}; the placeholders are \{body\}, .*\{header:NAME\}$/,
     ],
     ["{body}{}", false, /unknown placeholder \{\}/],
     ["{body}{header:}", false, /unknown placeholder \{header:\}/],
     ["{body}{header:a b}", false, /unknown placeholder \{header:a b\}/],
     ["{body}{__proto__}", false, /unknown placeholder \{__proto__\}/],
-    ["{timestamp.{body}", false, /^source\.signed has a brace without its partner$/],
-    ["{{body}}", false, /^source\.signed has a brace without its partner$/],
-    ["{body}}", false, /^source\.signed has a brace without its partner$/],
+    ["{timestamp.{body}", false, /^source\.signed has an unmatched brace$/],
+    ["{{body}}", false, /^source\.signed has an unmatched brace$/],
+    ["{body}}", false, /^source\.signed has an unmatched brace$/],
   ])("refuses %j", (signed, hasTimestamp, message) => {
     const error = refused(signed, hasTimestamp);
     expect(error).toBeInstanceOf(TypeError);
@@ -129,7 +129,7 @@ describe("schemes that cannot be meant", () => {
   it("refuses an {id} that not every set of headers brings", () => {
     const sets = [...headers, { signature: "other" }];
     expect(refused("{id}.{body}", false, { headers: sets })).toMatchObject({
-      message: "source.signed has an {id} that no header brings",
+      message: "source.signed has an {id} that no header provides",
     });
     expect(refused("{id}.{body}", false)).toBeUndefined();
   });

@@ -74,7 +74,10 @@ describe("signing secrets", () => {
     [{ secret: "" }, /^source\.secret\.secret is empty/],
     [[{ secret: "" }], /^source\.secret\[0\]\.secret is empty/],
     [{ secret: undefined }, /^source\.secret\.secret must be text/],
-    [text.slice(0, 23), /^source\.secret has 23 bytes, and 24 are the least: .*insecureShortSecret: true$/],
+    [
+      text.slice(0, 23),
+      /^source\.secret has 23 bytes; at least 24 are required: .*insecureShortSecret: true$/,
+    ],
     [Buffer.from(text.slice(0, 23)), /^source\.secret has 23 bytes/],
     [`${text}\n`, /^source\.secret begins or ends with white space/],
     [5, /^source\.secret must be text/],
@@ -107,8 +110,8 @@ describe("signing secrets", () => {
 
   it("are bounded as the source asks", () => {
     expect(bytesOf(text, { minBytes: 28, maxBytes: 28 })).toHaveLength(28);
-    expect(message(text, { minBytes: 29 })).toMatch(/has 28 bytes, and 29 are the least/);
-    expect(message(text, { maxBytes: 27 })).toMatch(/^source\.secret has 28 bytes, and 27 are the most/);
+    expect(message(text, { minBytes: 29 })).toMatch(/has 28 bytes; at least 29 are required/);
+    expect(message(text, { maxBytes: 27 })).toMatch(/^source\.secret has 28 bytes; at most 27 are allowed/);
   });
 
   it("are read from text as the source does, and from bytes as they are", () => {

@@ -60,7 +60,7 @@ describe("the option inbox", () => {
       { engine, keepHeaders: ["x-key"] },
       'inbox.keepHeaders names "x-key", which holds a credential',
     ],
-    ["what is no header", { engine, keepHeaders: ["x topic"] }, "no header name"],
+    ["what is no header", { engine, keepHeaders: ["x topic"] }, "an invalid header name"],
     ["an empty header", { engine, keepHeaders: [""] }, "inbox.keepHeaders[0]"],
     ["a lease that is too short", { engine, leaseMs: 299 }, "inbox.leaseMs must be a whole number from 300"],
     ["NaN", { engine, maxBacklog: Number.NaN }, "inbox.maxBacklog"],

@@ -105,7 +105,7 @@ describe("github", () => {
       /^github\.secret is undefined: is an environment/,
     );
     expect(() => github({ secret: "It's short" })).toThrow(
-      /^github\.secret has 10 bytes, and 24 are the least/,
+      /^github\.secret has 10 bytes; at least 24 are required/,
     );
     expect(() => github({ secret: "It's short", insecureShortSecret: "yes" as never })).toThrow(
       /^github\.insecureShortSecret must be true/,

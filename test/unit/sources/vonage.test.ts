@@ -166,7 +166,7 @@ describe("vonage", () => {
   it.each<[unknown, string]>([
     [{}, "vonage.secret is undefined: is an environment variable missing?"],
     [{ secret: "" }, "vonage.secret is empty"],
-    [{ secret: "short-secret-of-24-bytes" }, "vonage.secret has 24 bytes, and 32 are the least"],
+    [{ secret: "short-secret-of-24-bytes" }, "vonage.secret has 24 bytes; at least 32 are required"],
     [{ secret, apiKey: "" }, "vonage.apiKey must be a string that is not empty"],
     [{ secret, applicationID: "x" }, 'vonage has no option "applicationID"; did you mean "applicationId"?'],
     [{ secret, toleranceSeconds: 301 }, "vonage.toleranceSeconds must be a number from 0 to 300"],

@@ -105,7 +105,7 @@ describe('sqliteEngine(":memory:")', () => {
     fails = true;
     await expect(engine.accept([deliveryOf([eventOf("two")])])).rejects.toThrow("disk I/O error");
     fails = false;
-    const gone = "the inbox in memory failed, and what it held is gone: disk I/O error";
+    const gone = "the inbox in memory failed, and its data is lost: disk I/O error";
     await expect(engine.accept([deliveryOf([eventOf("three")])])).rejects.toThrow(gone);
     await expect(engine.list({})).rejects.toThrow(gone);
     await engine.close();
