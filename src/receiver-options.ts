@@ -71,7 +71,7 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
   readonly unknownTypes?: "ignore" | "refuse" | undefined;
   /** Deliveries are stored before the answer, and handled afterwards. Left out: handlers run before the answer. */
   readonly inbox?: InboxOptions<Tx> | undefined;
-  /** pino or anything like it. Default: text on standard error, from INFO on where that is a terminal, else from WARN on. */
+  /** pino or anything like it. Default: text on standard error, from INFO up on a terminal, from WARN up elsewhere. */
   readonly logger?: Logger | undefined;
   readonly hooks?: Hooks | undefined;
   /** Whether the log and the inbox keep the stack of an error, at most 2 KB of it. Default: true. */

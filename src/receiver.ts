@@ -24,7 +24,7 @@ export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
   extends HandlerRegistration<EventMap, Context> {
   /**
    * Middleware for Express 4.18+ and 5, or any server with the same shape. Mount it with `app.all` and ahead of body
-   * parsers. It answers every request itself and never calls `next`. Mounted without its call, as in
+   * parsers. It answers every request itself and never calls `next`. Mounted without calling it, as in
    * `app.all("/hooks", receiver.middleware)`, it is the middleware itself.
    */
   readonly middleware: ReceiverMiddleware;
@@ -46,13 +46,13 @@ export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
    */
   explain(request: ExplainRequest): Promise<Explanation>;
   /**
-   * What is allowed and seldom meant in this receiver's options and handlers, and once it is started what is stuck in its
+   * What is allowed but rarely intended in this receiver's options and handlers and, once it is started, what is stuck in its
    * inbox; `npx hookgate doctor` prints it.
    */
   findings(): readonly string[];
   /**
-   * How the receiver is: whether it is alive, whether it takes deliveries, and a check of each of its parts. Where the store
-   * was not written to for five seconds, it is written to for this. Never rejects, and answers within about two seconds.
+   * The receiver's health: whether it is live, whether it takes deliveries, and a check of each of its parts. If the last
+   * write to the store is older than five seconds, a test write is made. Never rejects; resolves within about two seconds.
    */
   health(): Promise<ReceiverHealth>;
   /** The stored events, for operators; without the option `inbox` its methods reject with a TypeError. */

@@ -54,36 +54,36 @@ export interface InboxEngine<Tx = never> {
   /** One event with its delivery, the attempts of its tasks and its replays. */
   get(recordId: string): Promise<EventRecord | undefined>;
   /**
-   * Retries, replays or drops tasks, one step of all that is selected: long work shows how far it is, and can be stopped
-   * between two steps. What the step changes is changed in one commit where the store can.
+   * Retries, replays or drops tasks, one step of the whole selection at a time, so that long work can report progress and
+   * stop between two steps. A step is one commit if the store supports it.
    */
   change(selection: Selection, change: Change): Promise<Changed>;
   stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats>;
-  /** What can be said of the store's health, for `receiver.health()`. May be left out. Must not reject. */
+  /** What the engine knows about the store's health, for `receiver.health()`. Optional. Must not reject. */
   health?(): Promise<EngineHealth>;
   /**
-   * Deletes at most `limit` events, oldest first, and resolves with their number; none with a task that waits, is
-   * blocked or runs. Where a dead letter goes that held others back, the next one of its order key runs.
+   * Deletes at most `limit` events, oldest first, and resolves with their number; none with a task that is
+   * waiting, blocked or running. When a dead letter that held others back is deleted, the next task of its order key runs.
    */
   purge(options: PurgeOptions): Promise<number>;
   /**
-   * Copies the store, as it is at this moment, into a new file, while it is in use. Rejects where the file is there
-   * already. Left out: the store is backed up by means of its own.
+   * Copies the current state of the store into a new file while the store is in use. Rejects if the file exists. Left out:
+   * the store is backed up with its own tools.
    */
   backup?(path: string): Promise<BackupReport>;
-  /** Gives the room of what was deleted back to the disk. Left out: the store does so by itself. */
+  /** Gives the space of deleted events back to the disk. Left out: the store does so by itself. */
   compact?(): Promise<CompactReport>;
 }
 
 /** A copy of a store. */
 export interface BackupReport {
-  /** Where it is. */
+  /** Path of the copy. */
   readonly path: string;
   readonly sizeBytes: number;
   readonly durationMs: number;
 }
 
-/** The size of a store before it was compacted, and afterwards. */
+/** The size of a store before and after it was compacted. */
 export interface CompactReport {
   readonly beforeBytes: number;
   readonly afterBytes: number;
@@ -179,7 +179,7 @@ export type Acceptance =
   /** `maxBacklog` would be passed; nothing was stored. */
   | { readonly status: "full"; readonly backlog: number };
 
-/** An error as it is kept with a task. It has these members of what was thrown, and no other. */
+/** An error as it is kept with a task: these members of the thrown value, and no others. */
 export interface TaskError {
   readonly name: string;
   readonly code?: string | number | undefined;
@@ -187,7 +187,7 @@ export interface TaskError {
   readonly message: string;
   /** At most 2 KB, the first line being name and message; none with `keepStacks: false`. */
   readonly stack?: string | undefined;
-  /** What caused it, at most three deep. */
+  /** Its cause, at most three deep. */
   readonly cause?: TaskError | undefined;
   /** For data that breaks its schema: where, and how. */
   readonly issues?: readonly string[] | undefined;
@@ -200,8 +200,8 @@ export interface HandlerPolicy {
   /** Claims after which a task is a dead letter. */
   readonly maxAttempts: number;
   /**
-   * What a dead letter does to the tasks behind it under the same order key. Where it is not what it was, that counts
-   * from the start of the consumer on, for what the store has, too.
+   * What a dead letter does to the tasks behind it under the same order key. A changed policy applies as soon as the
+   * consumer starts, to tasks already in the store as well.
    */
   readonly deadHead: "skip" | "hold";
   /** Its tasks may have order keys. Left out: no. */
@@ -213,7 +213,7 @@ export interface ConsumeOptions<Tx> {
   readonly handlers: ReadonlyMap<string, HandlerPolicy>;
   /** Milliseconds without a sign of life after which a consumer's tasks are given to others. */
   readonly leaseMs: number;
-  /** False: the errors that the engine itself keeps have no stack. Default: true. */
+  /** False: errors that the engine itself keeps have no stack. Default: true. */
   readonly keepStacks?: boolean | undefined;
   /** Runs one claimed task; must not reject. */
   run(task: Task, lease: Lease<Tx>): Promise<Verdict>;
@@ -266,15 +266,15 @@ export interface SettledReport {
 export interface Consumer {
   /** Claims nothing more; resolves when every run has its verdict and the store has it. */
   stop(options?: EndOptions): Promise<void>;
-  /** Milliseconds since the store's last sign of life of this consumer. May be left out. */
+  /** Milliseconds since the store last saw a heartbeat of this consumer. Optional. */
   heartbeatAgeMs?(): number;
 }
 
-/** How long an end may take. */
+/** How long closing or stopping may take. */
 export interface EndOptions {
   /**
-   * Aborts when the time is up: what waits is rejected, nothing more is begun, and nothing keeps the process alive but a
-   * system call that is under way. Left out: there is no hurry.
+   * Aborts when the time is up: waiting work is rejected, no new work is started, and only a system call in progress may
+   * keep the process alive. Left out: no time limit.
    */
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,8 +1,8 @@
 import type { StoredDelivery, TaskError } from "./engine.js";
 
 /**
- * `waiting` for its first attempt, `retrying`: waiting for a further one, `blocked` behind another task of its order key.
- * The other four say what they are.
+ * `waiting`: for its first attempt. `retrying`: waiting for a further one. `blocked`: waiting for another task of its order
+ * key. `running`, `done`, `dead` (a dead letter) and `dropped` (given up by an operator).
  */
 export type TaskState = "waiting" | "retrying" | "blocked" | "running" | "done" | "dead" | "dropped";
 
@@ -65,10 +65,10 @@ export interface TaskRecord {
   readonly state: TaskState;
   /** Attempts since acceptance or the last replay. */
   readonly attempts: number;
-  /** When it may be claimed, where it waits for that; undefined of a task that is blocked. */
+  /** When a waiting task may be claimed; undefined if it is blocked. */
   readonly dueAtMs: number | undefined;
   readonly orderKey: string | undefined;
-  /** With `get` alone, of a task that is blocked: the record whose task of this handler must end first. */
+  /** Only from `get`, for a blocked task: the record whose task of this handler must end first. */
   readonly blockedBy?: string | undefined;
   readonly lastError: TaskError | undefined;
   /** With `get` alone: attempts that ended, oldest first; at most the last 100. */
@@ -89,32 +89,32 @@ export interface ReplayRecord {
   readonly handlers: readonly string[];
 }
 
-/** Events by their record ids, of one receiver where it is named, or by filter. */
+/** Events by their record ids (of one receiver, if it is named), or by filter. */
 export type Selection =
   | { readonly recordIds: readonly string[]; readonly receiver?: string | undefined }
   | { readonly filter: EventFilter };
 
 /**
  * What to do with the tasks of selected events. `retry`: a task that is waiting or retrying is due now. `replay`: one
- * that is done, dead or dropped gets all its attempts anew. `drop`: one that is waiting, retrying, blocked or dead is
+ * that is done, dead or dropped runs again with all its attempts. `drop`: one that is waiting, retrying, blocked or dead is
  * given up.
  */
 export interface Change {
   readonly action: "retry" | "replay" | "drop";
-  /** Only tasks in one of these states. Those that the action does not take are left alone. */
+  /** Only tasks in one of these states. States that the action does not take are ignored. */
   readonly states: readonly TaskState[];
   /** Only tasks of these handlers. Left out: of all. */
   readonly handlers?: readonly string[] | undefined;
   /**
-   * With `replay`, for selected events: the task is made where its event has none for the handler, whatever `states`
-   * and `handlers` say; a task that is replayed and has no order key takes the one that stands here.
+   * With `replay`, for selected events: the task is created if its event has none for the handler, regardless of `states`
+   * and `handlers`. A replayed task without an order key takes the one given here.
    */
   readonly tasks?: readonly ReplayTask[] | undefined;
   /** Only count. */
   readonly dryRun?: boolean | undefined;
-  /** Most events of this step; the engine may take fewer. */
+  /** Maximum number of events in this step; the engine may take fewer. */
   readonly limit?: number | undefined;
-  /** `next` of the step before. */
+  /** `next` of the previous step. */
   readonly after?: string | undefined;
 }
 
@@ -139,19 +139,19 @@ export interface Changed {
 export interface TaskCounts {
   /** Tasks that are waiting or retrying. */
   readonly waiting: number;
-  /** Tasks behind another of their order key. */
+  /** Tasks that wait for another task of their order key. */
   readonly blocked: number;
-  /** Those of the blocked ones that are behind a dead letter and stay there until it is replayed, dropped or purged. */
+  /** Blocked tasks that are behind a dead letter, until it is replayed, dropped or purged. */
   readonly held: number;
   readonly running: number;
   readonly dead: number;
-  /** Those of the dead letters that hold others back. */
+  /** Dead letters that hold others back. */
   readonly holding: number;
-  /** Milliseconds since the oldest task that may run was due; undefined where none is. */
+  /** Milliseconds since the oldest task that may run was due; undefined if there is none. */
   readonly oldestWaitingMs: number | undefined;
-  /** Milliseconds since the oldest blocked task was accepted or replayed; undefined where none is. */
+  /** Milliseconds since the oldest blocked task was accepted or replayed; undefined if there is none. */
   readonly oldestBlockedMs: number | undefined;
-  /** The same of those that are held. */
+  /** The same for held tasks. */
   readonly oldestHeldMs: number | undefined;
 }
 
@@ -171,20 +171,20 @@ export interface InboxStats extends TaskCounts {
 export interface HandlerStats extends TaskCounts {
   readonly receiver: string;
   readonly handler: string;
-  /** Its tasks may have order keys, which only the receiver's own code can make. */
+  /** Its tasks may have order keys, which only the receiver's own code can compute. */
   readonly ordered: boolean;
 }
 
-/** Who runs tasks: one per receiver and process. One whose process was killed is listed until another takes its tasks. */
+/** A process that runs the tasks of one receiver. If it was killed, it is listed until another one takes its tasks. */
 export interface ConsumerStats {
-  /** The store's name of it. */
+  /** The store's name for it. */
   readonly consumer: string;
   readonly receiver: string;
-  /** Milliseconds since its last sign of life; undefined where that is not known. */
+  /** Milliseconds since its last heartbeat; undefined if that is not known. */
   readonly heartbeatAgeMs: number | undefined;
-  /** After so many milliseconds without one its tasks are given to others. */
+  /** After this many milliseconds without a heartbeat, its tasks are given to others. */
   readonly leaseMs: number;
-  /** Tasks that it runs. */
+  /** Number of tasks it is running. */
   readonly running: number;
 }
 
@@ -196,7 +196,7 @@ export interface PurgeOptions {
   readonly beforeMs?: number | undefined;
   /** Leave as many of the newest of this state. */
   readonly keep?: number | undefined;
-  /** Leave events with a dead letter that holds others back, however old. Otherwise those behind it are released. */
+  /** Keep events with a dead letter that holds others back, however old. Otherwise the tasks behind it are released. */
   readonly keepHolding?: boolean | undefined;
   readonly limit: number;
 }

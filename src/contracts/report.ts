@@ -33,10 +33,10 @@ export interface RefusedReport extends Report {
   readonly error: AnyHookgateError;
 }
 
-/** Told of an event that no handler is registered for. */
+/** An event that no handler is registered for. */
 export interface IgnoredReport extends Report {
   readonly event: { readonly id: string; readonly type: string };
-  /** Whether the inbox keeps it nevertheless, without tasks. */
+  /** Whether an inbox keeps it anyway, without tasks. */
   readonly stored: boolean;
 }
 
@@ -99,17 +99,17 @@ export interface ReplayedReport {
   readonly count: number;
 }
 
-/** Told when the inbox's store does not take deliveries: once, until it does again. Meanwhile they are answered 503. */
+/** The inbox's store stopped taking deliveries: reported once, until it takes them again. Meanwhile they are answered 503. */
 export interface StoreFailedReport {
   readonly receiver: string;
-  /** What the engine rejected with; undefined where it does not answer. */
+  /** What the engine rejected with; undefined if it did not answer. */
   readonly error: unknown;
 }
 
-/** Told when the inbox's store takes deliveries again. */
+/** The inbox's store takes deliveries again. */
 export interface StoreRecoveredReport {
   readonly receiver: string;
-  /** Milliseconds since it was told that it had failed. */
+  /** Milliseconds since the failure was reported. */
   readonly downMs: number;
 }
 

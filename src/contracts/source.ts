@@ -95,8 +95,8 @@ export interface TokenLookupMemory {
   /** Seconds during which a `kid` that was not found is not asked for again. */
   readonly missingSeconds: number;
   /**
-   * Most lookups per minute of a `kid` that is not known, whatever tokens ask for (ATTACKS A31); beyond: 503. One address
-   * gets a third of them, and a third is kept for addresses that have sent a genuine delivery.
+   * Maximum lookups of unknown `kid`s per minute; beyond it: 503. One address gets a third of them, and a third is reserved
+   * for addresses that have sent a genuine delivery.
    */
   readonly unknownPerMinute: number;
 }

@@ -32,8 +32,8 @@ export interface JwtOptions extends LifetimeOptions {
   readonly id?: string;
   /**
    * The `kid` by which tokens name the key of `secret` or `publicKey`; 1 to 256 characters. Default: a JWK's own, else
-   * `id`. A credential without any of them takes tokens with any `kid`, or none, while it is the only one of its issuer,
-   * inactive and expired ones included; beside others it takes only tokens without.
+   * `id`. A credential without any of them takes tokens with or without any `kid` while it is the only credential of its issuer,
+   * counting inactive and expired ones; otherwise it takes only tokens without a `kid`.
    */
   readonly kid?: string;
   /** The only `iss` accepted, compared exactly. */

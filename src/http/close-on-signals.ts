@@ -1,14 +1,14 @@
 import { type Duration, durationOption } from "../lib/duration.js";
 import { assertOptions, describe, OptionError, own } from "../lib/options.js";
 
-/** What is used of a server: those of `node:http`, `node:https` and `node:http2` have it. */
+/** The part of a server that is used; servers of `node:http`, `node:https` and `node:http2` have it. */
 export interface ClosableServer {
   close(callback?: (error?: Error) => void): unknown;
   closeIdleConnections?(): void;
   closeAllConnections?(): void;
 }
 
-/** What is used of a receiver. */
+/** The part of a receiver that is used. */
 export interface ClosableReceiver {
   close(options: { readonly graceMs: number }): Promise<void>;
 }
@@ -24,9 +24,9 @@ const signals = ["SIGTERM", "SIGINT"] as const;
 const lookMs = 50;
 
 /**
- * Ends the process in order on SIGTERM and SIGINT: the server takes no further connections, the receivers answer further
- * deliveries 503 and finish what is in progress, keep-alive connections are closed, and the process exits within the
- * grace and a second. A second signal exits at once, with code 1. Returns a function that removes the listeners.
+ * Shuts the process down gracefully on SIGTERM and SIGINT: the server stops taking connections, the receivers answer new
+ * deliveries 503 and finish the work in progress, keep-alive connections are closed, and the process exits within `grace`
+ * and one second. A second signal exits immediately, with code 1. Returns a function that removes the listeners.
  *
  * @example
  * const server = app.listen(3000);

@@ -5,16 +5,16 @@ import { newRequestId } from "./answers.js";
 import { assertCalled } from "./forgotten-call.js";
 import { jsonAnswer, type PreparedAnswer, prepareAnswer, sendAnswer } from "./respond.js";
 
-/** What is used of a receiver. */
+/** The part of a receiver that is used. */
 export interface HealthyReceiver {
   health(): Promise<ReceiverHealth>;
 }
 
 /** Options of `healthHandler`. */
 export interface HealthHandlerOptions {
-  /** "ready": whether deliveries are taken. "live": whether the process need not be restarted. Default: "ready". */
+  /** "ready": whether deliveries are taken. "live": false if the process must be restarted. Default: "ready". */
   readonly probe?: "ready" | "live" | undefined;
-  /** `true` adds the status of every check. Only where strangers cannot ask: it tells which part of you fails. Default: false. */
+  /** `true` adds the status of every check. Use it only on a port that is not public: it tells what is failing. Default: false. */
   readonly details?: boolean | undefined;
 }
 
@@ -30,8 +30,8 @@ const freshMs = 1_000;
 const wrongMethod = prepareAnswer({ status: 405, headers: { Allow: "GET, HEAD" } });
 
 /**
- * Answers 200 where a receiver is ready, or all of several, and 503 where not, with `{"status":"ready"}` or
- * `{"status":"unready"}`: no reason, path or number is told. Several requests share one look at the store.
+ * Answers 200 `{"status":"ready"}` if the receiver, or every one of several, is ready, otherwise 503
+ * `{"status":"unready"}`, without a reason, path or number. Requests within a second share one check of the store.
  *
  * @example
  * app.get("/health", healthHandler(receiver));

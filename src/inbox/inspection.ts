@@ -33,7 +33,7 @@ export type InboxFilter = Omit<EventFilter, "receiver">;
 /** Which events: by the store's names of them, or by filter; `{ filter: {} }` is all of the receiver's. */
 export type InboxSelection = { readonly recordIds: readonly string[] } | { readonly filter: InboxFilter };
 
-/** What may be said about a retry, a replay or a drop. */
+/** Options of a retry, a replay or a drop. */
 export interface ChangeOptions<State extends TaskState = TaskState> {
   /** Only tasks in these states. */
   readonly states?: readonly State[] | undefined;
@@ -55,8 +55,8 @@ export interface Inbox {
   /** How many tasks wait, run and are dead, how late the work is, and what was done in the last minutes. */
   stats(): Promise<InboxStats>;
   /**
-   * Makes tasks due now that wait for their next attempt, and resolves with their number; they keep their attempts. One
-   * behind another of its order key stays there. `states`: by default `["waiting", "retrying"]`.
+   * Makes waiting tasks due now, and resolves with their number; they keep their attempts. A task that waits for another one
+   * of its order key goes on waiting. `states`: by default `["waiting", "retrying"]`.
    */
   retry(
     selection: InboxSelection,
@@ -64,8 +64,8 @@ export interface Inbox {
   ): Promise<number>;
   /**
    * Runs tasks again with all their attempts, and resolves with their number. `states`: by default `["dead"]`; `"done"`
-   * and `"dropped"` are replayed only when named. With `handlers` and without `states`, events of a type that one of
-   * these handlers is registered for, and that have no task for it, get one. Is recorded with the event.
+   * and `"dropped"` are replayed only when named. With `handlers` and without `states`, events that have no task for
+   * one of these handlers get one, if it is registered for their type. The replay is recorded with the event.
    *
    * @example
    * await receiver.inbox.replay({ filter: { state: "dead", type: "order.paid" } }, { handlers: ["ship"] });
@@ -76,15 +76,15 @@ export interface Inbox {
   ): Promise<number>;
   /**
    * Gives tasks up, and resolves with their number. `states`: by default `["waiting", "retrying", "blocked", "dead"]`.
-   * What was held behind a dead letter that is dropped runs.
+   * Tasks that were held behind a dropped dead letter run.
    */
   drop(
     selection: InboxSelection,
     options?: ChangeOptions<(typeof changeableStates.drop)[number]>,
   ): Promise<number>;
   /**
-   * Deletes events of a state, in small batches, and resolves with their number. `done` takes ignored ones, too. What was
-   * held behind a dead letter that is purged runs.
+   * Deletes events of a state, in small batches, and resolves with their number. `done` includes ignored events. Tasks that
+   * were held behind a purged dead letter run.
    */
   purge(options: {
     readonly state: "done" | "dead";
@@ -94,9 +94,9 @@ export interface Inbox {
     readonly keep?: number | undefined;
   }): Promise<number>;
   /**
-   * Copies the whole store, with the events of every receiver in it, into a new file, as it is at this moment and while
-   * deliveries come in. The copy was synced and checked when it resolves. Rejects where the file is there already, and
-   * with a TypeError where the engine has no backup.
+   * Copies the current state of the whole store, with the events of every receiver in it, into a new file while deliveries
+   * come in. When it resolves, the copy is synced and checked. Rejects if the file exists, and with a TypeError if the
+   * engine has no backup.
    *
    * @example
    * await receiver.inbox.backup(`/backups/hooks-${new Date().toISOString().slice(0, 10)}.db`);

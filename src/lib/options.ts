@@ -10,7 +10,7 @@ export class OptionError extends TypeError {
   /** The option's path, such as `inbox.leaseMs`. */
   readonly option: string;
 
-  /** `place`: who was given the option, and its path, as in `createReceiver.inbox.leaseMs`; the message begins with it. */
+  /** `place`: the function that was given the option, and its path, as in `createReceiver.inbox.leaseMs`; the message begins with it. */
   constructor(
     place: string,
     fault: string,

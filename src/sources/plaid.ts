@@ -32,7 +32,7 @@ export interface PlaidOptions {
   /**
    * Asks Plaid's `/webhook_verification_key/get` for a key by its id: the answer's `key`, or undefined where Plaid knows none.
    * `keyId` comes from a token that nobody has checked yet. What it answers is remembered for 10 minutes, that there is
-   * none for one; of ids that are not known at most 10 a minute are asked for, 3 for one address, and 3 are kept for
+   * none for one; unknown ids are looked up at most 10 times a minute: 3 for one address, and 3 reserved for
    * addresses that have sent a genuine delivery. Where it throws, or takes more than 5
    * seconds, the delivery is answered 503, and Plaid sends it again.
    */

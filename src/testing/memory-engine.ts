@@ -6,15 +6,15 @@ import { assertOptions, OptionError, own } from "../lib/options.js";
 
 /** Options of the engine in memory. */
 export interface MemoryEngineOptions {
-  /** Milliseconds since the epoch: dates, due times and remembered ids go by it. The machine's clocks where left out. */
+  /** Milliseconds since the epoch: dates, due times and remembered ids follow it. Left out: the machine's clocks. */
   readonly now?: (() => number) | undefined;
-  /** SQL run when the store is made: `CREATE TABLE …` for what `context.complete` writes. Default: none. */
+  /** SQL run when the store is created: `CREATE TABLE …` for the tables that `context.complete` writes to. Default: none. */
   readonly setup?: readonly string[] | undefined;
 }
 
 /**
- * `sqliteEngine(":memory:")` for tests: the engine of production without a file. Its content stays while the engine object
- * lives, also when it is closed and opened again, and outlives nothing. `start()` does not warn about it.
+ * `sqliteEngine(":memory:")` for tests: the engine that production runs, without a file. Its data lives as long as the engine
+ * object, even if it is closed and opened again, and is lost when the process ends. `start()` does not warn about it.
  *
  * @example
  * createReceiver({ …, inbox: { engine: memoryEngine() } })
