@@ -186,6 +186,17 @@ describe("A: keys of tokens", () => {
     },
   );
 
+  it("A09 says how many keys the issuer has where there are more than two", async () => {
+    const jwt = [unnamed, second.verification, { ...second.verification, kid: "k3" }].map((each) => ({
+      issuer: "orders",
+      ...each,
+    })) as readonly JwtOptions[];
+    const app = receiverWith({ jwt }).requestListener("/");
+    const token = scene.keep(await sign(claims, { kid: "k1" }));
+    expect((await sendDelivery(app, { token, body: {} })).status).toBe(401);
+    expect(scene.takeLog().join()).toContain("this issuer now has 3 keys; give each a kid");
+  });
+
   it("A09 counts the issuer's credentials over all tenants, and never applies to lookups", async () => {
     const definition = { acme: { services: { orders: { jwt: unnamed } } } };
     const alone = defineCredentials({ tenants: definition });

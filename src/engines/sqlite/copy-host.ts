@@ -8,17 +8,20 @@ import type { CopyAnswer } from "./copy-process.js";
 /** Makes copies of a file, each in a process of its own: the engine's end does not wait for them. */
 export class CopyHost {
   readonly #source: string;
+  readonly #program: URL;
   readonly #running = new Set<(error: Error) => void>();
 
-  constructor(source: string) {
+  /** `program` is the seam for tests. */
+  constructor(source: string, program: URL = new URL("./copy-process.js", import.meta.url)) {
     this.#source = source;
+    this.#program = program;
   }
 
   /** Rejects as `backUpFile` throws, and where `end` is called before the copy is made; then nothing is left of it. */
   copy(target: string): Promise<BackupReport> {
     return new Promise((resolve, reject) => {
       const partial = partialOf(target);
-      const child: ChildProcess = startChild(new URL("./copy-process.js", import.meta.url), "inbox.backup");
+      const child: ChildProcess = startChild(this.#program, "inbox.backup");
       let answer: CopyAnswer | undefined;
       let ended: Error | undefined;
       const end = (error: Error): void => {

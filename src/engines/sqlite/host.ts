@@ -57,9 +57,13 @@ export class ThreadHost implements Host {
   #settle: { resolve(answer: unknown): void; reject(error: Error): void } | undefined;
   #ended: Error | undefined;
 
-  /** `note` is told what somebody should look at. */
-  constructor(options: ConnectionOptions, note: (message: string) => void = () => {}) {
-    this.#worker = new Worker(threadProgram(), {
+  /** `note` is told what somebody should look at; `program` is the seam for tests. */
+  constructor(
+    options: ConnectionOptions,
+    note: (message: string) => void = () => {},
+    program: URL = threadProgram(),
+  ) {
+    this.#worker = new Worker(program, {
       workerData: { options, end: this.#flag.memory } satisfies ThreadData,
       name: "hookgate-sqlite",
       // Flags of the main thread such as --import would load the user's code a second time. Without this one Node.js 22

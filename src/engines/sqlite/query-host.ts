@@ -35,13 +35,16 @@ interface Waiting {
  */
 export class QueryHost {
   readonly #path: string;
+  readonly #program: URL;
   readonly #waiting: Waiting[] = [];
   #child: ChildProcess | undefined;
   #current: Waiting | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(path: string) {
+  /** `program` is the seam for tests. */
+  constructor(path: string, program: URL = new URL("./query-process.js", import.meta.url)) {
     this.#path = path;
+    this.#program = program;
   }
 
   /** The rows of a query, ended after so long. */
@@ -88,7 +91,7 @@ export class QueryHost {
 
   #started(): ChildProcess {
     if (this.#child !== undefined) return this.#child;
-    const child = startChild(new URL("./query-process.js", import.meta.url), "engine.read");
+    const child = startChild(this.#program, "engine.read");
     this.#child = child;
     child.on("message", (answer: QueryAnswer) => this.#answered(child, answer));
     child.on("error", (error) => this.#lost(child, error));
