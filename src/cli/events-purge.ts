@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { isClockAhead } from "../lib/clock-ahead.js";
 import { printable } from "../lib/printable.js";
 import {
   type CommandIo,
@@ -24,6 +25,7 @@ interface Purge {
   readonly state: "done" | "dead";
   readonly beforeMs: number;
   readonly keep: number | undefined;
+  readonly trustClock: boolean;
 }
 
 /** `hookgate events purge`: deletes events that are done or dead, by age, by number, or both, in small batches. */
@@ -34,16 +36,20 @@ export async function eventsPurge(args: readonly string[], io: CommandIo): Promi
     state: "text",
     "older-than": "text",
     keep: "text",
+    "trust-clock": "switch",
     json: "switch",
   });
+  const age = ageOf(options["older-than"]);
   const what: Purge = {
     receiver: options.receiver,
     state: stateOf(required(options.state, "state")),
     // Without an age everything until now: an app that goes on handling must not keep this from ending.
-    beforeMs: io.clock.now() - (ageOf(options["older-than"]) ?? 0),
+    beforeMs: io.clock.now() - (age ?? 0),
     keep: countOption(options.keep, "keep", { min: 0, max: Number.MAX_SAFE_INTEGER }),
+    // What is deleted whatever its age does not depend on the clock.
+    trustClock: options["trust-clock"] || age === undefined,
   };
-  if (options["older-than"] === undefined && what.keep === undefined) {
+  if (age === undefined && what.keep === undefined) {
     throw misused("--older-than, --keep or both are needed; --keep 0 keeps none");
   }
   const purged = await withStore(options.db, io, (store) => purgeAll(store, what));
@@ -59,8 +65,10 @@ async function purgeAll(store: Store, what: Purge): Promise<number> {
     try {
       count = await store.purge({ ...what, limit: batch });
     } catch (error) {
-      if (total === 0) throw error;
-      throw refused(`${countOf(total, "event")} purged, then: ${reasonOf(error)}`);
+      const hint = isClockAhead(error) ? "; if the clock is right, add --trust-clock" : "";
+      if (total === 0 && hint === "") throw error;
+      const before = total === 0 ? "" : `${countOf(total, "event")} purged, then: `;
+      throw refused(`${before}${reasonOf(error)}${hint}`);
     }
     total += count;
     if (count === 0) return total;

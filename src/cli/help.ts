@@ -254,6 +254,7 @@ ${db}  --state STATE       done (ignored ones, too) or dead
   --older-than SPAN   accepted longer ago than this: 12h, 30d …
   --keep N            leave the N newest of this state
   --receiver NAME     only this receiver's
+  --trust-clock       delete by age even if the clock is more than an hour ahead of the last activity in the inbox
   --json              { purged } as JSON
 
 Example: hookgate events purge --db hooks.db --state done --older-than 30d

@@ -198,5 +198,10 @@ export interface PurgeOptions {
   readonly keep?: number | undefined;
   /** Keep events with a dead letter that holds others back, however old. Otherwise the tasks behind it are released. */
   readonly keepHolding?: boolean | undefined;
+  /**
+   * Delete by `beforeMs` even if the machine's clock is far ahead of the last activity in the store. Otherwise an engine
+   * that compares the two rejects with an error whose code is ERR_CLOCK_AHEAD.
+   */
+  readonly trustClock?: boolean | undefined;
   readonly limit: number;
 }

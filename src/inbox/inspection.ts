@@ -92,6 +92,11 @@ export interface Inbox {
     readonly olderThanMs?: number | undefined;
     /** Leave as many of the newest of the state. Default: none. */
     readonly keep?: number | undefined;
+    /**
+     * Delete by age even if the machine's clock is more than an hour ahead of the last activity in the inbox. Default:
+     * false; `purge` then rejects with an error whose `code` is `"ERR_CLOCK_AHEAD"`.
+     */
+    readonly trustClock?: boolean | undefined;
   }): Promise<number>;
   /**
    * Copies the current state of the whole store, with the events of every receiver in it, into a new file while deliveries
@@ -298,7 +303,7 @@ function readNames(value: unknown, where: string): readonly string[] {
 
 function readPurge(options: unknown, nowMs: number) {
   const where = "inbox.purge's options";
-  assertOptions(options, ["state", "olderThanMs", "keep"], where);
+  assertOptions(options, ["state", "olderThanMs", "keep", "trustClock"], where);
   const [state, olderThanMs, keep] = [
     own(options, "state"),
     own(options, "olderThanMs"),
@@ -312,6 +317,7 @@ function readPurge(options: unknown, nowMs: number) {
       keep === undefined
         ? undefined
         : numberOption(keep, `${where}.keep`, { min: 0, max: 1e12, fallback: 0, integer: true }),
+    trustClock: readSwitch(own(options, "trustClock"), `${where}.trustClock`) ? true : undefined,
   };
 }
 

@@ -1,11 +1,14 @@
 import type { InboxEngine, PurgeOptions } from "../contracts/engine.js";
 import type { Clock } from "../lib/clock.js";
+import { isClockAhead } from "../lib/clock-ahead.js";
 import type { HeldWatch } from "./held-watch.js";
 import type { InboxObserver } from "./observer.js";
 import type { Retention } from "./retention-options.js";
 
 /** Milliseconds between two looks at what is too old. */
 const everyMs = 60_000;
+/** Looks between two lines that say that nothing is deleted by age: an hour. */
+const looksPerLine = 60;
 /** Events deleted at once: a store with one writer is held no longer than that. */
 const batch = 500;
 /** Milliseconds that the store has for others between two batches. */
@@ -29,6 +32,8 @@ export interface RetentionParts {
 export function startRetention(parts: RetentionParts): () => void {
   const { clock } = parts;
   let ended = false;
+  /** Looks in a row at which the engine did not believe the clock. */
+  let doubts = 0;
   let cancel = clock.after(everyMs, look);
 
   // One that is ended in a pause stays in it.
@@ -49,7 +54,11 @@ export function startRetention(parts: RetentionParts): () => void {
   }
 
   async function lookOnce(): Promise<void> {
-    await purgeAll(parts, pause, () => ended);
+    const doubt = await purgeAll(parts, pause, () => ended);
+    if (doubt !== undefined && doubts % looksPerLine === 0) {
+      parts.observer.note("warn", "old events are not deleted from the inbox for now", { err: doubt });
+    }
+    doubts = doubt === undefined ? 0 : doubts + 1;
     if (!ended) await parts.heldWatch.look();
   }
 
@@ -63,11 +72,13 @@ export function startRetention(parts: RetentionParts): () => void {
   };
 }
 
+/** Resolves with why nothing was deleted by age, where the engine does not believe the clock; what counts goes on. */
 async function purgeAll(
   { engine, receiver, retention, clock }: RetentionParts,
   pause: () => Promise<void>,
   isOver: () => boolean,
-): Promise<void> {
+): Promise<unknown> {
+  let doubt: unknown;
   for (const state of ["done", "dead"] as const) {
     const beforeMs = clock.now() - (state === "done" ? retention.doneMs : retention.deadMs);
     const keep = retention[state];
@@ -75,8 +86,16 @@ async function purgeAll(
     const shared = { receiver, state, keepHolding: true, limit: batch };
     const rules: PurgeOptions[] = [{ ...shared, beforeMs }];
     if (keep !== undefined) rules.push({ ...shared, keep });
-    for (const rule of rules) await purge(engine, rule, pause, isOver);
+    for (const rule of rules) {
+      try {
+        await purge(engine, rule, pause, isOver);
+      } catch (error) {
+        if (!isClockAhead(error)) throw error;
+        doubt = error;
+      }
+    }
   }
+  return doubt;
 }
 
 /** Deletes batch by batch; resolves with the number of deleted events. */

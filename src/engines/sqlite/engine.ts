@@ -23,6 +23,7 @@ import type {
 } from "../../contracts/engine.js";
 import { endsBefore } from "../../lib/abort.js";
 import { createConsumer } from "../claim-loop.js";
+import { ClockAheadError } from "./clock-ahead.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
 import type { CopyHost } from "./copy-host.js";
 import type { SqliteValue } from "./driver.js";
@@ -218,7 +219,12 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 
   async purge(options: PurgeOptions): Promise<number> {
-    const { work } = this.#open();
+    const { queue, work } = this.#open();
+    // What is in memory does not outlive its process: no clock was believed before.
+    if (options.beforeMs !== undefined && options.trustClock !== true && !this.#inMemory) {
+      const aheadMs = await queue.ask({ op: "doubt" });
+      if (aheadMs > 0) throw new ClockAheadError(aheadMs);
+    }
     const count = await this.#purger.purge(await this.#readerAndWriter(), options);
     if (count > 0) work.ring();
     return count;

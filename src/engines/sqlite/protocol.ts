@@ -99,6 +99,7 @@ export type Request =
   | { readonly op: "expire"; readonly consumer: number; readonly beat: number }
   | { readonly op: "leave"; readonly consumer: number }
   | { readonly op: "probe" }
+  | { readonly op: "doubt" }
   | ChangeRequest
   | { readonly op: "purge"; readonly events: readonly number[]; readonly keepHolding: boolean }
   /** On a connection of its own, that nothing else waits for. */
@@ -131,6 +132,8 @@ export interface Answers {
   readonly expire: number;
   readonly leave: number;
   readonly probe: number;
+  /** Milliseconds that the machine's clock is too far ahead to delete by it; 0: it is believed. */
+  readonly doubt: number;
   readonly backup: BackupReport;
   readonly compact: CompactReport;
   readonly change: number;

@@ -64,7 +64,7 @@ CREATE TABLE hookgate_minutes(
     version: 2,
     // What is done or dropped is in no one's way, hence not in the index of order keys. `tasks` of an event is how many it was
     // accepted with, NULL in what was there before, -1 where a running process of version 1 has stored it: the trigger does
-    // for that one what the code of this version does by itself.
+    // for that one what the code of this version does by itself. The last sign of life that version 1 knows is the store's clock.
     sql: `
 DROP INDEX hookgate_tasks_in_order;
 DROP INDEX hookgate_tasks_dead;
@@ -84,6 +84,8 @@ ALTER TABLE hookgate_events ADD COLUMN tasks INTEGER;
 UPDATE hookgate_events SET tasks = 0
   WHERE delivery <> 0 AND NOT EXISTS (SELECT 1 FROM hookgate_tasks t WHERE t.event = hookgate_events.event);
 CREATE INDEX hookgate_events_ignored ON hookgate_events(scope, event) WHERE tasks <= 0 AND delivery <> 0;
+INSERT INTO hookgate_meta SELECT 'wall', value FROM hookgate_meta WHERE name = 'clock';
+INSERT INTO hookgate_meta VALUES ('doubtedAt', 0), ('doubtedMs', 0);
 CREATE TABLE hookgate_times(span INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
 INSERT INTO hookgate_times SELECT accepted_ms / 600000, min(event), max(event) FROM hookgate_events GROUP BY 1;
 CREATE TRIGGER hookgate_events_of_version_1 AFTER INSERT ON hookgate_events WHEN NEW.tasks IS NULL BEGIN

@@ -18,6 +18,7 @@ import { Steps } from "./steps.js";
 import { StoreEndedError } from "./store-ended.js";
 import { Tally } from "./tally.js";
 import { UserWrites } from "./user-writes.js";
+import { WallClock } from "./wall-clock.js";
 
 /** Requests that share one transaction; the others have one each, or none. */
 const shared: ReadonlySet<Request["op"]> = new Set([
@@ -36,6 +37,9 @@ const shared: ReadonlySet<Request["op"]> = new Set([
 const quickSyncMs = 100;
 const smallLogBytes = 64 * 1024 * 1024;
 
+/** Requests that are a sign of life. */
+const living: ReadonlySet<Request["op"]> = new Set(["accept", "heartbeat"]);
+
 /** Everything that belongs to one connection. */
 interface Opened extends StoreParts {
   readonly acceptor: Acceptor;
@@ -45,6 +49,7 @@ interface Opened extends StoreParts {
   readonly records: Records;
   readonly userWrites: UserWrites;
   readonly search: Search;
+  readonly wallClock: WallClock;
 }
 
 /** A file that could not be opened is not tried again before so many milliseconds: the check of a large one takes time. */
@@ -141,6 +146,7 @@ export class Store {
       if (this.#options.readOnly) opened.connection.assertStillKnown();
       const values = requests.map((request) => this.#perform(opened, request, times));
       opened.tally.write(times.wallMs);
+      if (requests.some(({ op }) => living.has(op))) opened.wallClock.note(times.wallMs);
       this.#commit(opened.connection);
       opened.names.keep();
       for (const [index, request] of requests.entries())
@@ -252,6 +258,7 @@ export class Store {
       records: new Records(connection),
       userWrites: new UserWrites(connection),
       search: new Search(connection),
+      wallClock: new WallClock(connection),
     };
     return this.#opened;
   }
@@ -277,6 +284,8 @@ export class Store {
         return consumers.expire(request.consumer, request.beat, times);
       case "probe":
         return probe(connection);
+      case "doubt":
+        return opened.wallClock.doubtfulMs(times.wallMs);
       case "leave":
         return consumers.leave(request.consumer, times);
       case "change":

@@ -323,6 +323,39 @@ describe("hookgate events purge", () => {
     });
   });
 
+  it("passes --trust-clock on, and needs no clock to delete whatever the age", async () => {
+    const asked: PurgeOptions[] = [];
+    const engine = wrap(scene.engine, {
+      purge: async (options) => {
+        asked.push(options);
+        if (options.trustClock === true) return 0;
+        throw Object.assign(new Error("the clock is 40 days ahead"), { code: "ERR_CLOCK_AHEAD" });
+      },
+    });
+    const purge = (options: string) => scene.run(`events purge ${db} --state done ${options}`, engine);
+    expect(await purge("--older-than 30d")).toMatchObject({
+      code: 1,
+      err: "hookgate: the clock is 40 days ahead; if the clock is right, add --trust-clock\n",
+    });
+    expect(await purge("--older-than 30d --trust-clock")).toMatchObject({ code: 0 });
+    expect(await purge("--keep 0")).toMatchObject({ code: 0 });
+    expect(asked.map(({ trustClock }) => trustClock)).toEqual([false, true, true]);
+  });
+
+  it("says how many events are gone where the clock leaps on the way", async () => {
+    let calls = 0;
+    const engine = wrap(scene.engine, {
+      purge: async ({ limit }) => {
+        if (++calls === 1) return limit;
+        throw Object.assign(new Error("the clock is 40 days ahead"), { code: "ERR_CLOCK_AHEAD" });
+      },
+    });
+    const { err } = await scene.run(`events purge ${db} --state done --older-than 30d`, engine);
+    expect(err).toBe(
+      "hookgate: 500 events purged, then: the clock is 40 days ahead; if the clock is right, add --trust-clock\n",
+    );
+  });
+
   it.each([
     ["--older-than 30d", /--state is missing/],
     ["--state pending --older-than 30d", /--state must be done or dead.*dropped/],

@@ -131,6 +131,19 @@ describe("receiver.inbox", () => {
     );
   });
 
+  it("passes on that the clock is trusted", async () => {
+    const rules: unknown[] = [];
+    const { inbox } = scene({
+      purge: async (rule) => {
+        rules.push(rule);
+        return 0;
+      },
+    });
+    await inbox.purge({ state: "done", olderThanMs: 1_000, trustClock: true });
+    expect(rules).toEqual([expect.objectContaining({ trustClock: true })]);
+    await expect(inbox.purge({ state: "done", trustClock: "yes" as never })).rejects.toThrow("trustClock");
+  });
+
   it.each<[string, (inbox: Inbox) => Promise<unknown>, string]>([
     ["an unknown filter", (i) => i.list({ typ: "a" } as never), 'no option "typ"; did you mean "type"?'],
     ["another receiver", (i) => i.list({ receiver: "x" } as never), 'no option "receiver"'],

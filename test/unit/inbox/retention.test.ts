@@ -96,6 +96,37 @@ describe("retention", () => {
     expect(asked).toHaveLength(3);
   });
 
+  it("says once an hour that the clock is not believed, and deletes by count all the while", async () => {
+    const ahead = Object.assign(new Error("40 days ahead"), { code: "ERR_CLOCK_AHEAD" });
+    const { clock, asked, lines, looks } = scene(
+      { ...keepAll, done: 10, dead: 5 },
+      Array.from({ length: 61 }, () => [ahead, 0, ahead, 0]).flat(),
+    );
+    const minutes = async (count: number): Promise<void> => {
+      for (let minute = 0; minute < count; minute++) {
+        clock.advance(60_000);
+        await turn();
+      }
+    };
+    await minutes(1);
+    expect(asked.map(({ state, keep }) => [state, keep])).toEqual([
+      ["done", undefined],
+      ["done", 10],
+      ["dead", undefined],
+      ["dead", 5],
+    ]);
+    expect(lines).toEqual([expect.stringMatching(/^warn old events are not deleted.*40 days ahead/s)]);
+    expect(looks()).toBe(1);
+    await minutes(59);
+    expect(lines).toHaveLength(1);
+    await minutes(1);
+    expect(lines).toHaveLength(2);
+    expect(asked.every(({ trustClock }) => trustClock !== true)).toBe(true);
+    // Believed again, nothing is said any more.
+    await minutes(120);
+    expect(lines).toHaveLength(2);
+  });
+
   it("ends at once, between two looks and between two batches, and leaves no timer", async () => {
     const idle = scene(keepAll, []);
     idle.end();
