@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { buildProgram, type Program, secondLibrary } from "../torture/build.js";
-import { query } from "../torture/file.js";
+import { query, unfinished } from "../torture/file.js";
 import { monotonicMs } from "../torture/options.js";
 import { type ServerProcess, startServer } from "../torture/process.js";
 import { createPromised, createSender, hear, type Promised, type Sender } from "../torture/sender.js";
@@ -70,7 +70,12 @@ async function sendUntilTaken(port: number, prefix: string, count = 20): Promise
 }
 
 let uses = 0;
+/**
+ * Waits for the tasks first: a library whose locks do not work, and that reads the log while the store commits, damages the
+ * file by itself, with any writer; nothing can prevent that. What the store can do is held here: lose nothing by what follows.
+ */
 async function useSecondLibrary(server: ServerProcess): Promise<void> {
+  await until("no task is left", () => unfinished(db) === 0);
   const said = server.output().split("the second library has closed").length;
   server.signal("SIGUSR2");
   await until(

@@ -116,6 +116,19 @@ describe("an inbox's file that cannot be opened", () => {
       /hooks\.db is corrupt, and was left as it is; stop the app, and restore a backup/,
     );
   });
+
+  it("with an index that does not match its table: a task missing from an index would never run", async () => {
+    const path = join(folder, "hooks.db");
+    const db = openDatabase(path, { readOnly: false });
+    db.exec("CREATE TABLE t(a); CREATE INDEX i ON t(a); INSERT INTO t VALUES ('an entry of the index')");
+    db.close();
+    const bytes = readFileSync(path);
+    // The page of the index comes after that of its table.
+    const at = bytes.lastIndexOf("an entry");
+    writeFileSync(path, bytes.fill("at entry", at, at + 8));
+    expect(await messageOf(path)).toMatch(/hooks\.db is corrupt, .*row 1 missing from index i/);
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+  });
 });
 
 describe("an inbox's file that fails while it is in use", () => {
