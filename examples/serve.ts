@@ -61,7 +61,7 @@ export async function serve({ app, receivers, requests }: Serving): Promise<void
   listen(app, receivers, (url) => print(url, requests));
 }
 
-/** Listens on the port of the variable PORT; a port that cannot be had is one clear line. */
+/** Listens on the port of the variable PORT; a port that is taken or not allowed is one clear line. */
 export function listen(
   app: Express,
   receivers: readonly ClosableReceiver[],
