@@ -200,7 +200,7 @@ export interface HandlerPolicy {
   /** Claims after which a task is a dead letter. */
   readonly maxAttempts: number;
   /**
-   * What a dead letter does to the tasks behind it under the same order key. A changed policy applies as soon as the
+   * What happens to later tasks of the same order key after a dead letter. A changed policy applies as soon as the
    * consumer starts, to tasks already in the store as well.
    */
   readonly deadHead: "skip" | "hold";

@@ -196,7 +196,7 @@ export interface PurgeOptions {
   readonly beforeMs?: number | undefined;
   /** Leave as many of the newest of this state. */
   readonly keep?: number | undefined;
-  /** Keep events with a dead letter that holds others back, however old. Otherwise the tasks behind it are released. */
+  /** Keep events with a dead letter that holds others back, whatever its age. Otherwise the later tasks of its key are released. */
   readonly keepHolding?: boolean | undefined;
   /**
    * Delete by `beforeMs` even if the machine's clock is far ahead of the last activity in the store. Otherwise an engine

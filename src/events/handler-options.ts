@@ -25,7 +25,7 @@ export interface HandlerOptions<Event = WebhookEvent> {
   readonly maxAttempts?: number | undefined;
   /** With an inbox: when a failed task is tried again. Default: the inbox's. */
   readonly retry?: RetryOptions | undefined;
-  /** With an inbox: what a dead letter does to the tasks behind it under its `orderBy` key. Default: "skip", they run. */
+  /** With an inbox: what happens to later tasks of the same `orderBy` key after a dead letter. Default: "skip", they run. */
   readonly deadHead?: "skip" | "hold" | undefined;
   /**
    * With an inbox whose engine is ordered: tasks of this handler under one key run one at a time, in the order of their

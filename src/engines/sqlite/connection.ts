@@ -180,7 +180,7 @@ export class Connection {
   #check(readOnly: boolean): void {
     const bytes = this.#size();
     if (bytes === 0 || bytes > checkedBytes) return;
-    // A quick check does not compare indexes with their tables. Whoever writes must: a task that no index lists never runs.
+    // A quick check does not compare indexes with their tables. The connection that writes must: a task missing from an index never runs.
     const check = readOnly ? "quick_check" : "integrity_check";
     const [row] = this.db.prepare(`PRAGMA ${check}(1)`).all() as Partial<Record<string, string>>[];
     if (row?.[check] !== "ok") throw new SqliteError(String(row?.[check]), corruptCode);
