@@ -5,7 +5,7 @@ export default {
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: {
     "^hookgate$": "<rootDir>/src/index.ts",
-    "^hookgate/sqlite$": "<rootDir>/src/engines/sqlite/index.ts",
+    "^hookgate/sqlite$": "<rootDir>/src/inbox/sqlite/index.ts",
     "^hookgate/testing$": "<rootDir>/src/testing/index.ts",
     "^hookgate/(.+)$": "<rootDir>/src/sources/$1.ts",
     "^(\\.{1,2}/.*)\\.js$": "$1",
@@ -29,17 +29,18 @@ export default {
   // Types only: there is nothing in them to run.
   collectCoverageFrom: [
     "src/**/*.ts",
-    "!src/contracts/**",
+    "!src/types/**",
     "!src/**/*-types.ts",
-    "!src/receiver-options.ts",
+    "!src/receiver/options.ts",
     "!src/inbox/observer.ts",
-    "!src/engines/task-source.ts",
-    "!src/engines/sqlite/protocol.ts",
+    "!src/inbox/polling/task-source.ts",
+    "!src/inbox/sqlite/protocol.ts",
   ],
   coverageProvider: "v8",
   coverageReporters: ["text-summary", "lcovonly", "json-summary"],
   coverageThreshold: {
-    "./src/gate/": { branches: 100 },
+    "./src/auth/": { branches: 100 },
+    "./src/ip/": { branches: 100 },
     global: { statements: 98, branches: 95.5, functions: 97.5, lines: 98 },
   },
 };

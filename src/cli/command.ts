@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
-import type { InboxEngine } from "../contracts/engine.js";
 import type { Clock } from "../lib/clock.js";
 import type { Environment } from "../lib/environment.js";
 import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
+import type { InboxEngine } from "../types/engine.js";
 
 /** What a command reads and writes beside files; a test gives its own. */
 export interface CommandIo {

@@ -13,14 +13,14 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import type { CredentialIndex } from "../credentials/credential-index.js";
+import type { CredentialIndex } from "../auth/credentials/credential-index.js";
+import { closeKeySets, indexDefinition } from "../auth/credentials/define.js";
 import {
   definitionName,
   fileError,
   parseCredentialsJson,
   resolveReferences,
-} from "../credentials/file-definition.js";
-import { closeKeySets, indexDefinition } from "../credentials/model.js";
+} from "../auth/credentials/file-definition.js";
 import type { Environment } from "../lib/environment.js";
 import { type CommandIo, refused } from "./command.js";
 import { withLock } from "./lock.js";

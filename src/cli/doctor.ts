@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { partialMethods } from "../http/mount.js";
-import type { Receiver } from "../receiver.js";
+import type { Receiver } from "../receiver/receiver.js";
 import { type CommandIo, type ExitCode, misused, refused } from "./command.js";
 
 type AnyReceiver = Receiver<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import type { CredentialKind } from "../contracts/credential.js";
+import type { CredentialKind } from "../types/credential.js";
 import type { Members } from "./credentials-document.js";
 
 /** The owner that options name: a tenant, or one of its services. */

@@ -1,6 +1,6 @@
-import type { Change, EventRecord, TaskState } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
 import { changeableStates, defaultStates } from "../lib/task-changes.js";
+import type { Change, EventRecord, TaskState } from "../types/engine.js";
 import { type CommandIo, type ExitCode, misused, type OptionValues, readArguments } from "./command.js";
 import { filterKinds, filterOf, hasFilter } from "./events-filter.js";
 import { findRecord } from "./events-find.js";

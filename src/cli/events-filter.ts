@@ -1,5 +1,5 @@
-import type { EventFilter, EventState } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
+import type { EventFilter, EventState } from "../types/engine.js";
 import { type CommandIo, misused, type OptionValues, parseSpan } from "./command.js";
 
 /** The options that choose events, beside `--handler`, which not every command means alike. */

@@ -1,5 +1,5 @@
-import type { EventRecord } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
+import type { EventRecord } from "../types/engine.js";
 import { type CommandIo, refused } from "./command.js";
 import { recordTable } from "./events-list.js";
 import { recordsOf } from "./events-plan.js";

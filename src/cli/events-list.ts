@@ -1,5 +1,5 @@
-import type { EventRecord, Page, TaskRecord } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
+import type { EventRecord, Page, TaskRecord } from "../types/engine.js";
 import { type CommandIo, type ExitCode, readOptions } from "./command.js";
 import { countOption, filterKinds, filterOf } from "./events-filter.js";
 import { withStore } from "./events-store.js";

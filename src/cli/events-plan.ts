@@ -1,6 +1,6 @@
-import type { Change, EventFilter, EventRecord, Selection } from "../contracts/engine.js";
 import { changeSteps } from "../inbox/change-steps.js";
 import { printable } from "../lib/printable.js";
+import type { Change, EventFilter, EventRecord, Selection } from "../types/engine.js";
 import { refused } from "./command.js";
 import { reasonOf, type Store } from "./events-store.js";
 import { countOf } from "./events-text.js";

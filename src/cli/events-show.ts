@@ -1,13 +1,7 @@
-import type { Caller } from "../contracts/delivery.js";
-import type {
-  AttemptRecord,
-  EventRecord,
-  StoredDelivery,
-  TaskError,
-  TaskRecord,
-} from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
 import { withoutQueryValues } from "../lib/query-names.js";
+import type { Caller } from "../types/delivery.js";
+import type { AttemptRecord, EventRecord, StoredDelivery, TaskError, TaskRecord } from "../types/engine.js";
 import { type CommandIo, type ExitCode, misused, readArguments, refused } from "./command.js";
 import { findRecord } from "./events-find.js";
 import { withStore } from "./events-store.js";

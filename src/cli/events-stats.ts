@@ -1,5 +1,5 @@
-import type { HandlerStats, InboxStats } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
+import type { HandlerStats, InboxStats } from "../types/engine.js";
 import { type CommandIo, type ExitCode, readOptions } from "./command.js";
 import { withStore } from "./events-store.js";
 import { countOf, jsonOf, spanOf, tableOf } from "./events-text.js";

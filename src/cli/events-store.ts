@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { InboxEngine } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
+import type { InboxEngine } from "../types/engine.js";
 import { CommandFailure, type CommandIo, refused, required } from "./command.js";
 
 /** What an operator does with an inbox: look and mend, never accept or handle. */
@@ -36,23 +36,23 @@ export async function withStore<Result>(
 async function engineOf(path: string, io: CommandIo): Promise<InboxEngine<unknown>> {
   if (io.inboxEngine !== undefined) return io.inboxEngine(path);
   await assertInbox(path);
-  const { sqliteEngine } = await import("../engines/sqlite/index.js");
+  const { sqliteEngine } = await import("../inbox/sqlite/index.js");
   return sqliteEngine(path);
 }
 
 /** What works on the file itself; loaded where it is needed. */
 export async function loadSqlite() {
   const [{ backUpFile }, { restoreFile }, { loadDriver }] = await Promise.all([
-    import("../engines/sqlite/backup.js"),
-    import("../engines/sqlite/restore.js"),
-    import("../engines/sqlite/driver.js"),
+    import("../inbox/sqlite/backup.js"),
+    import("../inbox/sqlite/restore.js"),
+    import("../inbox/sqlite/driver.js"),
   ]);
   return { backUpFile, restoreFile, open: loadDriver() };
 }
 
 /** The engine would make its tables in a database of something else: looked at first without writing. */
 async function assertInbox(path: string): Promise<void> {
-  const { LocalHost } = await import("../engines/sqlite/host.js");
+  const { LocalHost } = await import("../inbox/sqlite/host.js");
   const host = new LocalHost({ path, readOnly: true, busyTimeoutMs: 2000, setup: [] });
   await host.open();
   await host.close();

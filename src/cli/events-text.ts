@@ -1,5 +1,5 @@
-import type { TaskError } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
+import type { TaskError } from "../types/engine.js";
 
 export { spanOf } from "../lib/duration.js";
 

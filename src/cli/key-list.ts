@@ -1,4 +1,4 @@
-import type { Credential, CredentialKind } from "../contracts/credential.js";
+import type { Credential, CredentialKind } from "../types/credential.js";
 import { type CommandIo, type ExitCode, readOptions, required } from "./command.js";
 import { credentialsPath, readDocument } from "./credentials-document.js";
 

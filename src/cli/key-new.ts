@@ -1,8 +1,8 @@
 import { hash, randomBytes } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
-import type { CredentialKind } from "../contracts/credential.js";
-import { errorCode } from "../credentials/file-definition.js";
+import { errorCode } from "../auth/credentials/file-definition.js";
+import type { CredentialKind } from "../types/credential.js";
 import {
   type CommandIo,
   type ExitCode,

@@ -1,4 +1,4 @@
-import type { CredentialIndex } from "../credentials/credential-index.js";
+import type { CredentialIndex } from "../auth/credentials/credential-index.js";
 import {
   type CommandIo,
   type ExitCode,

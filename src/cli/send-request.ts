@@ -1,6 +1,6 @@
-import type { Source } from "../contracts/source.js";
 import { printable } from "../lib/printable.js";
-import type { SignedDelivery } from "../sending/sign-source.js";
+import type { SignedDelivery } from "../signatures/sign.js";
+import type { Source } from "../types/source.js";
 import { type CommandIo, misused } from "./command.js";
 
 /** A delivery on its way. */

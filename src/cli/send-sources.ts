@@ -1,7 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import type { MessageAlgorithm } from "../contracts/signature.js";
-import type { Source } from "../contracts/source.js";
-import type { PublicJwk } from "../gate/public-jwk.js";
+import type { PublicJwk } from "../keys/public-jwk.js";
 import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { atlassianConnect } from "../sources/atlassian-connect.js";
@@ -19,6 +17,8 @@ import { vonage } from "../sources/vonage.js";
 import { webex } from "../sources/webex.js";
 import { webexConnect, webexConnectEvents } from "../sources/webex-connect.js";
 import { webexConnectOutbound } from "../sources/webex-connect-outbound.js";
+import type { MessageAlgorithm } from "../types/signature.js";
+import type { Source } from "../types/source.js";
 import { misused, required } from "./command.js";
 
 /** What the command line says of a source. */

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Source } from "../contracts/source.js";
-import { type SignedDelivery, signedDelivery } from "../sending/sign-source.js";
+import { type SignedDelivery, signedDelivery } from "../signatures/sign.js";
+import type { Source } from "../types/source.js";
 import {
   type CommandIo,
   type ExitCode,

@@ -1,7 +1,7 @@
 import { createSecretKey, randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
-import type { TokenCredential } from "../contracts/credential.js";
 import { parseJson } from "../lib/json.js";
+import type { TokenCredential } from "../types/credential.js";
 import {
   type CommandIo,
   type ExitCode,

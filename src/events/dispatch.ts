@@ -1,6 +1,6 @@
-import type { MaybePromise } from "../contracts/credential.js";
+import type { MaybePromise } from "../types/credential.js";
 import type { RegisteredHandler } from "./handler-options.js";
-import { type HandlerResult, Run, type RunSubject } from "./run.js";
+import { type HandlerResult, Run, type RunSubject } from "./run-handlers.js";
 
 /** One event and those who are to handle it. */
 export interface Dispatch extends RunSubject {

@@ -1,5 +1,5 @@
-import type { AnyEventMap, WebhookEvent } from "../contracts/event.js";
-import type { SchemaOutput, StandardSchema } from "../contracts/standard-schema.js";
+import type { AnyEventMap, WebhookEvent } from "../types/event.js";
+import type { SchemaOutput, StandardSchema } from "../types/standard-schema.js";
 
 /** Event types and the schema of each one's data: any Standard Schema, so zod, valibot, arktype and others. */
 export interface EventSchemas {

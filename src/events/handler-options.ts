@@ -1,4 +1,3 @@
-import type { Handler, WebhookEvent } from "../contracts/event.js";
 import {
   assertOptions,
   choiceOption,
@@ -8,6 +7,7 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
+import type { Handler, WebhookEvent } from "../types/event.js";
 import { parseRetry, type RetryOptions, type RetryPolicy } from "./retry-policy.js";
 
 /** What may be said about a handler when it is registered. */

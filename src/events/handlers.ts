@@ -1,6 +1,5 @@
-import type { AnyEventMap, HandlerContext } from "../contracts/event.js";
 import { describe, OptionError } from "../lib/options.js";
-import type { Catalog } from "./catalog.js";
+import type { AnyEventMap, HandlerContext } from "../types/event.js";
 import type { EventOf, EventsByName, NameOf } from "./event-map.js";
 import { quoted } from "./event-name.js";
 import {
@@ -10,6 +9,7 @@ import {
   type TaskRules,
 } from "./handler-options.js";
 import { createMatcher, type Matcher, matchAny } from "./pattern.js";
+import type { Catalog } from "./schemas.js";
 
 /**
  * The part of a receiver that handlers are registered with. `EventMap` has an event type's data by its name; `Context`

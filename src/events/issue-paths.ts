@@ -1,5 +1,5 @@
-import type { SchemaIssue } from "../contracts/standard-schema.js";
 import { printable } from "../lib/printable.js";
+import type { SchemaIssue } from "../types/standard-schema.js";
 
 const maxPaths = 10;
 

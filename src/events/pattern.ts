@@ -1,6 +1,6 @@
 import { describe, nearest, OptionError } from "../lib/options.js";
-import type { Catalog } from "./catalog.js";
 import { quoted, typeNameFault } from "./event-name.js";
+import type { Catalog } from "./schemas.js";
 
 /** Which event types a handler is for. */
 export interface Matcher {

@@ -1,5 +1,5 @@
-import type { WebhookEvent } from "../contracts/event.js";
 import { assertOptions, describe, numberOption, OptionError, own } from "../lib/options.js";
+import type { WebhookEvent } from "../types/event.js";
 
 /** A failed attempt. */
 export interface RetryFailure {

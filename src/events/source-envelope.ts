@@ -1,7 +1,7 @@
-import type { Source, SourceEvent, SourceFault } from "../contracts/source.js";
 import { Refusal } from "../errors.js";
 import { describe } from "../lib/options.js";
-import { asId, derivedId, type Envelope, type OpenedEnvelope } from "./envelope.js";
+import type { Source, SourceEvent, SourceFault } from "../types/source.js";
+import { asId, derivedId, type Envelope, type OpenedEnvelope } from "./extract.js";
 
 /** ERR_EVENT_INVALID of what a source could not read, with the source's own word for it. */
 export class SourceRefusal extends Refusal {

@@ -1,4 +1,4 @@
-import type { Caller } from "../contracts/delivery.js";
+import type { Caller } from "../types/delivery.js";
 
 declare global {
   // biome-ignore lint/style/noNamespace: Express's own way to let others add to its Request.

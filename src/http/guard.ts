@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { MaybePromise } from "../contracts/credential.js";
-import type { Caller } from "../contracts/delivery.js";
 import type { Refusal } from "../errors.js";
-import { type Challenge, createAnswers, newRequestId } from "./answers.js";
+import type { MaybePromise } from "../types/credential.js";
+import type { Caller } from "../types/delivery.js";
+import { type Challenge, createAnswers, newRequestId } from "./responses.js";
 
 /** Middleware in the shape that Express, connect and friends share. */
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;

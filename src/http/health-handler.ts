@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ReceiverHealth } from "../contracts/health.js";
 import { assertOptions, choiceOption, describe, flagOption, OptionError, own } from "../lib/options.js";
-import { newRequestId } from "./answers.js";
+import type { ReceiverHealth } from "../types/health.js";
 import { assertCalled } from "./forgotten-call.js";
-import { jsonAnswer, type PreparedAnswer, prepareAnswer, sendAnswer } from "./respond.js";
+import { newRequestId } from "./responses.js";
+import { jsonAnswer, type PreparedAnswer, prepareAnswer, sendAnswer } from "./send-response.js";
 
 /** The part of a receiver that is used. */
 export interface HealthyReceiver {

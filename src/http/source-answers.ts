@@ -1,8 +1,8 @@
-import type { Outcome } from "../contracts/outcome.js";
-import type { SourceAnswer, SourceOutcome } from "../contracts/source.js";
 import { SourceRefusal } from "../events/source-envelope.js";
-import { SignatureRefusal } from "../gate/signature.js";
-import { type PreparedAnswer, prepareAnswer } from "./respond.js";
+import { SignatureRefusal } from "../signatures/signature.js";
+import type { Outcome } from "../types/outcome.js";
+import type { SourceAnswer, SourceOutcome } from "../types/source.js";
+import { type PreparedAnswer, prepareAnswer } from "./send-response.js";
 
 /** The outcomes that a source may answer in its own way. */
 export type Told = Exclude<Outcome, { readonly status: "handshake" | "options" }>;

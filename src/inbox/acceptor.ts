@@ -1,6 +1,6 @@
-import type { Acceptance, InboxEngine, NewDelivery } from "../contracts/engine.js";
 import { Refusal } from "../errors.js";
 import type { Clock } from "../lib/clock.js";
+import type { Acceptance, InboxEngine, NewDelivery } from "../types/engine.js";
 import type { InboxObserver } from "./observer.js";
 import { Timeouts } from "./timeouts.js";
 

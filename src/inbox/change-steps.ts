@@ -1,4 +1,4 @@
-import type { Change, InboxEngine, Selection } from "../contracts/engine.js";
+import type { Change, InboxEngine, Selection } from "../types/engine.js";
 
 /** Carries out a change step by step; gives the number of tasks of each. */
 export async function* changeSteps(

@@ -1,4 +1,4 @@
-import type { EngineHealth, HealthCheck, ReceiverHealth } from "../contracts/health.js";
+import type { EngineHealth, HealthCheck, ReceiverHealth } from "../types/health.js";
 
 /** What a receiver's health is told by. */
 export interface HealthParts {

@@ -1,5 +1,5 @@
-import type { InboxEngine, InboxStats } from "../contracts/engine.js";
 import { printable } from "../lib/printable.js";
+import type { InboxEngine, InboxStats } from "../types/engine.js";
 import type { InboxObserver } from "./observer.js";
 
 /** What a watch looks at, and whom it tells. */

@@ -1,15 +1,3 @@
-import type {
-  BackupReport,
-  Change,
-  EventFilter,
-  EventRecord,
-  InboxEngine,
-  InboxQuery,
-  InboxStats,
-  Page,
-  Selection,
-  TaskState,
-} from "../contracts/engine.js";
 import type { HandlerRegistry } from "../events/handlers.js";
 import type { Clock } from "../lib/clock.js";
 import {
@@ -22,6 +10,18 @@ import {
   stringOption,
 } from "../lib/options.js";
 import { changeableStates, defaultStates } from "../lib/task-changes.js";
+import type {
+  BackupReport,
+  Change,
+  EventFilter,
+  EventRecord,
+  InboxEngine,
+  InboxQuery,
+  InboxStats,
+  Page,
+  Selection,
+  TaskState,
+} from "../types/engine.js";
 import { changeSteps, total } from "./change-steps.js";
 import type { InboxObserver } from "./observer.js";
 import { type ReadEvent, replaySteps } from "./replay.js";

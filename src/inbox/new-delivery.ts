@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
-import type { Caller, Delivery } from "../contracts/delivery.js";
-import type { NewDelivery, NewEvent, NewTask, TaskError, TokenUse } from "../contracts/engine.js";
 import { Refusal } from "../errors.js";
-import type { OpenedEnvelope } from "../events/envelope.js";
+import type { OpenedEnvelope } from "../events/extract.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import { withoutQueryValues } from "../lib/query-names.js";
+import type { Caller, Delivery } from "../types/delivery.js";
+import type { NewDelivery, NewEvent, NewTask, TaskError, TokenUse } from "../types/engine.js";
 import type { InboxSettings } from "./options.js";
 import { orderKeyOf } from "./order-key.js";
 import { invalidDataError } from "./task-error.js";

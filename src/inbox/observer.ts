@@ -1,7 +1,7 @@
-import type { TaskError } from "../contracts/engine.js";
-import type { Logger } from "../contracts/logger.js";
-import type { FailedReport, HandlerRun, ReplayedReport, ReportedTask } from "../contracts/report.js";
 import type { AnyHookgateError } from "../errors.js";
+import type { TaskError } from "../types/engine.js";
+import type { Logger } from "../types/logger.js";
+import type { FailedReport, HandlerRun, ReplayedReport, ReportedTask } from "../types/report.js";
 
 /** What becomes of a task after a failed attempt. */
 export interface NextAttempt {

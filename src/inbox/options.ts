@@ -1,4 +1,3 @@
-import type { InboxEngine } from "../contracts/engine.js";
 import { attemptBounds } from "../events/handler-options.js";
 import { defaultRetry, parseRetry, type RetryOptions, type RetryPolicy } from "../events/retry-policy.js";
 import {
@@ -11,6 +10,7 @@ import {
   stringOption,
   switchOption,
 } from "../lib/options.js";
+import type { InboxEngine } from "../types/engine.js";
 import { parseRetention, type Retention, type RetentionOptions } from "./retention-options.js";
 
 /** The option `inbox` of a receiver. `Tx` comes from the engine: what `context.complete` lets handlers write into. */

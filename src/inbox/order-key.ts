@@ -1,5 +1,5 @@
 import { Refusal } from "../errors.js";
-import type { OpenedEnvelope } from "../events/envelope.js";
+import type { OpenedEnvelope } from "../events/extract.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import { describe } from "../lib/options.js";
 

@@ -1,7 +1,7 @@
-import type { Acceptance, NewDelivery, NewEvent } from "../contracts/engine.js";
-import type { Outcome } from "../contracts/outcome.js";
 import { Refusal } from "../errors.js";
 import { printable } from "../lib/printable.js";
+import type { Acceptance, NewDelivery, NewEvent } from "../types/engine.js";
+import type { Outcome } from "../types/outcome.js";
 import type { InboxObserver } from "./observer.js";
 
 /**

@@ -1,16 +1,9 @@
-import type {
-  Change,
-  EventRecord,
-  InboxEngine,
-  InboxQuery,
-  ReplayTask,
-  Selection,
-} from "../contracts/engine.js";
 import { Refusal } from "../errors.js";
-import type { OpenedEnvelope } from "../events/envelope.js";
+import type { OpenedEnvelope } from "../events/extract.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import type { HandlerRegistry } from "../events/handlers.js";
 import { printable } from "../lib/printable.js";
+import type { Change, EventRecord, InboxEngine, InboxQuery, ReplayTask, Selection } from "../types/engine.js";
 import { changeSteps } from "./change-steps.js";
 import { orderKeyOf } from "./order-key.js";
 

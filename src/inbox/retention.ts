@@ -1,6 +1,6 @@
-import type { InboxEngine, PurgeOptions } from "../contracts/engine.js";
 import type { Clock } from "../lib/clock.js";
 import { isClockAhead } from "../lib/clock-ahead.js";
+import type { InboxEngine, PurgeOptions } from "../types/engine.js";
 import type { HeldWatch } from "./held-watch.js";
 import type { InboxObserver } from "./observer.js";
 import type { Retention } from "./retention-options.js";

@@ -1,10 +1,10 @@
-import type { Consumer, EndOptions, HandlerPolicy, InboxEngine, NewDelivery } from "../contracts/engine.js";
 import { StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import { endsBefore } from "../lib/abort.js";
 import type { Clock } from "../lib/clock.js";
 import { OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
+import type { Consumer, EndOptions, HandlerPolicy, InboxEngine, NewDelivery } from "../types/engine.js";
 import { Acceptor, type SettleAcceptance } from "./acceptor.js";
 import type { InboxHealth } from "./health.js";
 import { HeldWatch } from "./held-watch.js";

@@ -1,8 +1,8 @@
-import type { TaskError } from "../contracts/engine.js";
-import type { SchemaIssue } from "../contracts/standard-schema.js";
 import type { Refusal } from "../errors.js";
 import { issuePaths } from "../events/issue-paths.js";
 import { printable } from "../lib/printable.js";
+import type { TaskError } from "../types/engine.js";
+import type { SchemaIssue } from "../types/standard-schema.js";
 
 const maxMessage = 2_000;
 const maxIssues = 20;

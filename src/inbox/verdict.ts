@@ -1,11 +1,11 @@
-import type { Task, Verdict } from "../contracts/engine.js";
 import type { Refusal } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import { boundedDelay, defaultRetry } from "../events/retry-policy.js";
-import type { HandlerResult } from "../events/run.js";
+import type { HandlerResult } from "../events/run-handlers.js";
 import { isInstance, taskErrorOf } from "../lib/kept-error.js";
 import { printable } from "../lib/printable.js";
 import { DoNotRetry, RetryLater } from "../lib/task-errors.js";
+import type { Task, Verdict } from "../types/engine.js";
 import type { InboxObserver } from "./observer.js";
 import type { InboxSettings } from "./options.js";
 import { invalidDataError } from "./task-error.js";

@@ -1,14 +1,14 @@
-import type { Delivery } from "../contracts/delivery.js";
-import type { Lease, SettledReport, StoredDelivery, Task, Verdict } from "../contracts/engine.js";
-import type { HandlerRun, ReportedTask } from "../contracts/report.js";
 import { HandlerFailedError, Refusal, StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
-import { type HandlerResult, type LateResult, Run, type RunSubject } from "../events/run.js";
+import { type HandlerResult, type LateResult, Run, type RunSubject } from "../events/run-handlers.js";
 import type { Clock } from "../lib/clock.js";
 import { errorFrom, isInstance } from "../lib/kept-error.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
 import { LeaseLostError } from "../lib/task-errors.js";
+import type { Delivery } from "../types/delivery.js";
+import type { Lease, SettledReport, StoredDelivery, Task, Verdict } from "../types/engine.js";
+import type { HandlerRun, ReportedTask } from "../types/report.js";
 import type { InboxObserver, NextAttempt } from "./observer.js";
 import type { InboxSettings } from "./options.js";
 import { InvalidData, verdictOf } from "./verdict.js";

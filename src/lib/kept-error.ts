@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
-import type { TaskError } from "../contracts/engine.js";
+import type { TaskError } from "../types/engine.js";
 import { shown } from "./printable.js";
 
 const maxMessage = 2_000;

@@ -1,4 +1,4 @@
-import type { MaybePromise } from "../contracts/credential.js";
+import type { MaybePromise } from "../types/credential.js";
 
 /** Whether a value is still to come. Takes promises of other libraries and realms for promises, too. */
 export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {

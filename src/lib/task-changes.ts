@@ -1,4 +1,4 @@
-import type { Change, TaskState } from "../contracts/engine.js";
+import type { Change, TaskState } from "../types/engine.js";
 
 /** The states that each action takes. */
 export const changeableStates = {

@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
-import type { MaybePromise } from "../contracts/credential.js";
-import type { JwtClaims } from "../contracts/delivery.js";
+import { BoundedCache } from "../lib/bounded-cache.js";
+import { isPromise } from "../lib/maybe-promise.js";
+import { assertOptions, describe, flagOption, OptionError, own, stringOption } from "../lib/options.js";
+import type { MaybePromise } from "../types/credential.js";
+import type { JwtClaims } from "../types/delivery.js";
 import type {
   ComposedDelivery,
   ParsedDelivery,
@@ -8,10 +11,7 @@ import type {
   SourceEvent,
   SourceFault,
   TokenHint,
-} from "../contracts/source.js";
-import { BoundedCache } from "../lib/bounded-cache.js";
-import { isPromise } from "../lib/maybe-promise.js";
-import { assertOptions, describe, flagOption, OptionError, own, stringOption } from "../lib/options.js";
+} from "../types/source.js";
 import { headerOf, textOf } from "./reading.js";
 import { tokenTolerance } from "./token-secrets.js";
 

@@ -1,5 +1,5 @@
-import type { HandshakeRequest, SourceAnswer } from "../contracts/source.js";
 import { describe, OptionError } from "../lib/options.js";
+import type { HandshakeRequest, SourceAnswer } from "../types/source.js";
 import { headerOf } from "./reading.js";
 
 /** Who may send, as the abuse protection of the webhook specification (section 4) tells it to senders. */

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import type { ParsedDelivery } from "../contracts/source.js";
-import { decodeUtf8 } from "../gate/strict-json.js";
+import { decodeUtf8 } from "../lib/strict-json.js";
+import type { ParsedDelivery } from "../types/source.js";
 import { attributesFault, isJsonType, isTextType, mediaTypeOf } from "./cloudevents-attributes.js";
 import { decodeHeaderValue, unquote } from "./cloudevents-header-value.js";
 import type { CloudEvent } from "./cloudevents-types.js";

@@ -1,4 +1,4 @@
-import type { AnyEventMap } from "../contracts/event.js";
+import type { AnyEventMap } from "../types/event.js";
 
 /** A CloudEvent 1.0, whichever mode it came in. Attributes that it does not have are not there. */
 export interface CloudEvent<Data = unknown> {

@@ -1,16 +1,5 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { SignatureScheme } from "../contracts/signature.js";
-import type {
-  BodyKind,
-  ComposedDelivery,
-  ComposeEvent,
-  Source,
-  SourceAnswer,
-  SourceEvent,
-  SourceFault,
-  SourceOutcome,
-} from "../contracts/source.js";
 import {
   assertOptions,
   choiceOption,
@@ -20,6 +9,17 @@ import {
   OptionError,
   own,
 } from "../lib/options.js";
+import type { SignatureScheme } from "../types/signature.js";
+import type {
+  BodyKind,
+  ComposedDelivery,
+  ComposeEvent,
+  Source,
+  SourceAnswer,
+  SourceEvent,
+  SourceFault,
+  SourceOutcome,
+} from "../types/source.js";
 import { isJsonType } from "./cloudevents-attributes.js";
 import { answerHandshake, parseOrigins } from "./cloudevents-handshake.js";
 import { batchType, type CloudEventMode, readCloudEvents, structuredType } from "./cloudevents-read.js";

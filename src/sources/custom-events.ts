@@ -1,3 +1,4 @@
+import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
 import type {
   ComposedDelivery,
   ComposeEvent,
@@ -5,8 +6,7 @@ import type {
   Source,
   SourceEvent,
   SourceFault,
-} from "../contracts/source.js";
-import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
+} from "../types/source.js";
 import { headerName } from "./custom-signature.js";
 import { memberOf, withMember } from "./reading.js";
 

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import type { SignatureAlgorithm } from "../contracts/signature.js";
 import { own } from "../lib/options.js";
+import type { SignatureAlgorithm } from "../types/signature.js";
 
 /**
  * Public keys as providers show them, in the forms that are read elsewhere: 32 bytes of Ed25519 in hex or base64 become a

@@ -1,4 +1,5 @@
-import type { MaybePromise } from "../contracts/credential.js";
+import type { SigningPublicKeys, SigningSecrets } from "../signatures/signing-keys.js";
+import type { MaybePromise } from "../types/credential.js";
 import type {
   HeaderScheme,
   SignatureAlgorithm,
@@ -8,8 +9,7 @@ import type {
   SignedAlternatives,
   SignedContent,
   SignedRequest,
-} from "../contracts/signature.js";
-import type { SigningPublicKeys, SigningSecrets } from "../gate/signing-keys.js";
+} from "../types/signature.js";
 
 /** A signature in a header, as a provider documents it; see docs/guides/custom-source.md. */
 export interface CustomSignatureOptions {

@@ -1,13 +1,3 @@
-import type {
-  HeaderScheme,
-  SignatureAlgorithm,
-  SignatureFault,
-  SignatureHeaders,
-  SignatureScheme,
-  SignatureVariant,
-} from "../contracts/signature.js";
-import { createSignatureGate } from "../gate/signature.js";
-import { parsePublicKeys, parseSecrets } from "../gate/signing-keys.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import {
   assertOptions,
@@ -19,6 +9,16 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
+import { createSignatureGate } from "../signatures/signature.js";
+import { parsePublicKeys, parseSecrets } from "../signatures/signing-keys.js";
+import type {
+  HeaderScheme,
+  SignatureAlgorithm,
+  SignatureFault,
+  SignatureHeaders,
+  SignatureScheme,
+  SignatureVariant,
+} from "../types/signature.js";
 import { withEncodings } from "./custom-keys.js";
 import type { CustomSignatureCheck } from "./custom-signature-types.js";
 

@@ -1,7 +1,3 @@
-import type { AnyEventMap } from "../contracts/event.js";
-import type { SignatureScheme } from "../contracts/signature.js";
-import type { BodyKind, CredentialPlaces, Source, SourceAuth } from "../contracts/source.js";
-import type { StandardSchema } from "../contracts/standard-schema.js";
 import {
   assertOptions,
   choiceOption,
@@ -11,6 +7,10 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
+import type { AnyEventMap } from "../types/event.js";
+import type { SignatureScheme } from "../types/signature.js";
+import type { BodyKind, CredentialPlaces, Source, SourceAuth } from "../types/source.js";
+import type { StandardSchema } from "../types/standard-schema.js";
 import { type CustomEventsOptions, resolveEvents } from "./custom-events.js";
 import { headerName, resolveSignature } from "./custom-signature.js";
 import type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-types.js";

@@ -1,6 +1,6 @@
 /** @ts-ignore The package is optional: where it is not installed, the next type is `any`, and handlers get unknown data. */
 import type { EventPayloadMap } from "@octokit/webhooks-types";
-import type { AnyEventMap } from "../contracts/event.js";
+import type { AnyEventMap } from "../types/event.js";
 
 /** Each payload with the name it comes under: the event, and its action where it has one. */
 type Named<Payloads> = {

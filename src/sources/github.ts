@@ -1,13 +1,7 @@
-import type {
-  ComposedDelivery,
-  ParsedDelivery,
-  Source,
-  SourceEvent,
-  SourceFault,
-} from "../contracts/source.js";
-import type { SigningSecrets } from "../gate/signing-keys.js";
-import { parseStrictJson } from "../gate/strict-json.js";
 import { assertOptions } from "../lib/options.js";
+import { parseStrictJson } from "../lib/strict-json.js";
+import type { SigningSecrets } from "../signatures/signing-keys.js";
+import type { ComposedDelivery, ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
 import type { GithubEventMap } from "./github-types.js";
 import { headerOf, memberOf } from "./reading.js";
 import { secretsOption } from "./settings.js";

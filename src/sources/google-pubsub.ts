@@ -1,17 +1,7 @@
 import { Buffer } from "node:buffer";
-import type { JwtClaims } from "../contracts/delivery.js";
-import type {
-  ComposedDelivery,
-  ComposeEvent,
-  ParsedDelivery,
-  Source,
-  SourceEvent,
-  SourceFault,
-} from "../contracts/source.js";
-import { parseAlgorithms } from "../gate/algorithms.js";
-import type { PublicJwk } from "../gate/public-jwk.js";
-import { parseStrictJsonBytes } from "../gate/strict-json.js";
-import { parseKeySet } from "../gate/token-key.js";
+import { parseKeySet } from "../auth/jwt/token-key.js";
+import { parseAlgorithms } from "../keys/algorithms.js";
+import type { PublicJwk } from "../keys/public-jwk.js";
 import {
   assertOptions,
   choiceOption,
@@ -21,6 +11,16 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
+import { parseStrictJsonBytes } from "../lib/strict-json.js";
+import type { JwtClaims } from "../types/delivery.js";
+import type {
+  ComposedDelivery,
+  ComposeEvent,
+  ParsedDelivery,
+  Source,
+  SourceEvent,
+  SourceFault,
+} from "../types/source.js";
 import { headerOf, memberOf, textOf } from "./reading.js";
 import { tokenTolerance } from "./token-secrets.js";
 

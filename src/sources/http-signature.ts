@@ -1,19 +1,6 @@
-import type { MessageAlgorithm, MessageKey, MessageScheme } from "../contracts/signature.js";
-import type {
-  ComposedDelivery,
-  ComposeEvent,
-  ParsedDelivery,
-  Source,
-  SourceEvent,
-  SourceFault,
-} from "../contracts/source.js";
-import { messageAlgorithms } from "../gate/message-algorithms.js";
-import { createMessageCheck } from "../gate/message-signature.js";
-import type { PublicJwk } from "../gate/public-jwk.js";
-import { parsePublicUrl } from "../gate/public-url.js";
-import type { SecretMaterial } from "../gate/secret-bytes.js";
-import { parsePublicKeys, parseSecrets } from "../gate/signing-keys.js";
-import { type LifetimeOptions, lifetimeOptionNames } from "../lib/lifetime.js";
+import { type LifetimeOptions, lifetimeOptionNames } from "../keys/lifetime.js";
+import type { PublicJwk } from "../keys/public-jwk.js";
+import type { SecretMaterial } from "../keys/secret.js";
 import {
   assertOptions,
   choiceOption,
@@ -24,6 +11,19 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
+import { messageAlgorithms } from "../signatures/http-message/algorithms.js";
+import { createMessageCheck } from "../signatures/http-message/verify.js";
+import { parsePublicUrl } from "../signatures/public-url.js";
+import { parsePublicKeys, parseSecrets } from "../signatures/signing-keys.js";
+import type { MessageAlgorithm, MessageKey, MessageScheme } from "../types/signature.js";
+import type {
+  ComposedDelivery,
+  ComposeEvent,
+  ParsedDelivery,
+  Source,
+  SourceEvent,
+  SourceFault,
+} from "../types/source.js";
 import { headerOf, memberOf, withMember } from "./reading.js";
 import { pathOption } from "./settings.js";
 

@@ -1,4 +1,7 @@
-import type { MaybePromise } from "../contracts/credential.js";
+import { type PublicJwk, readPublicJwk } from "../keys/public-jwk.js";
+import { isPromise } from "../lib/maybe-promise.js";
+import { assertOptions, describe, OptionError, own } from "../lib/options.js";
+import type { MaybePromise } from "../types/credential.js";
 import type {
   ComposedDelivery,
   ParsedDelivery,
@@ -6,10 +9,7 @@ import type {
   SourceEvent,
   SourceFault,
   TokenHint,
-} from "../contracts/source.js";
-import { type PublicJwk, readPublicJwk } from "../gate/public-jwk.js";
-import { isPromise } from "../lib/maybe-promise.js";
-import { assertOptions, describe, OptionError, own } from "../lib/options.js";
+} from "../types/source.js";
 import { textOf } from "./reading.js";
 import { tokenTolerance } from "./token-secrets.js";
 

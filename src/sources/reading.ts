@@ -1,4 +1,4 @@
-import type { ParsedDelivery } from "../contracts/source.js";
+import type { ParsedDelivery } from "../types/source.js";
 
 /** The only value of a header, in lower case, that says something. */
 export function headerOf({ headers }: Pick<ParsedDelivery, "headers">, name: string): string | undefined {

@@ -1,6 +1,6 @@
-import type { SigningKey } from "../contracts/signature.js";
-import { parseSecrets, type SecretRules } from "../gate/signing-keys.js";
 import { flagOption, numberOption, OptionError, own, stringOption } from "../lib/options.js";
+import { parseSecrets, type SecretRules } from "../signatures/signing-keys.js";
+import type { SigningKey } from "../types/signature.js";
 
 /** The options `secret` and `insecureShortSecret` as keys. TypeError for empty, short and guessable secrets (ATTACKS F07). */
 export function secretsOption(

@@ -1,3 +1,5 @@
+import { assertOptions } from "../lib/options.js";
+import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type {
   ComposedDelivery,
   ComposeEvent,
@@ -5,9 +7,7 @@ import type {
   Source,
   SourceEvent,
   SourceFault,
-} from "../contracts/source.js";
-import type { SigningSecrets } from "../gate/signing-keys.js";
-import { assertOptions } from "../lib/options.js";
+} from "../types/source.js";
 import { headerOf } from "./reading.js";
 import { secretsOption } from "./settings.js";
 

@@ -1,3 +1,6 @@
+import { assertOptions } from "../lib/options.js";
+import { parseStrictJson } from "../lib/strict-json.js";
+import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type {
   ComposedDelivery,
   ComposeEvent,
@@ -8,10 +11,7 @@ import type {
   SourceEvent,
   SourceFault,
   SourceOutcome,
-} from "../contracts/source.js";
-import type { SigningSecrets } from "../gate/signing-keys.js";
-import { parseStrictJson } from "../gate/strict-json.js";
-import { assertOptions } from "../lib/options.js";
+} from "../types/source.js";
 import { memberOf, textOf } from "./reading.js";
 import { secretsOption, toleranceOption } from "./settings.js";
 import type { SlackEventMap } from "./slack-types.js";

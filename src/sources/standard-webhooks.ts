@@ -1,14 +1,14 @@
 import type { Buffer } from "node:buffer";
-import type { SignatureVariant } from "../contracts/signature.js";
-import type { ComposedDelivery, ComposeEvent, ParsedDelivery, Source } from "../contracts/source.js";
-import { base64Bytes } from "../gate/secret-bytes.js";
+import { base64Bytes } from "../keys/secret.js";
+import { assertOptions, flagOption, OptionError, own, stringOption } from "../lib/options.js";
 import {
   parsePublicKeys,
   parseSecrets,
   type SigningPublicKeys,
   type SigningSecrets,
-} from "../gate/signing-keys.js";
-import { assertOptions, flagOption, OptionError, own, stringOption } from "../lib/options.js";
+} from "../signatures/signing-keys.js";
+import type { SignatureVariant } from "../types/signature.js";
+import type { ComposedDelivery, ComposeEvent, ParsedDelivery, Source } from "../types/source.js";
 import { headerOf, memberOf, textOf, withMember } from "./reading.js";
 import { pathOption, toleranceOption } from "./settings.js";
 

@@ -1,6 +1,6 @@
 /** @ts-ignore The package is optional: where it is not installed, the next types are `any`, and handlers get unknown data. */
 import type Stripe from "stripe";
-import type { AnyEventMap } from "../contracts/event.js";
+import type { AnyEventMap } from "../types/event.js";
 
 /** `any` where the package is missing, or too old to have them. */
 type Snapshot = Stripe.Event;

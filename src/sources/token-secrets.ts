@@ -1,5 +1,5 @@
-import { parseSecrets } from "../gate/signing-keys.js";
 import { flagOption, numberOption, own } from "../lib/options.js";
+import { parseSecrets } from "../signatures/signing-keys.js";
 
 /** What of a JWT credential's options a shared secret decides. */
 export interface SecretCredential {

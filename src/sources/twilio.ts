@@ -1,10 +1,14 @@
 import { createHash } from "node:crypto";
+import { parseForm } from "../body/form.js";
+import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
+import { parsePublicUrl } from "../signatures/public-url.js";
+import { parseSecrets, type SigningSecrets } from "../signatures/signing-keys.js";
 import type {
   SignatureFault,
   SignatureVariant,
   SignedAlternatives,
   SignedRequest,
-} from "../contracts/signature.js";
+} from "../types/signature.js";
 import type {
   ComposedDelivery,
   ComposeEvent,
@@ -14,11 +18,7 @@ import type {
   SourceEvent,
   SourceFault,
   SourceOutcome,
-} from "../contracts/source.js";
-import { parseForm } from "../gate/form.js";
-import { parsePublicUrl } from "../gate/public-url.js";
-import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
-import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
+} from "../types/source.js";
 import { memberOf, textOf } from "./reading.js";
 import type { TwilioEventMap } from "./twilio-types.js";
 

@@ -1,4 +1,6 @@
-import type { JwtClaims } from "../contracts/delivery.js";
+import { assertOptions, numberOption, own, stringOption } from "../lib/options.js";
+import type { SigningSecrets } from "../signatures/signing-keys.js";
+import type { JwtClaims } from "../types/delivery.js";
 import type {
   ComposedDelivery,
   ComposeEvent,
@@ -8,9 +10,7 @@ import type {
   SourceEvent,
   SourceFault,
   SourceOutcome,
-} from "../contracts/source.js";
-import type { SigningSecrets } from "../gate/signing-keys.js";
-import { assertOptions, numberOption, own, stringOption } from "../lib/options.js";
+} from "../types/source.js";
 import { memberOf, textOf } from "./reading.js";
 import { secretCredentials, tokenTolerance } from "./token-secrets.js";
 

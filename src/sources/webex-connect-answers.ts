@@ -1,5 +1,5 @@
-import type { SourceAnswer, SourceOutcome } from "../contracts/source.js";
 import { type ErrorCode, errorEntry } from "../errors.js";
+import type { SourceAnswer, SourceOutcome } from "../types/source.js";
 
 /** `http`: real statuses with problem+json. `webex`: the vendor's envelope and codes. */
 export type WebexConnectAnswers = "http" | "webex";

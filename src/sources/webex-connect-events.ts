@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../contracts/source.js";
 import { assertOptions, own, stringOption } from "../lib/options.js";
+import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
 import { memberOf, textOf } from "./reading.js";
 import { webexConnectAnswer } from "./webex-connect-answers.js";
 import {

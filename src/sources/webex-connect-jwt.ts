@@ -1,4 +1,4 @@
-import { type LifetimeOptions, lifetimeOptionNames } from "../lib/lifetime.js";
+import { type LifetimeOptions, lifetimeOptionNames } from "../keys/lifetime.js";
 import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
 
 /** What Webex Connect shows of a service's JWT credential, and when it is valid. */

@@ -1,6 +1,3 @@
-import type { SignatureScheme } from "../contracts/signature.js";
-import type { CredentialPlaces, Source } from "../contracts/source.js";
-import type { SigningSecrets } from "../gate/signing-keys.js";
 import {
   assertOptions,
   choiceOption,
@@ -10,6 +7,9 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
+import type { SigningSecrets } from "../signatures/signing-keys.js";
+import type { SignatureScheme } from "../types/signature.js";
+import type { CredentialPlaces, Source } from "../types/source.js";
 import { secretsOption } from "./settings.js";
 import type { WebexConnectAnswers } from "./webex-connect-answers.js";
 

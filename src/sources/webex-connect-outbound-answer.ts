@@ -1,4 +1,4 @@
-import type { SourceAnswer, SourceOutcome } from "../contracts/source.js";
+import type { SourceAnswer, SourceOutcome } from "../types/source.js";
 
 /** 200 where the usual answer is another 2xx: for senders that take 202 for no success. */
 export function plainSuccess({ status, httpStatus, events }: SourceOutcome): SourceAnswer | undefined {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SourceEvent, SourceFault } from "../contracts/source.js";
+import type { SourceEvent, SourceFault } from "../types/source.js";
 import { looseMember, readMessageMembers, readReceiptMembers } from "./webex-connect-outbound-data.js";
 import type { WebexConnectObject } from "./webex-connect-outbound-types.js";
 

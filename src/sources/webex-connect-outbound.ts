@@ -1,8 +1,8 @@
 import type { Buffer } from "node:buffer";
-import type { SignatureScheme, SigningKey } from "../contracts/signature.js";
-import type { ComposedDelivery, ComposeEvent, Source } from "../contracts/source.js";
-import { parseSecrets, type SigningSecrets } from "../gate/signing-keys.js";
 import { assertOptions, flagOption, own } from "../lib/options.js";
+import { parseSecrets, type SigningSecrets } from "../signatures/signing-keys.js";
+import type { SignatureScheme, SigningKey } from "../types/signature.js";
+import type { ComposedDelivery, ComposeEvent, Source } from "../types/source.js";
 import { memberOf } from "./reading.js";
 import { webexConnectAnswer } from "./webex-connect-outbound-answer.js";
 import { readNotifications } from "./webex-connect-outbound-events.js";

@@ -1,5 +1,5 @@
-import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../contracts/source.js";
 import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
+import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
 import { memberOf } from "./reading.js";
 import { pathOption } from "./settings.js";
 import { webexConnectAnswer } from "./webex-connect-answers.js";

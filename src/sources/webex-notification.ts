@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SourceEvent, SourceFault } from "../contracts/source.js";
+import type { SourceEvent, SourceFault } from "../types/source.js";
 import { memberOf, textOf } from "./reading.js";
 import type { WebexNotification, WebexObject, WebexResourceData } from "./webex-types.js";
 

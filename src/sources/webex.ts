@@ -1,6 +1,6 @@
-import type { ComposedDelivery, ComposeEvent, Source } from "../contracts/source.js";
-import type { SigningSecrets } from "../gate/signing-keys.js";
 import { assertOptions } from "../lib/options.js";
+import type { SigningSecrets } from "../signatures/signing-keys.js";
+import type { ComposedDelivery, ComposeEvent, Source } from "../types/source.js";
 import { secretsOption } from "./settings.js";
 import { plainSuccess } from "./webex-connect-outbound-answer.js";
 import { readNotification } from "./webex-notification.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { NewDelivery } from "../contracts/engine.js";
+import type { NewDelivery } from "../types/engine.js";
 import {
   assertSame,
   type CaseDefinition,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { HandlerPolicy } from "../contracts/engine.js";
+import type { HandlerPolicy } from "../types/engine.js";
 import { idsOf, under } from "./engine-conformance-order.js";
 import {
   assertSame,

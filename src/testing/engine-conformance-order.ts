@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { NewTask, Verdict } from "../contracts/engine.js";
+import type { NewTask, Verdict } from "../types/engine.js";
 import {
   assertSame,
   type CaseDefinition,

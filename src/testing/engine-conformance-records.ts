@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { EventFilter, HandlerStats, InboxStats, Verdict } from "../contracts/engine.js";
+import type { EventFilter, HandlerStats, InboxStats, Verdict } from "../types/engine.js";
 import {
   assertSame,
   type CaseDefinition,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Lease, Verdict } from "../contracts/engine.js";
+import type { Lease, Verdict } from "../types/engine.js";
 import {
   assertSame,
   type CaseDefinition,

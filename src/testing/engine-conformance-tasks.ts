@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Verdict } from "../contracts/engine.js";
+import type { Verdict } from "../types/engine.js";
 import { assertSame, type CaseDefinition, done, failure } from "./engine-conformance-scene.js";
 
 const retry = (delayMs: number): Verdict => ({ outcome: "retry", delayMs, error: failure });

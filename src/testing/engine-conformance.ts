@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { EngineCapabilities } from "../contracts/engine.js";
+import type { EngineCapabilities } from "../types/engine.js";
 import { acceptCases } from "./engine-conformance-accept.js";
 import { boundCases } from "./engine-conformance-bounds.js";
 import { changeCases } from "./engine-conformance-changes.js";

@@ -1,6 +1,6 @@
-export type { EventToSend, SignedDelivery, SignedDeliveryOptions } from "../sending/sign-source.js";
-export { signBody, signedDelivery } from "../sending/sign-source.js";
-export type { SigningOptions } from "../sending/signing.js";
+export type { EventToSend, SignedDelivery, SignedDeliveryOptions } from "../signatures/sign.js";
+export { signBody, signedDelivery } from "../signatures/sign.js";
+export type { SigningOptions } from "../signatures/signing.js";
 export type { TestAnswer, TestDelivery, TestTarget } from "./delivery.js";
 export { sendDelivery } from "./delivery.js";
 export type {

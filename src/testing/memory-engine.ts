@@ -1,8 +1,8 @@
-import type { InboxEngine } from "../contracts/engine.js";
-import { createMemoryEngine } from "../engines/sqlite/memory.js";
-import { parseSetup } from "../engines/sqlite/setup.js";
-import type { SqliteTransaction } from "../engines/sqlite/transaction.js";
+import { createMemoryEngine } from "../inbox/sqlite/memory.js";
+import { parseSetup } from "../inbox/sqlite/setup.js";
+import type { SqliteTransaction } from "../inbox/sqlite/transaction.js";
 import { assertOptions, OptionError, own } from "../lib/options.js";
+import type { InboxEngine } from "../types/engine.js";
 
 /** Options of the engine in memory. */
 export interface MemoryEngineOptions {

@@ -6,7 +6,7 @@ import {
 } from "node:crypto";
 import { promisify } from "node:util";
 import { type JWTPayload, SignJWT } from "jose";
-import type { JwtOptions } from "../credentials/jwt-options.js";
+import type { JwtOptions } from "../auth/jwt/options.js";
 
 const generateKeyPair = promisify(generateKeyPairWithCallback);
 

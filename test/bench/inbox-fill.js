@@ -1,7 +1,7 @@
 // Stores many events with an engine of ours, without a receiver before it: what takes an hour over sockets.
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { sqliteEngine } from "../../dist/engines/sqlite/index.js";
+import { sqliteEngine } from "../../dist/inbox/sqlite/index.js";
 import { orderEvent } from "./payloads.js";
 
 const perCommit = 500;

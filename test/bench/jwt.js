@@ -1,8 +1,8 @@
 // A token never seen before: our check beside jose's own and beside node:crypto's HMAC alone, in one process.
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
-import { parseJwtOptions } from "../../dist/credentials/jwt-options.js";
-import { verifyToken } from "../../dist/gate/jwt.js";
-import { TokenMemory } from "../../dist/gate/token-memory.js";
+import { TokenMemory } from "../../dist/auth/jwt/cache.js";
+import { parseJwtOptions } from "../../dist/auth/jwt/options.js";
+import { verifyToken } from "../../dist/auth/jwt/verify.js";
 import { compactVerify, jwtVerify } from "../../node_modules/jose/dist/webapi/index.js";
 import { settings, token } from "./settings.js";
 

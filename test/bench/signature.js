@@ -1,7 +1,7 @@
 // `node test/bench/signature.js` after a build: the check of a signature alone, ours beside node:crypto by hand, in one
 // process. CPU per check, interleaved rounds, medians.
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { createSignatureGate } from "../../dist/gate/signature.js";
+import { createSignatureGate } from "../../dist/signatures/signature.js";
 import { github } from "../../dist/sources/github.js";
 import { stripe } from "../../dist/sources/stripe.js";
 import { orderEvent } from "./payloads.js";

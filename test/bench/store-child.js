@@ -1,7 +1,7 @@
 // The store in a process of its own, for store-process.js. Frames on standard input and output: two lengths, JSON, bytes.
-import { loadDriver } from "../../dist/engines/sqlite/driver.js";
-import { Store } from "../../dist/engines/sqlite/store.js";
-import { decodeRequests, encodeReplies } from "../../dist/engines/sqlite/wire.js";
+import { loadDriver } from "../../dist/inbox/sqlite/driver.js";
+import { Store } from "../../dist/inbox/sqlite/store.js";
+import { decodeRequests, encodeReplies } from "../../dist/inbox/sqlite/wire.js";
 import { FrameReader, writeFrame } from "./frames.js";
 
 const store = new Store(JSON.parse(process.argv[2]), loadDriver());

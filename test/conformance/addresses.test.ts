@@ -6,7 +6,7 @@ import { describe, expect, it } from "@jest/globals";
 import { type ClientAddressOptions, createAllowlist, createReceiver, requireAllowedIp } from "hookgate";
 import { sendDelivery } from "hookgate/testing";
 import { quiet } from "../support/quiet.js";
-import { vectors } from "../unit/gate/address-vectors.js";
+import { vectors } from "../unit/ip/address-vectors.js";
 
 type AllowIps = Parameters<typeof requireAllowedIp>[0];
 interface Entrance {

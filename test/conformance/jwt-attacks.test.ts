@@ -3,7 +3,7 @@ import net from "node:net";
 import { afterAll, describe, expect, it, jest } from "@jest/globals";
 import { createReceiver } from "hookgate";
 import { createFakeClock } from "hookgate/testing";
-import type { JwtOptions } from "../../src/credentials/jwt-options.js";
+import type { JwtOptions } from "../../src/auth/jwt/options.js";
 import { createScene } from "../support/scene.js";
 import { postHead, type WireAnswer } from "../support/wire.js";
 

@@ -10,11 +10,11 @@ import { standardWebhooks } from "hookgate/standard-webhooks";
 import { stripe } from "hookgate/stripe";
 import { createFakeClock, sendDelivery } from "hookgate/testing";
 import { twilio } from "hookgate/twilio";
-import type { SignatureScheme } from "../../src/contracts/signature.js";
-import type { Source } from "../../src/contracts/source.js";
-import { createSignatureGate } from "../../src/gate/signature.js";
+import { createSignatureGate } from "../../src/signatures/signature.js";
+import type { SignatureScheme } from "../../src/types/signature.js";
+import type { Source } from "../../src/types/source.js";
 import { quiet } from "../support/quiet.js";
-import { requestOf, type SentHeaders, wordOf } from "../unit/gate/signed-request.js";
+import { requestOf, type SentHeaders, wordOf } from "../unit/signatures/signed-request.js";
 
 interface Vector {
   readonly provider: string;

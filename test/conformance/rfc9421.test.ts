@@ -2,12 +2,12 @@ import { Buffer } from "node:buffer";
 import { createPublicKey, createSecretKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
-import type { MessageAlgorithm, MessageKey, MessageScheme } from "../../src/contracts/signature.js";
-import { parseComponent } from "../../src/gate/message-components.js";
-import { signatureBase } from "../../src/gate/message-signature.js";
-import { createValues, fieldsOf } from "../../src/gate/message-values.js";
-import { createSignatureGate, type UnsignedRequest } from "../../src/gate/signature.js";
-import { parseDictionary, serializeMember } from "../../src/gate/structured-fields.js";
+import { parseComponent } from "../../src/signatures/http-message/components.js";
+import { parseDictionary, serializeMember } from "../../src/signatures/http-message/structured-fields.js";
+import { createValues, fieldsOf } from "../../src/signatures/http-message/values.js";
+import { signatureBase } from "../../src/signatures/http-message/verify.js";
+import { createSignatureGate, type UnsignedRequest } from "../../src/signatures/signature.js";
+import type { MessageAlgorithm, MessageKey, MessageScheme } from "../../src/types/signature.js";
 
 interface VectorRequest {
   readonly method: string;

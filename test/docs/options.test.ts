@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { sqliteEngine } from "../../src/engines/sqlite/index.js";
+import { sqliteEngine } from "../../src/inbox/sqlite/index.js";
 import {
   createReceiver,
   credentialsFrom,
@@ -107,25 +107,25 @@ describe("docs/reference/options.md lists the options that the code knows", () =
 
 /** The files that make what stands under a heading. */
 const makers: ReadonlyMap<string, readonly string[]> = new Map([
-  ["createReceiver", ["prepare.ts", "events/envelope.ts"]],
-  ["One service", ["credentials/key-header.ts"]],
-  ["credentials", ["auth.ts", "credentials/key-header.ts"]],
+  ["createReceiver", ["receiver/prepare.ts", "events/extract.ts"]],
+  ["One service", ["auth/key-header.ts"]],
+  ["credentials", ["auth/options.ts", "auth/key-header.ts"]],
   ["Anyone", []],
-  ["Keys", ["credentials/key-options.ts", "lib/lifetime.ts"]],
-  ["JWT", ["credentials/jwt-options.ts", "lib/lifetime.ts", "gate/token-format.ts"]],
-  ["jwksUri", ["credentials/remote-jwks.ts"]],
-  ["allowIps", ["gate/allowlist.ts"]],
-  ["clientAddress", ["gate/client-address.ts"]],
-  ["body", ["http/read-body.ts"]],
+  ["Keys", ["auth/key-options.ts", "keys/lifetime.ts"]],
+  ["JWT", ["auth/jwt/options.ts", "keys/lifetime.ts", "auth/jwt/parse.ts"]],
+  ["jwksUri", ["auth/jwt/remote-jwks.ts"]],
+  ["allowIps", ["ip/allowlist.ts"]],
+  ["clientAddress", ["ip/client-address.ts"]],
+  ["body", ["body/read.ts"]],
   ["inbox", ["inbox/options.ts"]],
   ["retry", ["events/retry-policy.ts"]],
   ["retention", ["inbox/retention-options.ts"]],
   ["on and onAny", ["events/handler-options.ts"]],
-  ["requireAllowedIp", ["guards.ts"]],
-  ["requireAuth", ["guards.ts"]],
-  ["defineCredentials", ["credentials/model.ts"]],
-  ["credentialsFromFile", ["credentials/file.ts"]],
-  ["credentialsFrom", ["credentials/lookup.ts"]],
+  ["requireAllowedIp", ["receiver/guards.ts"]],
+  ["requireAuth", ["receiver/guards.ts"]],
+  ["defineCredentials", ["auth/credentials/define.ts"]],
+  ["credentialsFromFile", ["auth/credentials/file.ts"]],
+  ["credentialsFrom", ["auth/credentials/lookup.ts"]],
 ]);
 
 function defaultsBehind(heading: string): Defaults {

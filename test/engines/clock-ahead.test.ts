@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { sqliteEngine } from "hookgate/sqlite";
 import { memoryEngine } from "hookgate/testing";
-import type { InboxEngine } from "../../src/contracts/engine.js";
+import type { InboxEngine } from "../../src/types/engine.js";
 import { newDelivery } from "../support/inbox-parts.js";
 import { runIn } from "../unit/cli/events-scene.js";
 import { writeVersion1 } from "./version-1.js";

@@ -1,5 +1,5 @@
-import type { EventFilter } from "../../src/contracts/engine.js";
-import { loadDriver } from "../../src/engines/sqlite/driver.js";
+import { loadDriver } from "../../src/inbox/sqlite/driver.js";
+import type { EventFilter } from "../../src/types/engine.js";
 
 const count = 100_000;
 

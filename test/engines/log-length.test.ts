@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { sqliteEngine } from "hookgate/sqlite";
-import type { InboxEngine } from "../../src/contracts/engine.js";
+import type { InboxEngine } from "../../src/types/engine.js";
 import { newDelivery } from "../support/inbox-parts.js";
 import { until } from "../support/inbox-scene.js";
 import { openDatabase } from "./version-1.js";

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { inboxEngineConformance } from "hookgate/testing";
-import { loadDriver, type OpenDatabase, type SqliteDatabase } from "../../src/engines/sqlite/driver.js";
-import { SqliteEngine } from "../../src/engines/sqlite/engine.js";
-import { LocalHost } from "../../src/engines/sqlite/host.js";
-import type { SqliteTransaction } from "../../src/engines/sqlite/index.js";
+import { loadDriver, type OpenDatabase, type SqliteDatabase } from "../../src/inbox/sqlite/driver.js";
+import { SqliteEngine } from "../../src/inbox/sqlite/engine.js";
+import { LocalHost } from "../../src/inbox/sqlite/host.js";
+import type { SqliteTransaction } from "../../src/inbox/sqlite/index.js";
 import { type MakeSqliteEngine, sqliteHarness } from "../support/engines.js";
 import { everyFilter, fillLarge } from "./large-file.js";
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { sqliteEngine } from "hookgate/sqlite";
-import type { EventFilter, InboxEngine } from "../../src/contracts/engine.js";
-import { loadDriver, type SqliteDatabase } from "../../src/engines/sqlite/driver.js";
+import { loadDriver, type SqliteDatabase } from "../../src/inbox/sqlite/driver.js";
+import type { EventFilter, InboxEngine } from "../../src/types/engine.js";
 import { everyFilter, fillLarge } from "./large-file.js";
 
 let folder: string;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { sqliteEngine } from "hookgate/sqlite";
-import type { Consumer, InboxEngine, Task } from "../../src/contracts/engine.js";
+import type { Consumer, InboxEngine, Task } from "../../src/types/engine.js";
 import { newDelivery } from "../support/inbox-parts.js";
 import { until } from "../support/inbox-scene.js";
 import {

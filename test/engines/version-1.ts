@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { loadDriver, type SqliteDatabase, type SqliteValue } from "../../src/engines/sqlite/driver.js";
+import { loadDriver, type SqliteDatabase, type SqliteValue } from "../../src/inbox/sqlite/driver.js";
 import type { EventRecord, InboxStats } from "../../src/index.js";
 
 /** See version-1/make.mjs: files, and what the code of version 1 made of them. */

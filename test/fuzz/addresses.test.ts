@@ -2,10 +2,10 @@ import { BlockList, isIP } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { createAllowlist } from "hookgate";
-import type { IpAddress } from "../../src/contracts/ip.js";
-import { formatIp, formatWords, parseIp, parsePeerAddress } from "../../src/gate/ip.js";
-import { parseRange } from "../../src/gate/range.js";
-import { parseRanges } from "../../src/gate/ranges.js";
+import { formatIp, formatWords, parseIp, parsePeerAddress } from "../../src/ip/address.js";
+import { parseRange } from "../../src/ip/cidr.js";
+import { parseRanges } from "../../src/ip/ranges.js";
+import type { IpAddress } from "../../src/types/ip.js";
 import { mutated, nasty } from "./mutate.js";
 import { check } from "./settings.js";
 

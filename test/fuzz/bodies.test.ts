@@ -1,11 +1,11 @@
 import { MIMEType } from "node:util";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { parseForm } from "../../src/body/form.js";
+import { createMediaTypes } from "../../src/body/media-type.js";
+import { parseBody } from "../../src/body/parse.js";
 import { Refusal } from "../../src/errors.js";
-import { parseForm } from "../../src/gate/form.js";
-import { createMediaTypes } from "../../src/gate/media-type.js";
-import { parseBody } from "../../src/gate/parse.js";
-import { parseStrictJsonBytes } from "../../src/gate/strict-json.js";
+import { parseStrictJsonBytes } from "../../src/lib/strict-json.js";
 import { type ReferenceJson, readReference } from "../support/reference-json.js";
 import { mutated, nasty } from "./mutate.js";
 import { check } from "./settings.js";

@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { createFakeClock } from "hookgate/testing";
-import { singleServiceCredentials } from "../../src/credentials/single-service.js";
+import { type AuthPolicy, authenticate } from "../../src/auth/authenticate.js";
+import { singleServiceCredentials } from "../../src/auth/credentials/single-service.js";
+import { FailureBudget } from "../../src/auth/failure-limiter.js";
+import { TokenMemory } from "../../src/auth/jwt/cache.js";
+import { createMediaTypes } from "../../src/body/media-type.js";
 import { Refusal } from "../../src/errors.js";
-import { createCatalog } from "../../src/events/catalog.js";
 import { createHandlers } from "../../src/events/handlers.js";
-import { type AuthPolicy, authenticate } from "../../src/gate/authenticate.js";
-import { FailureBudget } from "../../src/gate/failure-budget.js";
-import { createMediaTypes } from "../../src/gate/media-type.js";
-import { TokenMemory } from "../../src/gate/token-memory.js";
+import { createCatalog } from "../../src/events/schemas.js";
 import { BoundedCache } from "../../src/lib/bounded-cache.js";
-import { signHs } from "../unit/gate/token-builder.js";
+import { signHs } from "../unit/auth/jwt/token-builder.js";
 import { runs } from "./settings.js";
 
 /**

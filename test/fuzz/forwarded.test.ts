@@ -1,14 +1,14 @@
 import { isIP } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { IpAddress } from "../../src/contracts/ip.js";
+import { formatIp, parseIp } from "../../src/ip/address.js";
 import {
   type ClientAddressOptions,
   clientAddressResolver,
   UnknownAddress,
-} from "../../src/gate/client-address.js";
-import { formatIp, parseIp } from "../../src/gate/ip.js";
-import { parseRanges } from "../../src/gate/ranges.js";
+} from "../../src/ip/client-address.js";
+import { parseRanges } from "../../src/ip/ranges.js";
+import type { IpAddress } from "../../src/types/ip.js";
 import { mutated, nasty } from "./mutate.js";
 import { check } from "./settings.js";
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { httpMessageSignatures } from "hookgate/http-signature";
-import { createSignatureGate } from "../../src/gate/signature.js";
-import { parseDictionary, strictSerialization } from "../../src/gate/structured-fields.js";
-import { signMessage } from "../../src/sending/sign-message.js";
-import { requestOf, secretKey, wordOf } from "../unit/gate/signed-request.js";
+import { signMessage } from "../../src/signatures/http-message/sign.js";
+import { parseDictionary, strictSerialization } from "../../src/signatures/http-message/structured-fields.js";
+import { createSignatureGate } from "../../src/signatures/signature.js";
+import { requestOf, secretKey, wordOf } from "../unit/signatures/signed-request.js";
 import { mutated } from "./mutate.js";
 import { check } from "./settings.js";
 

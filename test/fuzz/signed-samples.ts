@@ -5,9 +5,9 @@ import { slack } from "hookgate/slack";
 import { standardWebhooks } from "hookgate/standard-webhooks";
 import { stripe } from "hookgate/stripe";
 import { twilio } from "hookgate/twilio";
-import type { HeaderScheme, SignatureScheme } from "../../src/contracts/signature.js";
-import { createSignatureGate, type SignatureGate } from "../../src/gate/signature.js";
-import { secretKey } from "../unit/gate/signed-request.js";
+import { createSignatureGate, type SignatureGate } from "../../src/signatures/signature.js";
+import type { HeaderScheme, SignatureScheme } from "../../src/types/signature.js";
+import { secretKey } from "../unit/signatures/signed-request.js";
 
 /** A delivery as it goes over the wire. */
 export interface Sent {

@@ -2,13 +2,13 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { Source } from "../../src/contracts/source.js";
-import type { PublicJwk } from "../../src/gate/public-jwk.js";
+import type { PublicJwk } from "../../src/keys/public-jwk.js";
 import { atlassianConnect, canonicalRequest } from "../../src/sources/atlassian-connect.js";
 import { googlePubSub } from "../../src/sources/google-pubsub.js";
 import { type PlaidKey, plaid } from "../../src/sources/plaid.js";
 import { vonage } from "../../src/sources/vonage.js";
 import { createTestSigner } from "../../src/testing/index.js";
+import type { Source } from "../../src/types/source.js";
 import { nowSeconds, tokenGate } from "../support/token-source.js";
 import { mutated } from "./mutate.js";
 import { checkAsync } from "./settings.js";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { readXml } from "../../src/body/xml.js";
 import { Refusal } from "../../src/errors.js";
-import { readXml } from "../../src/gate/xml.js";
 import { mutated } from "./mutate.js";
 import { check } from "./settings.js";
 

@@ -12,7 +12,7 @@ import {
 import { createFakeClock, createTestSigner, sendDelivery } from "hookgate/testing";
 import { createScene, mounts } from "../support/scene.js";
 import { postHead } from "../support/wire.js";
-import { certificate, certificateKey } from "../unit/credentials/tls-fixture.js";
+import { certificate, certificateKey } from "../unit/auth/jwt/tls-fixture.js";
 
 const scene = createScene();
 afterAll(scene.close);

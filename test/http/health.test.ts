@@ -5,7 +5,7 @@ import express from "express";
 import express4 from "express4";
 import { createReceiver, healthHandler, type ReceiverHealth } from "hookgate";
 import { sqliteEngine } from "hookgate/sqlite";
-import { loadDriver } from "../../src/engines/sqlite/driver.js";
+import { loadDriver } from "../../src/inbox/sqlite/driver.js";
 import { createInboxScene, type InboxScene, key } from "../support/inbox-scene.js";
 
 let scene: InboxScene;

@@ -6,9 +6,9 @@ import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import express5 from "express";
 import express4 from "express4";
+import { type ReadBodyOptions, readBody, refuseByLength } from "../../src/body/read.js";
 import { Refusal } from "../../src/errors.js";
-import { type ReadBodyOptions, readBody, refuseByLength } from "../../src/http/read-body.js";
-import { problemAnswer, sendAnswer } from "../../src/http/respond.js";
+import { problemAnswer, sendAnswer } from "../../src/http/send-response.js";
 import { systemClock } from "../../src/lib/clock.js";
 import { createFakeClock } from "../../src/testing/fake-clock.js";
 

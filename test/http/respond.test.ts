@@ -12,15 +12,15 @@ import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import express5 from "express";
 import express4 from "express4";
+import { readBody } from "../../src/body/read.js";
 import { Refusal } from "../../src/errors.js";
-import { readBody } from "../../src/http/read-body.js";
 import {
   jsonAnswer,
   type PreparedAnswer,
   prepareAnswer,
   problemAnswer,
   sendAnswer,
-} from "../../src/http/respond.js";
+} from "../../src/http/send-response.js";
 import { systemClock } from "../../src/lib/clock.js";
 
 const stops: (() => Promise<void>)[] = [];

@@ -4,7 +4,7 @@ import express from "express";
 import { createReceiver } from "hookgate";
 import { httpMessageSignatures } from "hookgate/http-signature";
 import { createFakeClock, memoryEngine, sendDelivery, signedDelivery } from "hookgate/testing";
-import { type MessageSigning, signMessage } from "../../src/sending/sign-message.js";
+import { type MessageSigning, signMessage } from "../../src/signatures/http-message/sign.js";
 import { createScene, mounts } from "../support/scene.js";
 
 const scene = createScene();

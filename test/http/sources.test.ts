@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "@jest/globals";
 import express from "express";
 import { createReceiver, type Source, type SourceOutcome } from "hookgate";
 import { createFakeClock, memoryEngine, sendDelivery, type TestDelivery } from "hookgate/testing";
-import { parseSecrets } from "../../src/gate/signing-keys.js";
+import { parseSecrets } from "../../src/signatures/signing-keys.js";
 import { createScene, mounts } from "../support/scene.js";
 
 const scene = createScene();

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import type { InboxEngine } from "hookgate";
 import type { SqliteTransaction } from "hookgate/sqlite";
 import type { ConformanceEffects, ConformanceHarness } from "hookgate/testing";
-import type { ConnectionOptions } from "../../src/engines/sqlite/connection.js";
-import { loadDriver, type SqliteDatabase } from "../../src/engines/sqlite/driver.js";
-import { SqliteEngine } from "../../src/engines/sqlite/engine.js";
-import { LocalHost, MemoryHost } from "../../src/engines/sqlite/host.js";
-import { createMemoryEngine } from "../../src/engines/sqlite/memory.js";
+import type { ConnectionOptions } from "../../src/inbox/sqlite/connection.js";
+import { loadDriver, type SqliteDatabase } from "../../src/inbox/sqlite/driver.js";
+import { SqliteEngine } from "../../src/inbox/sqlite/engine.js";
+import { LocalHost, MemoryHost } from "../../src/inbox/sqlite/host.js";
+import { createMemoryEngine } from "../../src/inbox/sqlite/memory.js";
 
 export type SqliteTestEngine = InboxEngine<SqliteTransaction>;
 

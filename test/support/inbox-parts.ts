@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
-import type { InboxEngine, NewDelivery, Task, TaskCounts } from "../../src/contracts/engine.js";
 import type { InboxObserver } from "../../src/inbox/observer.js";
+import type { InboxEngine, NewDelivery, Task, TaskCounts } from "../../src/types/engine.js";
 
 /** Keeps what an inbox tells: the reports by their kind, and the log. */
 export interface Told {

@@ -1,9 +1,9 @@
-import { resolveAuth } from "../../src/auth.js";
-import type { Source, SourceEvent, SourceFault } from "../../src/contracts/source.js";
+import { type Authenticated, authenticate } from "../../src/auth/authenticate.js";
+import { bodyHashMatches } from "../../src/auth/jwt/verify.js";
+import { resolveAuth } from "../../src/auth/options.js";
 import { Refusal } from "../../src/errors.js";
-import { type Authenticated, authenticate } from "../../src/gate/authenticate.js";
-import { bodyHashMatches } from "../../src/gate/jwt.js";
 import { createFakeClock, type FakeClock } from "../../src/testing/fake-clock.js";
+import type { Source, SourceEvent, SourceFault } from "../../src/types/source.js";
 
 /** The instant at which the clock of `tokenGate` stands, in seconds since the epoch. */
 export const nowSeconds = 1_767_225_600;

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "@photostructure/sqlite";
-import { type SqliteTransaction, sqliteEngine } from "../../src/engines/sqlite/index.js";
+import { type SqliteTransaction, sqliteEngine } from "../../src/inbox/sqlite/index.js";
 import { type ConformanceHarness, inboxEngineConformance } from "../../src/testing/index.js";
 
 const setup = ["CREATE TABLE IF NOT EXISTS counts(name TEXT PRIMARY KEY, count INTEGER NOT NULL)"];

@@ -1,7 +1,7 @@
 /** A process that exits soon after its receiver was started: told how by HOOKGATE_EXIT. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { sqliteEngine } from "../../src/engines/sqlite/index.js";
+import { sqliteEngine } from "../../src/inbox/sqlite/index.js";
 import { createReceiver } from "../../src/index.js";
 import { serviceKey } from "./options.js";
 

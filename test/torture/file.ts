@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { loadDriver, type SqliteDatabase } from "../../src/engines/sqlite/driver.js";
+import { loadDriver, type SqliteDatabase } from "../../src/inbox/sqlite/driver.js";
 import type { LogLine } from "./options.js";
 import type { Promised } from "./sender.js";
 

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import express from "express";
-import { sqliteEngine } from "../../src/engines/sqlite/index.js";
+import { sqliteEngine } from "../../src/inbox/sqlite/index.js";
 import { createReceiver, DoNotRetry } from "../../src/index.js";
 import {
   type EventData,

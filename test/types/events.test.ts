@@ -4,8 +4,6 @@ import { type } from "arktype";
 import { expectTypeOf } from "expect-type";
 import * as v from "valibot";
 import { z } from "zod";
-import type { AnyEventMap, HandlerContext, WebhookEvent } from "../../src/contracts/event.js";
-import { createCatalog } from "../../src/events/catalog.js";
 import {
   type EventMapOf,
   type EventOf,
@@ -15,6 +13,8 @@ import {
   uncheckedTypes,
 } from "../../src/events/event-map.js";
 import { createHandlers, type HandlerRegistration, type HandlerRegistry } from "../../src/events/handlers.js";
+import { createCatalog } from "../../src/events/schemas.js";
+import type { AnyEventMap, HandlerContext, WebhookEvent } from "../../src/types/event.js";
 
 /** Infers as `createReceiver` does. */
 function registrationFor<const Events extends EventsOption | undefined = undefined>(options: {

@@ -27,7 +27,7 @@ function lines(make: (index: number) => string): string {
 }
 
 const declarations = {
-  schemas: `import type { StandardSchema } from "../../src/contracts/standard-schema.js";
+  schemas: `import type { StandardSchema } from "../../src/types/standard-schema.js";
 declare const events: {
 ${lines((i) => `  "${eventType(i)}": StandardSchema<unknown, { id: string; n${i}: number }>;`)}
 };

@@ -7,42 +7,41 @@ export type House = ReadonlyMap<string, string>;
 /** Which floor a room stands on. A file at the top is a room of its own. Imports point down only. */
 const floors: ReadonlyMap<string, number> = new Map(
   [
-    ["contracts", "errors.ts", "lib"],
-    ["gate", "events"],
-    ["http", "credentials", "inbox", "engines", "sources"],
-    [
-      "receiver.ts",
-      "delivery.ts",
-      "auth.ts",
-      "guards.ts",
-      "observe.ts",
-      "traffic.ts",
-      "steps.ts",
-      "explain.ts",
-      "findings.ts",
-      "handling.ts",
-      "sending",
-      "prepare.ts",
-      "receiver-options.ts",
-      "source-option.ts",
-      "unhandled-events.ts",
-    ],
+    ["types", "errors.ts", "lib"],
+    ["ip", "keys"],
+    ["auth", "signatures", "body", "events"],
+    ["telemetry", "sources", "inbox", "http"],
+    ["receiver"],
     ["index.ts", "cli", "testing"],
   ].flatMap((rooms, floor) => rooms.map((room): [string, number] => [room, floor])),
 );
 
-/** Floors whose rooms share: the words that all use, and the parts that are joined. */
-const sharing: ReadonlySet<number> = new Set([0, 3]);
+/** The floor of the words and tools that all use: its rooms share. */
+const ground = 0;
+
+/** The floors of the rooms that decide: they compute, and open nothing. */
+const deciding: ReadonlySet<number> = new Set([1, 2]);
 
 /** Where a package may be imported; one that is not here may not be imported at all. */
 const packages: ReadonlyMap<string, readonly string[]> = new Map([
-  ["jose", ["gate/jwt.ts", "cli/token-sign.ts", "sending/sign-token.ts", "testing/signer.ts"]],
-  ["ip-cidr", ["gate/range.ts"]],
-  ["content-type", ["gate/media-type.ts"]],
-  ["raw-body", ["http/read-body.ts"]],
-  ["@photostructure", ["engines/sqlite/driver.ts"]],
+  ["jose", ["auth/jwt/verify.ts", "cli/token-sign.ts", "signatures/sign-token.ts", "testing/signer.ts"]],
+  ["ip-cidr", ["ip/cidr.ts"]],
+  ["content-type", ["body/media-type.ts"]],
+  ["raw-body", ["body/read.ts"]],
+  ["@photostructure", ["inbox/sqlite/driver.ts"]],
   ["@octokit", ["sources/github-types.ts"]],
   ["stripe", ["sources/stripe-types.ts"]],
+]);
+
+/** Files of the deciding rooms that fetch what is decided on: a body, a key set, a file. They may do I/O. */
+const fetchers: ReadonlySet<string> = new Set([
+  "body/read.ts",
+  "auth/credentials/file.ts",
+  "auth/credentials/file-definition.ts",
+  "auth/credentials/file-watch.ts",
+  "auth/jwt/fetch-key-set.ts",
+  "auth/jwt/private-address.ts",
+  "auth/jwt/remote-jwks.ts",
 ]);
 
 /** What decisions may use of Node: it computes, it opens nothing. */
@@ -53,11 +52,11 @@ const pureModules: ReadonlySet<string> = new Set(["node:buffer", "node:crypto"])
  * drops the locks of the whole process when it closes them, and deliveries are lost.
  */
 const openers: ReadonlyMap<string, string> = new Map([
-  ["engines/sqlite/backup.ts", "the copy, before it has its name, and its folder"],
-  ["engines/sqlite/file-identity.ts", "the log, in which SQLite locks nothing"],
-  ["engines/sqlite/file-system.ts", "a file that is not there yet"],
-  ["engines/sqlite/process-locks.ts", "/proc/locks"],
-  ["credentials/file.ts", "the credentials file"],
+  ["inbox/sqlite/backup.ts", "the copy, before it has its name, and its folder"],
+  ["inbox/sqlite/file-identity.ts", "the log, in which SQLite locks nothing"],
+  ["inbox/sqlite/file-system.ts", "a file that is not there yet"],
+  ["inbox/sqlite/process-locks.ts", "/proc/locks"],
+  ["auth/credentials/file.ts", "the credentials file"],
   ["cli/credentials-document.ts", "the credentials file"],
   ["cli/lock.ts", "the lock of the credentials file"],
   ["cli/send-input.ts", "what is to be sent"],
@@ -72,15 +71,54 @@ const opensNothing: ReadonlySet<string> = new Set([
 
 /** Every breach of the rules, one line each; none for a house in order. */
 export function faultsOf(house: House): string[] {
-  return [...house].flatMap(([path, text]) => {
-    const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-    return [
-      ...formFaults(path),
-      ...importFaults(path, source, house),
-      ...openingFaults(path, source),
-      ...syntaxFaults(path, source),
-    ];
-  });
+  const sources = new Map(
+    [...house].map(([path, text]): [string, ts.SourceFile] => [
+      path,
+      ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true),
+    ]),
+  );
+  return [
+    ...[...sources].flatMap(([path, source]) => faultsOfFile(path, source, house)),
+    ...circles(sources),
+  ];
+}
+
+function faultsOfFile(path: string, source: ts.SourceFile, house: House): string[] {
+  return [
+    ...formFaults(path),
+    ...importFaults(path, source, house),
+    ...openingFaults(path, source),
+    ...syntaxFaults(path, source),
+  ];
+}
+
+/** Files that import each other, directly or through others, types included. Each circle is named once. */
+function circles(sources: ReadonlyMap<string, ts.SourceFile>): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    const from = way.indexOf(path);
+    if (from >= 0) {
+      found.push(`${[...way.slice(from), path].join(" imports ")}: a circle`);
+      return;
+    }
+    if (done.has(path)) return;
+    for (const next of inwardImports(path, sources.get(path))) visit(next, [...way, path]);
+    done.add(path);
+  };
+  for (const path of sources.keys()) visit(path, []);
+  return found;
+}
+
+function inwardImports(path: string, source: ts.SourceFile | undefined): string[] {
+  if (source === undefined) return [];
+  return importsOf(source)
+    .filter(({ specifier }) => specifier.startsWith("."))
+    .map(({ specifier }) => resolveImport(path, specifier));
+}
+
+function resolveImport(path: string, specifier: string): string {
+  return posix.join(posix.dirname(path), specifier).replace(/\.js$/, ".ts");
 }
 
 function roomOf(path: string): string {
@@ -132,20 +170,20 @@ function importFaults(path: string, source: ts.SourceFile, house: House): string
 
 function inwardFaults(path: string, specifier: string, house: House): string[] {
   if (!specifier.endsWith(".js")) return [`${path} imports ${specifier}: relative imports end in .js`];
-  const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, ".ts");
+  const target = resolveImport(path, specifier);
   if (!house.has(target)) return [`${path} imports ${target}, which is not there`];
   const [from, to] = [roomOf(path), roomOf(target)];
   const [here, there] = [floors.get(from), floors.get(to)];
   if (from === to || here === undefined || there === undefined) return [];
   if (there > here) return [`${path} imports ${target}, a floor above it`];
-  if (there === here && !sharing.has(here)) return [`${path} imports ${target}, the room beside it`];
+  if (there === here && here !== ground) return [`${path} imports ${target}, the room beside it`];
   return [];
 }
 
 function outwardFaults(path: string, { specifier, typeOnly }: Import): string[] {
   if (specifier.startsWith("node:")) {
-    const pure = floors.get(roomOf(path)) === 1 || roomOf(path) === "sources";
-    return pure && !typeOnly && !pureModules.has(specifier)
+    const pure = deciding.has(floors.get(roomOf(path)) ?? -1) || roomOf(path) === "sources";
+    return pure && !fetchers.has(path) && !typeOnly && !pureModules.has(specifier)
       ? [`${path} imports ${specifier}: decisions do no I/O`]
       : [];
   }
@@ -196,8 +234,8 @@ function syntaxFaults(path: string, source: ts.SourceFile): string[] {
   const visit = (node: ts.Node): void => {
     const what = forbidden(node);
     if (what !== undefined) report(node, what);
-    if (ts.isStringLiteralLike(node) && node.text === "node:sqlite" && path !== "engines/sqlite/driver.ts") {
-      report(node, "names node:sqlite, which belongs to engines/sqlite/driver.ts");
+    if (ts.isStringLiteralLike(node) && node.text === "node:sqlite" && path !== "inbox/sqlite/driver.ts") {
+      report(node, "names node:sqlite, which belongs to inbox/sqlite/driver.ts");
     }
     if (!mayReadEnvironment && ts.isPropertyAccessExpression(node) && node.getText() === "process.env") {
       report(node, "reads process.env");
@@ -227,12 +265,12 @@ function forbidden(node: ts.Node): string | undefined {
 /** What the coverage leaves out (jest.config.js). */
 function isTypesOnly(path: string): boolean {
   const named = [
-    "receiver-options.ts",
+    "receiver/options.ts",
     "inbox/observer.ts",
-    "engines/task-source.ts",
-    "engines/sqlite/protocol.ts",
+    "inbox/polling/task-source.ts",
+    "inbox/sqlite/protocol.ts",
   ];
-  return roomOf(path) === "contracts" || path.endsWith("-types.ts") || named.includes(path);
+  return roomOf(path) === "types" || path.endsWith("-types.ts") || named.includes(path);
 }
 
 function isTypeStatement(statement: ts.Statement): boolean {

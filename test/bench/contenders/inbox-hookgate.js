@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { join } from "node:path";
 import express from "express";
-import { sqliteEngine } from "../../../dist/engines/sqlite/index.js";
+import { sqliteEngine } from "../../../dist/inbox/sqlite/index.js";
 import { createExpressServer, createReceiver, uncheckedTypes } from "../../../dist/index.js";
 
 export async function create({ key, way, folder, maxBacklog = 10_000_000, onHandle = () => {}, logger }) {

@@ -15,11 +15,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { credentialsFromFile } from "../../../src/auth/credentials/file.js";
+import { verifyToken } from "../../../src/auth/jwt/verify.js";
+import { findCaller } from "../../../src/auth/service-key.js";
 import { main } from "../../../src/cli/run.js";
-import { credentialsFromFile } from "../../../src/credentials/file.js";
 import { Refusal } from "../../../src/errors.js";
-import { verifyToken } from "../../../src/gate/jwt.js";
-import { findCaller } from "../../../src/gate/service-key.js";
 
 const now = Date.parse("2026-03-01T12:00:00Z");
 

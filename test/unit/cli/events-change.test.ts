@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { InboxEngine, PurgeOptions, Verdict } from "../../../src/contracts/engine.js";
+import type { InboxEngine, PurgeOptions, Verdict } from "../../../src/types/engine.js";
 import { broken, createScene, db, dead, done, type Scene, tasks } from "./events-scene.js";
 
 let scene: Scene;

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { loadDriver } from "../../../src/engines/sqlite/driver.js";
-import { sqliteEngine } from "../../../src/engines/sqlite/index.js";
+import { loadDriver } from "../../../src/inbox/sqlite/driver.js";
+import { sqliteEngine } from "../../../src/inbox/sqlite/index.js";
 import { db, deliveryOf, type Ran, runIn, tasks } from "./events-scene.js";
 
 let folder: string;

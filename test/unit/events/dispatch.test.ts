@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
-import type { Handler, HandlerContext, WebhookEvent } from "../../../src/contracts/event.js";
 import { HandlerTimeoutError } from "../../../src/errors.js";
-import { createCatalog } from "../../../src/events/catalog.js";
 import { type Dispatch, type DispatchResult, dispatch } from "../../../src/events/dispatch.js";
 import type { HandlerOptions } from "../../../src/events/handler-options.js";
 import { createHandlers, type HandlerRegistry } from "../../../src/events/handlers.js";
-import type { LateResult, SharedContext } from "../../../src/events/run.js";
+import type { LateResult, SharedContext } from "../../../src/events/run-handlers.js";
+import { createCatalog } from "../../../src/events/schemas.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
+import type { Handler, HandlerContext, WebhookEvent } from "../../../src/types/event.js";
 
 // Jest fails a test on an unhandled rejection, if the test is still running when it is reported.
 afterEach(turn);

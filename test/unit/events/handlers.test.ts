@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { z } from "zod";
-import { createCatalog } from "../../../src/events/catalog.js";
 import { createHandlers, type HandlerRegistry } from "../../../src/events/handlers.js";
+import { createCatalog } from "../../../src/events/schemas.js";
 
 const closed = createCatalog(
   {

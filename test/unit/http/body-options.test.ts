@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { parseBodyOptions } from "../../../src/http/read-body.js";
+import { parseBodyOptions } from "../../../src/body/read.js";
 
 const parse = (options: unknown) => parseBodyOptions(options, "createReceiver.body");
 

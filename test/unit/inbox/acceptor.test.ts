@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
-import type { Acceptance, NewDelivery } from "../../../src/contracts/engine.js";
 import { Refusal } from "../../../src/errors.js";
 import { Acceptor } from "../../../src/inbox/acceptor.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
+import type { Acceptance, NewDelivery } from "../../../src/types/engine.js";
 import { listen, newDelivery } from "../../support/inbox-parts.js";
 
 const timeoutMs = 5_000;

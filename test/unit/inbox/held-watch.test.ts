@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import type { HandlerStats } from "../../../src/contracts/engine.js";
 import { HeldWatch } from "../../../src/inbox/held-watch.js";
+import type { HandlerStats } from "../../../src/types/engine.js";
 import { idleEngine, listen, noTasks } from "../../support/inbox-parts.js";
 
 function scene() {

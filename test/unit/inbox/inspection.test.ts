@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
-import type { InboxEngine } from "../../../src/contracts/engine.js";
 import { StoppedError } from "../../../src/errors.js";
-import { createCatalog } from "../../../src/events/catalog.js";
 import { createHandlers } from "../../../src/events/handlers.js";
+import { createCatalog } from "../../../src/events/schemas.js";
 import { createInspection, type Inbox, noInbox } from "../../../src/inbox/inspection.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
+import type { InboxEngine } from "../../../src/types/engine.js";
 import { idleEngine, listen } from "../../support/inbox-parts.js";
 
 function scene(changes: Partial<InboxEngine> = {}, open = true) {

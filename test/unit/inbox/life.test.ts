@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
-import type { ConsumeOptions, InboxEngine } from "../../../src/contracts/engine.js";
 import { createReceiver, StoppedError } from "../../../src/index.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 import { sendDelivery } from "../../../src/testing/index.js";
+import type { ConsumeOptions, InboxEngine } from "../../../src/types/engine.js";
 import { claimedTask, idleEngine, noTasks } from "../../support/inbox-parts.js";
 
 function turn(): Promise<void> {

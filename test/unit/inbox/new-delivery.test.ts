@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import type { Acceptance, NewEvent } from "../../../src/contracts/engine.js";
 import { Refusal } from "../../../src/errors.js";
 import { type RegisteredHandler, readHandler } from "../../../src/events/handler-options.js";
 import { type CheckedDelivery, type CheckedEvent, newDelivery } from "../../../src/inbox/new-delivery.js";
 import { judgeAcceptance, tellStored } from "../../../src/inbox/outcome.js";
+import type { Acceptance, NewEvent } from "../../../src/types/engine.js";
 import { listen } from "../../support/inbox-parts.js";
 
 const settings = { headers: ["content-type", "x-topic"], deduplicationMs: 5, maxBacklog: 7 };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import type { PurgeOptions } from "../../../src/contracts/engine.js";
 import { startRetention } from "../../../src/inbox/retention.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
+import type { PurgeOptions } from "../../../src/types/engine.js";
 import { listen } from "../../support/inbox-parts.js";
 
 const keepAll = { doneMs: 1_000, deadMs: 2_000, done: undefined, dead: undefined };

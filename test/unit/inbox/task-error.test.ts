@@ -2,9 +2,9 @@ import { describe, expect, it } from "@jest/globals";
 import { type } from "arktype";
 import * as v from "valibot";
 import { z } from "zod";
-import type { StandardSchema } from "../../../src/contracts/standard-schema.js";
 import { Refusal } from "../../../src/errors.js";
 import { invalidDataError } from "../../../src/inbox/task-error.js";
+import type { StandardSchema } from "../../../src/types/standard-schema.js";
 
 function refusalOf(schema: StandardSchema, data: unknown): Refusal {
   const result = schema["~standard"].validate(data) as { issues: unknown };

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
-import type { Lease, Task, Verdict } from "../../../src/contracts/engine.js";
-import type { InboxContext } from "../../../src/contracts/event.js";
 import { HandlerTimeoutError, Refusal } from "../../../src/errors.js";
 import { readHandler } from "../../../src/events/handler-options.js";
 import { parseRetry } from "../../../src/events/retry-policy.js";
 import { type ReadData, Worker, type WorkerParts } from "../../../src/inbox/worker.js";
 import { DoNotRetry, LeaseLostError, RetryLater } from "../../../src/lib/task-errors.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
+import type { Lease, Task, Verdict } from "../../../src/types/engine.js";
+import type { InboxContext } from "../../../src/types/event.js";
 import { claimedTask, listen } from "../../support/inbox-parts.js";
 
 type TestHandler = (

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import type { SourceAnswer } from "../../../src/contracts/source.js";
 import { type CloudEventsOptions, cloudEvents } from "../../../src/sources/cloudevents.js";
+import type { SourceAnswer } from "../../../src/types/source.js";
 
 const ask = (
   options: CloudEventsOptions,

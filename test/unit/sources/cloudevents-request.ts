@@ -1,6 +1,6 @@
-import type { ParsedDelivery, Source, SourceEvent } from "../../../src/contracts/source.js";
-import { createMediaTypes } from "../../../src/gate/media-type.js";
-import { parseBody } from "../../../src/gate/parse.js";
+import { createMediaTypes } from "../../../src/body/media-type.js";
+import { parseBody } from "../../../src/body/parse.js";
+import type { ParsedDelivery, Source, SourceEvent } from "../../../src/types/source.js";
 
 /** A delivery as the gate hands it to a source: kind by the content type, body parsed strictly. */
 export function deliver(

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
-import type { SourceOutcome } from "../../../src/contracts/source.js";
 import { cloudEvents } from "../../../src/sources/cloudevents.js";
 import { github } from "../../../src/sources/github.js";
 import { memberOf } from "../../../src/sources/reading.js";
+import type { SourceOutcome } from "../../../src/types/source.js";
 import {
   batchHeaders,
   binaryHeaders,

@@ -1,10 +1,10 @@
 /** Providers that have no source of their own, declared as their documentation says; with their published samples where there are some. */
 import { createHmac, generateKeyPairSync, sign, timingSafeEqual } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import type { SignatureFault, SignatureMatch, SignatureScheme } from "../../../src/contracts/signature.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
 import { type CustomSourceOptions, customSource } from "../../../src/sources/custom.js";
-import { requestOf, type SentHeaders, wordOf } from "../gate/signed-request.js";
+import type { SignatureFault, SignatureMatch, SignatureScheme } from "../../../src/types/signature.js";
+import { requestOf, type SentHeaders, wordOf } from "../signatures/signed-request.js";
 import { eventsOf } from "./cloudevents-request.js";
 
 const secret = "a-secret-of-32-characters-0123456";

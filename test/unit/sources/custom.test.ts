@@ -1,9 +1,9 @@
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import type { SignatureScheme } from "../../../src/contracts/signature.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
 import { type CustomSourceOptions, customSource } from "../../../src/sources/custom.js";
-import { requestOf, wordOf } from "../gate/signed-request.js";
+import type { SignatureScheme } from "../../../src/types/signature.js";
+import { requestOf, wordOf } from "../signatures/signed-request.js";
 import { eventsOf, faultOf } from "./cloudevents-request.js";
 
 const secret = "a-secret-of-32-characters-0123456";

@@ -2,9 +2,9 @@ import { createRequire } from "node:module";
 import { describe, expect, it } from "@jest/globals";
 import { sign } from "@octokit/webhooks-methods";
 import { github } from "hookgate/github";
-import type { ParsedDelivery, SourceEvent } from "../../../src/contracts/source.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
-import { requestOf, wordOf } from "../gate/signed-request.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
+import type { ParsedDelivery, SourceEvent } from "../../../src/types/source.js";
+import { requestOf, wordOf } from "../signatures/signed-request.js";
 
 interface Example {
   readonly name: string;

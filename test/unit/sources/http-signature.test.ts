@@ -1,11 +1,15 @@
 import { describe, expect, it } from "@jest/globals";
 import { type HttpMessageSignaturesOptions, httpMessageSignatures } from "hookgate/http-signature";
-import type { MessageScheme } from "../../../src/contracts/signature.js";
-import type { ParsedDelivery } from "../../../src/contracts/source.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
-import { componentsFor, type MessageSigning, signMessage } from "../../../src/sending/sign-message.js";
-import { ed25519, jwkOf, p256, p384, pemOf, rsa } from "../gate/keys.js";
-import { requestOf, secretKey, wordOf } from "../gate/signed-request.js";
+import {
+  componentsFor,
+  type MessageSigning,
+  signMessage,
+} from "../../../src/signatures/http-message/sign.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
+import type { MessageScheme } from "../../../src/types/signature.js";
+import type { ParsedDelivery } from "../../../src/types/source.js";
+import { ed25519, jwkOf, p256, p384, pemOf, rsa } from "../keys/keys.js";
+import { requestOf, secretKey, wordOf } from "../signatures/signed-request.js";
 
 const publicUrl = "https://hooks.example.com";
 const secret = "0123456789abcdefghijklmnopqrstuv";

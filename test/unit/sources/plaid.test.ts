@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import type { Source } from "../../../src/contracts/source.js";
 import { type PlaidKey, type PlaidOptions, plaid } from "../../../src/sources/plaid.js";
 import { createTestSigner } from "../../../src/testing/index.js";
+import type { Source } from "../../../src/types/source.js";
 import { eventsOf, nowSeconds, tokenGate } from "../../support/token-source.js";
 
 const kid = "bfbd5111-8e33-4643-8ced-b2e642a72f3c";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { shopify } from "hookgate/shopify";
-import type { ParsedDelivery } from "../../../src/contracts/source.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
-import { hmac, requestOf, wordOf } from "../gate/signed-request.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
+import type { ParsedDelivery } from "../../../src/types/source.js";
+import { hmac, requestOf, wordOf } from "../signatures/signed-request.js";
 
 const secret = "hush-hush-hush-0123456789-client";
 const source = shopify({ secret });

@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import { type types, verifySlackRequest } from "@slack/bolt";
 import { expectTypeOf } from "expect-type";
-import type { SignatureScheme } from "../../../src/contracts/signature.js";
-import type { SourceOutcome } from "../../../src/contracts/source.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
 import { type SlackEventMap, slack } from "../../../src/sources/slack.js";
-import { requestOf, type SentHeaders, wordOf } from "../gate/signed-request.js";
+import type { SignatureScheme } from "../../../src/types/signature.js";
+import type { SourceOutcome } from "../../../src/types/source.js";
+import { requestOf, type SentHeaders, wordOf } from "../signatures/signed-request.js";
 import { eventsOf, faultOf } from "./cloudevents-request.js";
 
 const secret = "8f742231b10e8888abcd99yyyzzz85a5";

@@ -3,9 +3,9 @@ import { describe, expect, it } from "@jest/globals";
 import { type StandardWebhooksOptions, standardWebhooks } from "hookgate/standard-webhooks";
 import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
-import type { ParsedDelivery } from "../../../src/contracts/source.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
-import { requestOf, type SentHeaders, wordOf } from "../gate/signed-request.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
+import type { ParsedDelivery } from "../../../src/types/source.js";
+import { requestOf, type SentHeaders, wordOf } from "../signatures/signed-request.js";
 
 const bytes = randomBytes(32);
 const secret = `whsec_${bytes.toString("base64")}`;

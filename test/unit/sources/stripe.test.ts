@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import { stripe } from "hookgate/stripe";
 import Stripe from "stripe";
-import type { ParsedDelivery } from "../../../src/contracts/source.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
-import { requestOf, wordOf } from "../gate/signed-request.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
+import type { ParsedDelivery } from "../../../src/types/source.js";
+import { requestOf, wordOf } from "../signatures/signed-request.js";
 
 const secret = "whsec_5f0c1e9a7b3d42868a6f1c0e";
 const peer = new Stripe("sk_test_nothing");

@@ -2,16 +2,16 @@ import { createHash, createHmac } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { expectTypeOf } from "expect-type";
 import twilioNode from "twilio";
-import type { SignatureScheme } from "../../../src/contracts/signature.js";
-import type { SourceOutcome } from "../../../src/contracts/source.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
 import {
   type TwilioEventMap,
   type TwilioMessage,
   type TwilioOptions,
   twilio,
 } from "../../../src/sources/twilio.js";
-import { requestOf, type SentHeaders, wordOf } from "../gate/signed-request.js";
+import type { SignatureScheme } from "../../../src/types/signature.js";
+import type { SourceOutcome } from "../../../src/types/source.js";
+import { requestOf, type SentHeaders, wordOf } from "../signatures/signed-request.js";
 import { eventsOf, faultOf } from "./cloudevents-request.js";
 
 const secret = "0123456789abcdef0123456789abcdee";

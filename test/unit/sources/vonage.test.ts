@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import type { Source } from "../../../src/contracts/source.js";
 import { type VonageOptions, vonage } from "../../../src/sources/vonage.js";
 import { createTestSigner } from "../../../src/testing/index.js";
+import type { Source } from "../../../src/types/source.js";
 import { eventsOf, nowSeconds, tokenGate } from "../../support/token-source.js";
 
 const secret = "sd7Hq2Lx7Rw4Nz8Ty1Kb6Mc3Hd5Js0GfA";

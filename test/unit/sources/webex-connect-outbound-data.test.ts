@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { webexConnectOutbound } from "hookgate/webex-connect-outbound";
-import type { SourceEvent } from "../../../src/contracts/source.js";
 import {
   type MemberTable,
   messageCommon,
@@ -9,6 +8,7 @@ import {
   receiptCommon,
   receiptMembers,
 } from "../../../src/sources/webex-connect-outbound-members.js";
+import type { SourceEvent } from "../../../src/types/source.js";
 
 const source = webexConnectOutbound();
 const isObject = (value: unknown): boolean =>

@@ -2,9 +2,9 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import { type WebexConnectOutboundOptions, webexConnectOutbound } from "hookgate/webex-connect-outbound";
-import type { SourceEvent, SourceOutcome } from "../../../src/contracts/source.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
-import { requestOf, wordOf } from "../gate/signed-request.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
+import type { SourceEvent, SourceOutcome } from "../../../src/types/source.js";
+import { requestOf, wordOf } from "../signatures/signed-request.js";
 
 interface Sample {
   readonly page: string;

@@ -8,9 +8,9 @@ import {
   webexConnectResponse,
   webexConnectServiceJwt,
 } from "hookgate/webex-connect";
-import type { BodyKind, Source, SourceOutcome } from "../../../src/contracts/source.js";
 import { type ErrorCode, errorTable, Refusal } from "../../../src/errors.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
+import type { BodyKind, Source, SourceOutcome } from "../../../src/types/source.js";
 
 const requestId = "9f2b2d79-1684-4ca5-addb-9d6d18fd9a70";
 const secret = "8Z1v0hQkXq3nLr7Tt5Wb2Yd9Cf4Gj6Mp";

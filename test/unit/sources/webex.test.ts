@@ -1,9 +1,9 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { webex } from "hookgate/webex";
-import type { SourceEvent, SourceOutcome } from "../../../src/contracts/source.js";
-import { createSignatureGate } from "../../../src/gate/signature.js";
-import { requestOf, wordOf } from "../gate/signed-request.js";
+import { createSignatureGate } from "../../../src/signatures/signature.js";
+import type { SourceEvent, SourceOutcome } from "../../../src/types/source.js";
+import { requestOf, wordOf } from "../signatures/signed-request.js";
 
 const secret = "webex-secret-of-more-than-24-bytes";
 const source = webex({ secret });

@@ -1,0 +1,213 @@
+import { Refusal } from "../errors.js";
+import { isPromise } from "../lib/maybe-promise.js";
+import { printable } from "../lib/printable.js";
+import type {
+  CredentialKind,
+  CredentialSource,
+  KeyKind,
+  MaybePromise,
+  Owner,
+  TokenCredential,
+} from "../types/credential.js";
+import type { Caller, JwtClaims } from "../types/delivery.js";
+import type { CredentialPlaces, TokenCarrier } from "../types/source.js";
+import { bearer, credentialInQuery, readBareKey, readKey, readToken } from "./authorization.js";
+import type { TokenMemory } from "./jwt/cache.js";
+import type { VerifiedToken } from "./jwt/verify.js";
+import { findCaller } from "./service-key.js";
+
+/** What a route accepts, prepared. */
+export interface AuthPolicy {
+  /** The kinds of key accepted, in the order in which they are tried. */
+  readonly keyKinds: readonly KeyKind[];
+  /** Lower-case name of the header that holds the key. */
+  readonly keyHeader: string;
+  /** Undefined only for a route that accepts anyone. */
+  readonly credentials: CredentialSource | undefined;
+  /** Tokens checked against `credentials`; undefined where no JWT is accepted. */
+  readonly tokens: TokenMemory | undefined;
+  /** Where tokens stand. Left out: `Authorization: Bearer`. */
+  readonly tokenCarrier?: TokenCarrier | undefined;
+  /** Where keys and tokens stand besides. Left out: nowhere. */
+  readonly places?: CredentialPlaces | undefined;
+  /** Why a token that verified does not pass for this path and query, for the operator, or undefined. */
+  readonly checkToken?: ((claims: JwtClaims, url: string) => string | undefined) | undefined;
+  /** Uses of tokens are remembered: tokens can be taken that are good for one delivery alone. Left out: they cannot. */
+  readonly remembersUses?: boolean | undefined;
+}
+
+/** A caller who was let in. */
+export interface Authenticated {
+  readonly caller: Caller;
+  /** Whose allowlists apply now; undefined for a route that accepts anyone. */
+  readonly owner: Owner | undefined;
+  /** The credential of the token that decided, for the check of its body hash. */
+  readonly tokenCredential: TokenCredential | undefined;
+}
+
+const anyone: Authenticated = { caller: { method: "none" }, owner: undefined, tokenCredential: undefined };
+
+/** The kinds of credential that a policy accepts, for messages. */
+export function acceptedKinds(policy: AuthPolicy): readonly CredentialKind[] {
+  return policy.tokens !== undefined ? ["jwt", ...policy.keyKinds] : policy.keyKinds;
+}
+
+/**
+ * Who sent a request. A JWT decides alone: where one is present, valid or not, the key header is never read
+ * (docs/guides/authentication.md has the whole table). Answers without a promise where the credentials are at hand and the key decides.
+ * `network`: what counts as the sender's address, for lookups that are rationed by it.
+ * Refuses with ERR_CREDENTIAL_MISSING, ERR_CREDENTIAL_REPEATED, ERR_CREDENTIAL_IN_QUERY, ERR_HEADER_MALFORMED,
+ * ERR_TOKEN_INVALID, ERR_KEY_INVALID, ERR_CREDENTIALS_UNAVAILABLE or ERR_INTERNAL.
+ */
+export function authenticate(
+  url: string,
+  rawHeaders: readonly string[],
+  policy: AuthPolicy,
+  nowMs: number,
+  network?: string,
+): MaybePromise<Authenticated | Refusal> {
+  if (policy.credentials === undefined) return anyone;
+  const { tokens, tokenCarrier = bearer } = policy;
+  const inQuery = url.includes("?") ? refuseQuery(url, policy, tokenCarrier) : undefined;
+  if (inQuery !== undefined) return inQuery;
+  if (tokens !== undefined) {
+    const sent = readToken(rawHeaders, tokenCarrier);
+    if (sent instanceof Refusal) return keyUnread(sent, policy);
+    const token = sent?.token ?? tokenInKeyHeader(rawHeaders, policy);
+    if (token instanceof Refusal) return token;
+    if (token !== undefined) {
+      const decided = byToken(token, { url, policy, tokens, nowMs, network });
+      return isPromise(decided)
+        ? decided.then((settled) => keyUnread(settled, policy))
+        : keyUnread(decided, policy);
+    }
+  }
+  return byKey(rawHeaders, policy, policy.credentials, nowMs);
+}
+
+/** Where keys are accepted besides: whoever sent a good one wonders why it did not help. */
+function keyUnread<T>(decided: T | Refusal, { keyKinds }: AuthPolicy): T | Refusal {
+  if (!(decided instanceof Refusal) || decided.code !== "ERR_TOKEN_INVALID" || keyKinds.length === 0) {
+    return decided;
+  }
+  const { code, reason, cause, fault } = decided;
+  return new Refusal(code, `${reason}; a JWT takes precedence: the key was not read`, cause, fault);
+}
+
+/** A credential in the query string: a token, or, where keys are accepted, a key by whatever name it has. */
+function refuseQuery(
+  url: string,
+  { keyKinds, keyHeader }: AuthPolicy,
+  carrier: TokenCarrier,
+): Refusal | undefined {
+  const tokenNames = ["access_token", (carrier.refusedParameter ?? "access_token").toLowerCase()];
+  const keyNames = keyKinds.length === 0 ? [] : ["key", keyHeader];
+  const found = credentialInQuery(url, [...tokenNames, ...keyNames]);
+  if (found === undefined) return undefined;
+  const place = tokenNames.includes(found) ? tokenPlace(carrier) : keyHeader;
+  const reason = `${printable(found)} is in the query string; send it in the header ${place}, and replace the one that was sent`;
+  return new Refusal("ERR_CREDENTIAL_IN_QUERY", reason);
+}
+
+/** A JWT in the key header, told by its form alone: one that does not pass must not be tried as a key. */
+function tokenInKeyHeader(
+  rawHeaders: readonly string[],
+  { places, keyHeader }: AuthPolicy,
+): string | Refusal | undefined {
+  if (places?.tokenInKeyHeader !== true) return undefined;
+  const value = readKey(rawHeaders, keyHeader);
+  if (value === undefined || value instanceof Refusal) return value;
+  return value.split(".").length === 3 ? value : undefined;
+}
+
+/** The key of a request, from wherever this policy has keys. */
+function presentedKey(
+  rawHeaders: readonly string[],
+  { places, keyHeader }: AuthPolicy,
+): string | Refusal | undefined {
+  const key = readKey(rawHeaders, keyHeader);
+  if (places?.keyInAuthorization !== true || key instanceof Refusal) return key;
+  const bare = readBareKey(rawHeaders);
+  if (key === undefined || bare === undefined || bare instanceof Refusal) return bare ?? key;
+  return new Refusal("ERR_CREDENTIAL_REPEATED", `a key stands in authorization, and one in ${keyHeader}`);
+}
+
+/** Where a carrier has its token, for messages. */
+function tokenPlace({ header, scheme }: TokenCarrier): string {
+  return scheme === undefined ? header : `${header}: ${scheme}`;
+}
+
+interface TokenScene {
+  readonly url: string;
+  readonly policy: AuthPolicy;
+  readonly tokens: TokenMemory;
+  readonly nowMs: number;
+  readonly network: string | undefined;
+}
+
+function byToken(token: string, scene: TokenScene): MaybePromise<Authenticated | Refusal> {
+  const { url, policy, tokens, nowMs, network } = scene;
+  if (token === "") {
+    const place = tokenPlace(policy.tokenCarrier ?? bearer);
+    return new Refusal("ERR_TOKEN_INVALID", `there is no token after ${place}`, undefined, "empty");
+  }
+  const verified = tokens.verify(token, nowMs, network);
+  return isPromise(verified)
+    ? verified.then((settled) => asTokenCaller(settled, url, policy))
+    : asTokenCaller(verified, url, policy);
+}
+
+function asTokenCaller(
+  verified: VerifiedToken | Refusal,
+  url: string,
+  { remembersUses, checkToken }: AuthPolicy,
+): Authenticated | Refusal {
+  if (verified instanceof Refusal) return verified;
+  const { credential, claims } = verified;
+  const fault = checkToken?.(claims, url);
+  if (fault !== undefined) return new Refusal("ERR_TOKEN_INVALID", fault, undefined, "source");
+  const { id, owner } = credential;
+  if (credential.policy.replay === "refuse" && remembersUses !== true) {
+    return new Refusal("ERR_INTERNAL", `JWT credential "${id}" has replay: "refuse", which needs an inbox`);
+  }
+  const { tenant, service } = owner;
+  if (service === undefined) {
+    return new Refusal("ERR_INTERNAL", `JWT credential "${id}" names no service; its source must name one`);
+  }
+  return {
+    caller: { method: "jwt", tenant, service, credentialId: id, claims },
+    owner,
+    tokenCredential: credential,
+  };
+}
+
+function byKey(
+  rawHeaders: readonly string[],
+  policy: AuthPolicy,
+  credentials: CredentialSource,
+  nowMs: number,
+): MaybePromise<Authenticated | Refusal> {
+  if (policy.keyKinds.length === 0) {
+    return new Refusal("ERR_CREDENTIAL_MISSING", "no JWT was sent, and nothing else is accepted here");
+  }
+  const key = presentedKey(rawHeaders, policy);
+  if (key instanceof Refusal) return key;
+  if (key === undefined) {
+    const wanted = policy.tokens !== undefined ? "neither a JWT nor a key was sent" : "no key was sent";
+    return new Refusal("ERR_CREDENTIAL_MISSING", `${wanted}; the key header is "${policy.keyHeader}"`);
+  }
+  const found = findCaller(key, policy.keyKinds, credentials, nowMs);
+  return found instanceof Promise ? found.then(asCaller) : asCaller(found);
+}
+
+function asCaller(found: Awaited<ReturnType<typeof findCaller>>): Authenticated | Refusal {
+  if (found instanceof Refusal) return found;
+  const { id, kind, owner } = found;
+  const { tenant, service } = owner;
+  const caller: Caller =
+    kind === "profile-key"
+      ? { method: kind, tenant, credentialId: id }
+      : // findCaller refuses a service key without service.
+        { method: kind, tenant, service: service as string, credentialId: id };
+  return { caller, owner, tokenCredential: undefined };
+}

@@ -1,0 +1,220 @@
+import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../../ip/allowlist.js";
+import { type Clock, parseClock } from "../../lib/clock.js";
+import { assertOptions, describe, OptionError, own } from "../../lib/options.js";
+import type { AddressList, KeyKind, Owner, SourceReport } from "../../types/credential.js";
+import { type JwtOptions, parseJwtOptions } from "../jwt/options.js";
+import { type KeyOptions, parseId, parseKeyOptions } from "../key-options.js";
+import { type CredentialIndex, IndexBuilder } from "./credential-index.js";
+import { Problems } from "./problems.js";
+import { createReports } from "./reports.js";
+
+/** The credentials of one service. */
+export interface ServiceDefinition {
+  readonly serviceKeys?: readonly KeyOptions[];
+  readonly jwt?: JwtOptions | readonly JwtOptions[];
+  /** Addresses that this service may call from, beside what its tenant and the route demand. */
+  readonly allowIps?: AllowIpsOptions | Allowlist;
+}
+
+/** A tenant: its own profile keys, and its services. */
+export interface TenantDefinition {
+  readonly profileKeys?: readonly KeyOptions[];
+  readonly services?: Readonly<Record<string, ServiceDefinition>>;
+  /** Addresses that the whole tenant may call from. */
+  readonly allowIps?: AllowIpsOptions | Allowlist;
+}
+
+/** All credentials, by tenant and service. */
+export interface CredentialsDefinition {
+  readonly tenants: Readonly<Record<string, TenantDefinition>>;
+}
+
+/** Credentials that are at hand: lookups answer without a promise. */
+export interface Credentials extends CredentialIndex {
+  observe(listener: (report: SourceReport) => void): () => void;
+  /** Ends timers and requests of remote key sets. */
+  close(): void;
+}
+
+/** What the parsing of a definition needs beside the definition. */
+export interface ModelContext {
+  readonly clock: Clock;
+  readonly onEvent: (report: SourceReport) => void;
+  /** True: JWT credentials must carry an id. A file demands it, since the command line names them by it. */
+  readonly requireIds?: boolean;
+  /** What is in use while this is parsed: key sets that it shares are left open if the parsing fails. */
+  readonly inUse?: CredentialIndex | undefined;
+  /** Parses a JWT's options; a file keeps remote key sets across reloads here. */
+  readonly parseToken?: typeof parseJwtOptions;
+}
+
+/**
+ * Credentials from an object: tenants, their services, several keys and JWTs of each kind, with `state`, `notBefore`
+ * and `expiresAt`. Throws one TypeError that names every mistake: unknown options, weak or repeated keys, ids or
+ * JWTs that cannot be told apart, owners without any credential.
+ *
+ * @example
+ * const credentials = defineCredentials({
+ *   tenants: { acme: { services: { orders: { serviceKeys: [{ id: "2026", digest: "sha256:…" }] } } } },
+ * });
+ */
+export function defineCredentials(
+  definition: CredentialsDefinition,
+  options?: { readonly clock?: Clock },
+): Credentials {
+  if (options !== undefined) assertOptions(options, ["clock"], "the second argument of defineCredentials");
+  const reports = createReports();
+  const clock = parseClock(options && own(options, "clock"), "defineCredentials's clock");
+  const index = indexDefinition(definition, "credentials", { clock, onEvent: reports.tell });
+  return joinSource(index, reports.observe);
+}
+
+/** An index as a source: lookups of the index, reports, an end. */
+export function joinSource(index: CredentialIndex, observe: Credentials["observe"]): Credentials {
+  return { ...index, observe, close: () => closeKeySets(index) };
+}
+
+/** Ends timers and requests of an index's key sets, except those that `kept` still uses. */
+export function closeKeySets(index: CredentialIndex, kept?: CredentialIndex): void {
+  const inUse = new Set(
+    kept?.all.map((credential) => (credential.kind === "jwt" ? credential.keys : undefined)),
+  );
+  for (const credential of index.all) {
+    if (credential.kind === "jwt" && !inUse.has(credential.keys)) credential.keys.close?.();
+  }
+}
+
+/** Checks a definition and builds its index. Throws one TypeError that names every mistake. */
+export function indexDefinition(definition: unknown, where: string, context: ModelContext): CredentialIndex {
+  assertOptions(definition, ["tenants"], where);
+  const problems = new Problems();
+  const index = new IndexBuilder(problems);
+  const parser = new DefinitionParser(problems, index, context);
+  const tenants = problems.attempt(() => entriesOf(own(definition, "tenants"), `${where}.tenants`));
+  if (tenants?.length === 0)
+    problems.add(`${where}.tenants is empty; it must hold a tenant with a credential`);
+  for (const [name, tenant] of tenants ?? []) {
+    problems.attempt(() => parser.tenant(name, tenant, `${where}.tenants${member(name)}`));
+  }
+  const built = index.build();
+  try {
+    problems.throwIfAny();
+  } catch (error) {
+    closeKeySets(built, context.inUse);
+    throw error;
+  }
+  return built;
+}
+
+class DefinitionParser {
+  readonly #problems: Problems;
+  readonly #index: IndexBuilder;
+  readonly #context: ModelContext;
+
+  constructor(problems: Problems, index: IndexBuilder, context: ModelContext) {
+    this.#problems = problems;
+    this.#index = index;
+    this.#context = context;
+  }
+
+  tenant(name: string, value: unknown, where: string): void {
+    const tenant = parseId(name, `the name of ${where}`);
+    assertOptions(value, ["profileKeys", "services", "allowIps"], where);
+    const lists = this.#allowIps(own(value, "allowIps"), `${where}.allowIps`);
+    const profileKeys = this.#list(own(value, "profileKeys"), `${where}.profileKeys`);
+    const services = entriesOf(own(value, "services") ?? {}, `${where}.services`);
+    if (profileKeys.length === 0 && services.length === 0) {
+      throw new OptionError(where, ` has no credential; give it profileKeys or services, or take it out`);
+    }
+    this.#keys(profileKeys, "profile-key", { tenant, allowIps: lists }, `${where}.profileKeys`);
+    for (const [service, definition] of services) {
+      const place = `${where}.services${member(service)}`;
+      this.#problems.attempt(() => this.#service({ tenant, service, allowIps: lists }, definition, place));
+    }
+  }
+
+  #service(owner: Owner & { readonly service: string }, value: unknown, where: string): void {
+    const service = parseId(owner.service, `the name of ${where}`);
+    assertOptions(value, ["serviceKeys", "jwt", "allowIps"], where);
+    const allowIps = this.#allowIps(own(value, "allowIps"), `${where}.allowIps`);
+    const full: Owner = { tenant: owner.tenant, service, allowIps: [...owner.allowIps, ...allowIps] };
+    const keys = this.#list(own(value, "serviceKeys"), `${where}.serviceKeys`);
+    const jwt = own(value, "jwt");
+    const tokens = jwt === undefined ? [] : Array.isArray(jwt) ? jwt : [jwt];
+    if (keys.length === 0 && tokens.length === 0) {
+      throw new OptionError(where, ` has no credential; give it serviceKeys or jwt, or take it out`);
+    }
+    this.#keys(keys, "service-key", full, `${where}.serviceKeys`);
+    addTokens(jwt, full, `${where}.jwt`, {
+      index: this.#index,
+      problems: this.#problems,
+      context: this.#context,
+    });
+  }
+
+  #keys(values: readonly unknown[], kind: KeyKind, owner: Owner, where: string): void {
+    values.forEach((value, position) => {
+      const place = `${where}[${position}]`;
+      const parsed = this.#problems.attempt(() => parseKeyOptions(value, place));
+      if (parsed !== undefined) this.#index.addKey(parsed, kind, owner, place);
+    });
+  }
+
+  #list(value: unknown, where: string): readonly unknown[] {
+    if (value === undefined) return [];
+    if (!Array.isArray(value)) throw new OptionError(where, ` must be an array, not ${describe(value)}`);
+    return value;
+  }
+
+  #allowIps(value: unknown, where: string): readonly AddressList[] {
+    if (value === undefined) return [];
+    const list = this.#problems.attempt(() => resolveAllowIps(value as AllowIpsOptions, where));
+    return list === undefined ? [] : [list];
+  }
+}
+
+/** Adds the JWT credentials of one service: one options object, or an array of them. */
+export function addTokens(
+  jwt: unknown,
+  owner: Owner,
+  where: string,
+  into: { readonly index: IndexBuilder; readonly problems: Problems; readonly context: ModelContext },
+): void {
+  const { index, problems, context } = into;
+  const parse = context.parseToken ?? parseJwtOptions;
+  const values: readonly unknown[] = jwt === undefined ? [] : Array.isArray(jwt) ? jwt : [jwt];
+  values.forEach((value, position) => {
+    const place = Array.isArray(jwt) ? `${where}[${position}]` : where;
+    problems.attempt(() => {
+      if (context.requireIds === true) {
+        assertObject(value, place);
+        parseId(own(value as { id?: unknown }, "id"), `${place}.id`);
+      }
+      const credential = parse(value, place, {
+        owner,
+        defaultId: `jwt-${position + 1}`,
+        clock: context.clock,
+        onEvent: context.onEvent,
+      });
+      index.addToken(credential, value as JwtOptions, place);
+    });
+  });
+}
+
+function assertObject(value: unknown, where: string): void {
+  if (typeof value !== "object" || value === null) {
+    throw new OptionError(where, ` must be an object, not ${describe(value)}`);
+  }
+}
+
+/** The own members of an object whose names are the user's: tenants, services. */
+function entriesOf(value: unknown, where: string): [string, unknown][] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new OptionError(where, ` must be an object with a member for each name, not ${describe(value)}`);
+  }
+  return Object.entries(value);
+}
+
+function member(name: string): string {
+  return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+}

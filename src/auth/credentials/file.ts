@@ -1,0 +1,266 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Clock, parseClock } from "../../lib/clock.js";
+import { type Environment, systemEnvironment } from "../../lib/environment.js";
+import { assertOptions, describe, numberOption, OptionError, own, stringOption } from "../../lib/options.js";
+import type { SourceReport, TokenCredential } from "../../types/credential.js";
+import { parseJwtOptions } from "../jwt/options.js";
+import { reusingRemoteSets } from "../jwt/remote-reuse.js";
+import type { CredentialIndex } from "./credential-index.js";
+import { type Credentials, closeKeySets, indexDefinition } from "./define.js";
+import {
+  definitionName,
+  errorCode,
+  fileError,
+  parseCredentialsJson,
+  resolveReferences,
+} from "./file-definition.js";
+import { type FileWatch, fingerprintOf, watchFiles } from "./file-watch.js";
+import { createReports } from "./reports.js";
+
+/** Options of `credentialsFromFile`. */
+export interface CredentialsFileOptions {
+  /** Milliseconds between two looks at the file, for systems that do not tell of changes. Default: 1000. */
+  readonly pollMs?: number;
+  /** The variables that `{ "env": NAME }` refers to. Default: those of the process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly clock?: Clock;
+}
+
+/** Credentials from a watched file. */
+export interface FileCredentials extends Credentials {
+  /**
+   * Reads the file now. True: it is in use. False: it is not usable, observers were told why, and the last good
+   * state stays in use.
+   */
+  reload(): boolean;
+}
+
+/**
+ * Credentials from a JSON file of the shape that `defineCredentials` takes, read at once and again whenever it, or a
+ * file that it refers to, changes. A new state is swapped in whole; one that is not usable leaves the last good one
+ * in place, is reported once, and is tried again until it is good. In the file keys stand as `digest`, HMAC secrets
+ * as `{ "env": NAME }` or `{ "file": PATH }`. Replace the file by renaming, as `npx hookgate key` does. Throws where
+ * the first state is not usable.
+ */
+export function credentialsFromFile(
+  path: string | URL,
+  options: CredentialsFileOptions = {},
+): FileCredentials {
+  return new WatchedFile(absolutePath(path), parseOptions(options));
+}
+
+/** How long a file that cannot be used is given to become whole before anybody is told, in milliseconds. */
+const settleMs = 200;
+
+interface ResolvedOptions {
+  readonly pollMs: number;
+  readonly environment: Environment;
+  readonly clock: Clock;
+}
+
+interface Loaded {
+  readonly index: CredentialIndex;
+  readonly remotes: ReadonlyMap<string, TokenCredential>;
+}
+
+class WatchedFile implements FileCredentials {
+  readonly #path: string;
+  readonly #options: ResolvedOptions;
+  readonly #reports = createReports();
+  readonly #watch: FileWatch;
+  readonly #warned = new Set<string>();
+  #current: Loaded;
+  /** The mistake that observers were told of last. */
+  #complaint: string | undefined;
+  /** The mistake that was met last; it may be a file that an editor has not finished writing. */
+  #suspicion: string | undefined;
+  #cancelRetry = (): void => {};
+  #closed = false;
+
+  constructor(path: string, options: ResolvedOptions) {
+    this.#path = path;
+    this.#options = options;
+    const reader = new StateReader(options.environment);
+    this.#current = this.#load(reader, undefined);
+    this.#watch = watchFiles({ ...options, changed: () => this.#read("later") });
+    this.#watch.update(reader.paths, reader.fingerprint);
+    this.#warnOfWriters(reader);
+  }
+
+  findKey: CredentialIndex["findKey"] = (digest, kind) => this.#current.index.findKey(digest, kind);
+
+  findTokenCredentials: CredentialIndex["findTokenCredentials"] = (hint) =>
+    this.#current.index.findTokenCredentials(hint);
+
+  get all(): CredentialIndex["all"] {
+    return this.#current.index.all;
+  }
+
+  observe(listener: (report: SourceReport) => void): () => void {
+    return this.#reports.observe(listener);
+  }
+
+  reload(): boolean {
+    return !this.#closed && this.#read("now");
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelRetry();
+    this.#watch.close();
+    closeKeySets(this.#current.index);
+  }
+
+  /** `complain` "later": a mistake is reported when it is still there after a moment. */
+  #read(complain: "now" | "later"): boolean {
+    this.#cancelRetry();
+    const reader = new StateReader(this.#options.environment);
+    const before = this.#current;
+    try {
+      this.#current = this.#load(reader, before);
+    } catch (error) {
+      this.#keepLast(error as Error, complain);
+      // Watched as far as it was read: what is missing may appear, and a half-written file be finished.
+      this.#watch.update(reader.paths, reader.fingerprint);
+      return false;
+    }
+    this.#complaint = undefined;
+    this.#suspicion = undefined;
+    this.#watch.update(reader.paths, reader.fingerprint);
+    this.#warnOfWriters(reader);
+    closeKeySets(before.index, this.#current.index);
+    return true;
+  }
+
+  #load(reader: StateReader, before: Loaded | undefined): Loaded {
+    try {
+      const document = parseCredentialsJson(reader.readFile(this.#path));
+      const { definition } = resolveReferences(document, this.#path, reader);
+      const remotes = new Map<string, TokenCredential>();
+      const index = indexDefinition(definition, definitionName, {
+        clock: this.#options.clock,
+        onEvent: this.#reports.tell,
+        requireIds: true,
+        inUse: before?.index,
+        parseToken: reusingRemoteSets(parseJwtOptions, {
+          get: (name) => before?.remotes.get(name),
+          set: (name, credential) => remotes.set(name, credential),
+        }),
+      });
+      return { index, remotes };
+    } catch (error) {
+      throw fileError(error, this.#path);
+    }
+  }
+
+  #keepLast({ message }: Error, complain: "now" | "later"): void {
+    const { clock, pollMs } = this.#options;
+    const certain = complain === "now" || message === this.#suspicion;
+    this.#suspicion = message;
+    this.#cancelRetry = clock.after(certain ? pollMs : Math.min(pollMs, settleMs), () => this.#read("later"));
+    if (!certain || message === this.#complaint) return;
+    this.#complaint = message;
+    this.#reports.tell({
+      level: "error",
+      message: `${message}\nThe credentials that were read last stay in use.`,
+      details: { file: this.#path },
+    });
+  }
+
+  #warnOfWriters(reader: StateReader): void {
+    for (const path of reader.writableByAll) {
+      if (this.#warned.has(path)) continue;
+      this.#warned.add(path);
+      const message = `${path} can be written by every user of this machine; run: chmod o-w ${path}`;
+      this.#reports.tell({ level: "warn", message, details: { file: path } });
+    }
+  }
+}
+
+/** Reads files and remembers in which state they were. */
+class StateReader {
+  readonly environment: Environment;
+  readonly writableByAll: string[] = [];
+  readonly #states = new Map<string, string>();
+
+  constructor(environment: Environment) {
+    this.environment = environment;
+  }
+
+  get paths(): readonly string[] {
+    return [...this.#states.keys()];
+  }
+
+  get fingerprint(): string {
+    return [...this.#states.values()].join(" ");
+  }
+
+  /**
+   * Reads synchronously, on reload too: the files are small, and nothing can change between two of our steps. A file
+   * that is written to while it is read is read again.
+   */
+  readFile(path: string): Buffer {
+    this.#states.set(path, "unread");
+    let descriptor: number;
+    try {
+      descriptor = openSync(path, "r");
+    } catch (error) {
+      this.#states.set(path, errorCode(error));
+      throw error;
+    }
+    try {
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const stats = fstatSync(descriptor, { bigint: true });
+        const state = fingerprintOf(stats);
+        const bytes = readBytes(descriptor, Number(stats.size));
+        if (fingerprintOf(fstatSync(descriptor, { bigint: true })) !== state) continue;
+        this.#states.set(path, state);
+        if (process.platform !== "win32" && (stats.mode & 0o002n) !== 0n) this.writableByAll.push(path);
+        return bytes;
+      }
+      throw new TypeError(`${path} is being written to; write beside it and rename`);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
+
+const maxFileBytes = 64 * 1024 * 1024;
+
+function readBytes(descriptor: number, size: number): Buffer {
+  if (size > maxFileBytes) throw new TypeError(`it has ${size} bytes and may have ${maxFileBytes} at most`);
+  const bytes = Buffer.alloc(size);
+  let filled = 0;
+  while (filled < size) {
+    const read = readSync(descriptor, bytes, filled, size - filled, filled);
+    if (read === 0) break;
+    filled += read;
+  }
+  return bytes.subarray(0, filled);
+}
+
+function absolutePath(path: unknown): string {
+  if (path instanceof URL) return fileURLToPath(path);
+  return resolve(stringOption(path, "credentialsFromFile's path"));
+}
+
+function parseOptions(options: CredentialsFileOptions): ResolvedOptions {
+  const where = "credentialsFromFile's options";
+  assertOptions(options, ["pollMs", "env", "clock"], where);
+  const env = own(options, "env");
+  if (env !== undefined && (typeof env !== "object" || env === null)) {
+    throw new OptionError(`${where}.env`, ` must be an object such as process.env, not ${describe(env)}`);
+  }
+  const variables = env as NonNullable<CredentialsFileOptions["env"]> | undefined;
+  return {
+    pollMs: numberOption(own(options, "pollMs"), `${where}.pollMs`, {
+      min: 50,
+      max: 3_600_000,
+      fallback: 1000,
+    }),
+    environment: variables === undefined ? systemEnvironment : { variable: (name) => own(variables, name) },
+    clock: parseClock(own(options, "clock"), `${where}.clock`),
+  };
+}

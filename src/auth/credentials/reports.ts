@@ -1,0 +1,42 @@
+import type { SourceReport } from "../../types/credential.js";
+
+/** Passes a source's reports to whoever observes it. */
+export interface Reports {
+  tell(report: SourceReport): void;
+  observe(listener: (report: SourceReport) => void): () => void;
+}
+
+const backlogLimit = 20;
+
+/**
+ * Keeps the first twenty reports until somebody listens, because a file is read before a receiver has its logger.
+ * A listener that throws is passed over.
+ */
+export function createReports(): Reports {
+  const listeners = new Set<(report: SourceReport) => void>();
+  let backlog: SourceReport[] = [];
+  const pass = (listener: (report: SourceReport) => void, report: SourceReport): void => {
+    try {
+      listener(report);
+    } catch {
+      // A broken logger must not stop a reload.
+    }
+  };
+  return {
+    tell(report) {
+      if (listeners.size === 0 && backlog.length < backlogLimit) backlog.push(report);
+      for (const listener of [...listeners]) pass(listener, report);
+    },
+    observe(given) {
+      // A wrapper of its own: the same function may observe twice, and each end must end only its own.
+      const listener = (report: SourceReport): void => given(report);
+      listeners.add(listener);
+      const waiting = backlog;
+      backlog = [];
+      for (const report of waiting) pass(listener, report);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+  };
+}

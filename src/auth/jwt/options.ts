@@ -1,0 +1,264 @@
+import { type JwsAlgorithm, jwsAlgorithms, parseAlgorithms } from "../../keys/algorithms.js";
+import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../../keys/lifetime.js";
+import type { PublicJwk } from "../../keys/public-jwk.js";
+import { maxKidLength } from "../../keys/public-jwk.js";
+import type { SecretMaterial } from "../../keys/secret.js";
+import type { Clock } from "../../lib/clock.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  flagOption,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../../lib/options.js";
+import type { KeySet, Owner, SourceReport, TokenCredential, TokenPolicy } from "../../types/credential.js";
+import { localKeySet } from "./jwks.js";
+import { normalizeTyp } from "./parse.js";
+import { type JwksUriOptions, remoteKeySet } from "./remote-jwks.js";
+import { parseKeySet, parsePublicKey } from "./token-key.js";
+import { parseSecret } from "./token-secret.js";
+
+/**
+ * One JWT credential: who issues the tokens, which key checks them, and the rules they must keep. Exactly one of
+ * `secret`, `publicKey`, `jwks` and `jwksUri` is given.
+ *
+ * @example
+ * { issuer: "orders", audience: "https://hooks.example/in", jwksUri: "https://issuer.example/jwks.json" }
+ */
+export interface JwtOptions extends LifetimeOptions {
+  /** Stable name, for logs and the command line; unique within its service. Default: `jwt-1`, `jwt-2` … */
+  readonly id?: string;
+  /**
+   * The `kid` by which tokens name the key of `secret` or `publicKey`; 1 to 256 characters. Default: a JWK's own, else
+   * `id`. A credential without any of them takes tokens with or without any `kid` while it is the only credential of its issuer,
+   * counting inactive and expired ones; otherwise it takes only tokens without a `kid`.
+   */
+  readonly kid?: string;
+  /** The only `iss` accepted, compared exactly. */
+  readonly issuer: string;
+  /** At least one of these must stand in `aud`. Default: `aud` is not looked at; give it wherever senders set it. */
+  readonly audience?: string | readonly string[];
+  /** JWS algorithms accepted, of one family. Default: HS256, RS256, ES256 to ES512 or EdDSA, by the key. */
+  readonly algorithms?: readonly string[];
+  /** Shared secret for HMAC: text, bytes, or `{ base64 }`. At least as long as the hash: 32 bytes for HS256. */
+  readonly secret?: SecretMaterial;
+  /** The sender's public key: PEM text or a JWK. */
+  readonly publicKey?: string | PublicJwk;
+  /** The sender's public keys as a JWK set. */
+  readonly jwks?: { readonly keys: readonly PublicJwk[] };
+  /** Where the sender publishes its JWK set; `https:` only. */
+  readonly jwksUri?: string | JwksUriOptions;
+  /** Oldest token accepted, in seconds since its `iat`, which is then required, while `exp` is not. Default: no limit. */
+  readonly maxAgeSeconds?: number;
+  /** Longest life that a token may claim: `exp` minus `iat`, or minus now, in seconds. Default: 86400, one day. */
+  readonly maxLifetimeSeconds?: number;
+  /** Clock difference allowed for `exp`, `nbf` and `iat`, 0 to 300 seconds. Default: 5. */
+  readonly toleranceSeconds?: number;
+  /** Claims that must be there and not null, such as `["jti"]`. Default: none beside `iss` and `exp`. */
+  readonly requiredClaims?: readonly string[];
+  /** Accepted `typ` of the header; "JWT" also accepts an absent one. Case does not count. Default: "JWT". */
+  readonly typ?: string;
+  /** Claim that holds the SHA-256 of the body, in hex, base64url or base64. Default: bodies are not bound to tokens. */
+  readonly bodyHashClaim?: string;
+  /**
+   * "refuse": each token is good for one delivery, told by its `jti`, which is then required: a string of 1 to 255
+   * characters. Needs a receiver with an inbox, which remembers it until it has expired. Default: "allow".
+   */
+  readonly replay?: "allow" | "refuse";
+  /** `true` accepts an HMAC secret that is shorter than its hash, and can be guessed the sooner. Default: refused. */
+  readonly insecureShortSecret?: boolean;
+}
+
+/** What the parsing of JWT options needs beside them. */
+export interface JwtOptionsContext {
+  readonly owner: Owner;
+  /** The credential's id where the options have none. */
+  readonly defaultId: string;
+  readonly clock: Clock;
+  /** Told when a remote key set cannot be fetched. */
+  readonly onEvent?: (report: SourceReport) => void;
+}
+
+const keyOptionNames = ["secret", "publicKey", "jwks", "jwksUri"] as const;
+
+const optionNames: readonly string[] = [
+  ...["id", "kid", "issuer", "audience", "algorithms", ...keyOptionNames],
+  ...["maxAgeSeconds", "maxLifetimeSeconds", "toleranceSeconds", "requiredClaims", "typ", "bodyHashClaim"],
+  ...["replay", "insecureShortSecret", ...lifetimeOptionNames],
+];
+
+/** Resolves the options of one JWT credential. TypeError, naming option and fix, for every mistake (ATTACKS A05, A10–A13, A26). */
+export function parseJwtOptions(
+  options: unknown,
+  where: string,
+  context: JwtOptionsContext,
+): TokenCredential {
+  assertOptions(options, optionNames, where);
+  const lifetime = parseLifetime(options, where);
+  const id = own(options, "id");
+  const algorithms = parseAlgorithms(own(options, "algorithms"), `${where}.algorithms`);
+  const rules = parseRules(options, where);
+  const { keys, accepted } = parseKeys(options, where, { ...context, algorithms });
+  return Object.freeze({
+    kind: "jwt",
+    id: id === undefined ? context.defaultId : kidOption(id, `${where}.id`),
+    owner: context.owner,
+    ...lifetime,
+    policy: Object.freeze({ ...rules, algorithms: accepted }),
+    keys,
+  });
+}
+
+function parseRules(options: Record<string, unknown>, where: string): Omit<TokenPolicy, "algorithms"> {
+  const maxAge = own(options, "maxAgeSeconds");
+  const decade = 315_360_000;
+  const positive = { min: 1, max: decade, fallback: 86_400 };
+  const bodyHashClaim = own(options, "bodyHashClaim");
+  return {
+    issuer: stringOption(own(options, "issuer"), `${where}.issuer`),
+    audience: parseAudience(own(options, "audience"), `${where}.audience`),
+    maxAgeSeconds:
+      maxAge === undefined ? undefined : numberOption(maxAge, `${where}.maxAgeSeconds`, positive),
+    maxLifetimeSeconds: numberOption(
+      own(options, "maxLifetimeSeconds"),
+      `${where}.maxLifetimeSeconds`,
+      positive,
+    ),
+    toleranceSeconds: numberOption(own(options, "toleranceSeconds"), `${where}.toleranceSeconds`, {
+      min: 0,
+      max: 300,
+      fallback: 5,
+    }),
+    requiredClaims: stringList(own(options, "requiredClaims") ?? [], `${where}.requiredClaims`),
+    typ: normalizeTyp(stringOption(own(options, "typ") ?? "JWT", `${where}.typ`)),
+    bodyHashClaim:
+      bodyHashClaim === undefined ? undefined : stringOption(bodyHashClaim, `${where}.bodyHashClaim`),
+    replay: choiceOption<"allow" | "refuse">(
+      own(options, "replay"),
+      `${where}.replay`,
+      ["allow", "refuse"],
+      "allow",
+    ),
+  };
+}
+
+function parseAudience(value: unknown, where: string): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "string") return [stringOption(value, where)];
+  const list = stringList(value, where);
+  if (list.length === 0)
+    throw new OptionError(where, ` is empty, so no token could pass; name an audience or leave it out`);
+  return list;
+}
+
+function stringList(value: unknown, where: string): readonly string[] {
+  if (!Array.isArray(value))
+    throw new OptionError(where, ` must be an array of strings, not ${describe(value)}`);
+  return Object.freeze(value.map((entry: unknown, index) => stringOption(entry, `${where}[${index}]`)));
+}
+
+function kidOption(value: unknown, where: string): string {
+  const kid = stringOption(value, where);
+  if (kid.length > maxKidLength)
+    throw new OptionError(where, ` must have at most ${maxKidLength} characters`);
+  return kid;
+}
+
+interface KeyContext extends JwtOptionsContext {
+  readonly algorithms: readonly JwsAlgorithm[] | undefined;
+}
+
+interface ParsedKeys {
+  readonly keys: KeySet;
+  readonly accepted: readonly string[];
+}
+
+function parseKeys(options: Record<string, unknown>, where: string, context: KeyContext): ParsedKeys {
+  const name = keyOption(options, where);
+  const material = own(options, name);
+  const at = `${where}.${name}`;
+  const { algorithms } = context;
+  const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
+  if (insecureShortSecret && name !== "secret") {
+    throw new OptionError(`${where}.insecureShortSecret`, ` is only for \`secret\`; leave it out`);
+  }
+  if (name === "jwks" || name === "jwksUri") {
+    if (own(options, "kid") !== undefined) {
+      throw new OptionError(
+        `${where}.kid`,
+        ` is only for \`secret\` and \`publicKey\`: the keys of a set have their own`,
+      );
+    }
+    return name === "jwks" ? localSet(material, at, algorithms) : remoteSet(material, at, context);
+  }
+  const given = { where: at, kid: parseKid(options, where), algorithms };
+  const key =
+    name === "secret"
+      ? parseSecret(material, { ...given, insecureShortSecret })
+      : parsePublicKey(material, given);
+  return { keys: localKeySet([key]), accepted: key.algorithms };
+}
+
+/** The one option that holds the key. */
+function keyOption(options: Record<string, unknown>, where: string): (typeof keyOptionNames)[number] {
+  const given = keyOptionNames.filter((name) => own(options, name) !== undefined);
+  const [name] = given;
+  if (name === undefined) {
+    const named = keyOptionNames.find((candidate) => Object.hasOwn(options, candidate));
+    const hint = named === undefined ? "" : `; ${named} is undefined: is an environment variable missing?`;
+    throw new OptionError(where, ` has no key: give one of ${keyOptionNames.join(", ")}${hint}`);
+  }
+  if (given.length > 1) {
+    throw new OptionError(
+      where,
+      ` has ${given.join(" and ")}; a credential has one kind of key: make a credential of each ` +
+        "(`jwt` takes an array)",
+    );
+  }
+  return name;
+}
+
+/** `kid`, else a JWK's own, else `id`. */
+function parseKid(options: Record<string, unknown>, where: string): string | undefined {
+  const kid = own(options, "kid");
+  if (kid !== undefined) return kidOption(kid, `${where}.kid`);
+  const key = own(options, "publicKey");
+  if (typeof key === "object" && key !== null && Object.hasOwn(key, "kid")) return undefined;
+  const id = own(options, "id");
+  return id === undefined ? undefined : kidOption(id, `${where}.id`);
+}
+
+/** What a set's tokens may use: what was asked for, or all that a public key can check, each key only its own. */
+function setAlgorithms(algorithms: readonly JwsAlgorithm[] | undefined, where: string): readonly string[] {
+  const secret = algorithms?.find((algorithm) => algorithm.kty === "oct");
+  if (secret !== undefined) {
+    throw new OptionError(
+      where,
+      ` holds public keys, which cannot check ${secret.name}; give a shared secret as \`secret\``,
+    );
+  }
+  const all = [...jwsAlgorithms.values()].filter((algorithm) => algorithm.kty !== "oct");
+  return (algorithms ?? all).map((algorithm) => algorithm.name);
+}
+
+function localSet(jwks: unknown, where: string, algorithms: readonly JwsAlgorithm[] | undefined): ParsedKeys {
+  setAlgorithms(algorithms, where);
+  const keys = parseKeySet(jwks, { where, algorithms });
+  if (keys.length === 0) {
+    throw new OptionError(
+      where,
+      ` has no key that can check tokens${algorithms === undefined ? "" : " with the given `algorithms`"}; ` +
+        "look at the keys' kty, use and alg",
+    );
+  }
+  return { keys: localKeySet(keys), accepted: [...new Set(keys.flatMap((key) => key.algorithms))] };
+}
+
+function remoteSet(jwksUri: unknown, where: string, context: KeyContext): ParsedKeys {
+  const { algorithms, clock, onEvent } = context;
+  const accepted = setAlgorithms(algorithms, where);
+  return { keys: remoteKeySet(jwksUri, { where, algorithms, clock, onEvent }), accepted };
+}

@@ -1,0 +1,242 @@
+import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import { CredentialsUnavailableError } from "../../errors.js";
+import type { JwsAlgorithm } from "../../keys/algorithms.js";
+import type { Clock } from "../../lib/clock.js";
+import {
+  assertOptions,
+  describe,
+  flagOption,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../../lib/options.js";
+import type { KeySet, SourceReport, VerificationKey } from "../../types/credential.js";
+import { fetchKeySet } from "./fetch-key-set.js";
+import { type LocalKeySet, localKeySet } from "./jwks.js";
+import { createPrivateAddressCheck } from "./private-address.js";
+import { parseKeySet } from "./token-key.js";
+
+/** A JWK set that is fetched over HTTPS and kept. */
+export interface JwksUriOptions {
+  /** Where the set stands; `https:` only, redirects are not followed. */
+  readonly uri: string;
+  /** Certificate authorities in PEM, instead of those that Node trusts. */
+  readonly ca?: string;
+  /** Time for one fetch as a whole, in milliseconds. Default: 5000. */
+  readonly timeoutMs?: number;
+  /** Least time between the starts of two fetches, in seconds, whatever tokens ask for. Default: 30. */
+  readonly cooldownSeconds?: number;
+  /** Age at which the set is fetched again, in seconds. Default: 600. */
+  readonly maxAgeSeconds?: number;
+  /** How long beyond `maxAgeSeconds` the last good set serves while fetching fails, in seconds. Default: 3600. */
+  readonly staleIfErrorSeconds?: number;
+  /** `true` lets the set stand on a loopback, private or link-local address. Default: refused (SSRF). */
+  readonly dangerouslyAllowPrivateAddress?: boolean;
+}
+
+/** What a remote set needs beside its options. */
+export interface RemoteContext {
+  readonly where: string;
+  /** Algorithms that are asked for; undefined: the usual one of each key. */
+  readonly algorithms: readonly JwsAlgorithm[] | undefined;
+  readonly clock: Clock;
+  readonly onEvent: ((report: SourceReport) => void) | undefined;
+}
+
+const day = 86_400;
+
+/**
+ * Reads `jwksUri`, a URL or options, into a key set. Nothing is fetched before the first token asks. TypeError for
+ * anything but an https URL without credentials on an address that may be connected to.
+ */
+export function remoteKeySet(options: unknown, context: RemoteContext): KeySet {
+  const { where } = context;
+  const given: unknown = typeof options === "string" ? { uri: options } : options;
+  assertOptions(
+    given,
+    [
+      "uri",
+      "ca",
+      "timeoutMs",
+      "cooldownSeconds",
+      "maxAgeSeconds",
+      "staleIfErrorSeconds",
+      "dangerouslyAllowPrivateAddress",
+    ],
+    where,
+  );
+  const seconds = (name: string, fallback: number, min: number): number =>
+    numberOption(own(given, name), `${where}.${name}`, { min, max: 30 * day, fallback }) * 1000;
+  const allowPrivate = flagOption(
+    own(given, "dangerouslyAllowPrivateAddress"),
+    `${where}.dangerouslyAllowPrivateAddress`,
+  );
+  const isForbiddenAddress = allowPrivate ? undefined : createPrivateAddressCheck();
+  return new RemoteKeySet({
+    ...context,
+    uri: parseUri(own(given, "uri"), `${where}.uri`, isForbiddenAddress),
+    ca: parseCa(own(given, "ca"), `${where}.ca`),
+    timeoutMs: numberOption(own(given, "timeoutMs"), `${where}.timeoutMs`, {
+      min: 100,
+      max: 60_000,
+      fallback: 5000,
+    }),
+    cooldownMs: seconds("cooldownSeconds", 30, 1),
+    maxAgeMs: seconds("maxAgeSeconds", 600, 1),
+    staleIfErrorMs: seconds("staleIfErrorSeconds", 3600, 0),
+    isForbiddenAddress,
+  });
+}
+
+function parseUri(
+  value: unknown,
+  where: string,
+  isForbiddenAddress: ((address: string) => boolean) | undefined,
+): URL {
+  const uri = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
+  if (uri?.protocol !== "https:") {
+    throw new OptionError(
+      where,
+      ` must be an https URL, such as "https://issuer.example/jwks.json", not ${describe(value)} ` +
+        "of another form: keys that come over plain HTTP could be anyone's",
+    );
+  }
+  if (uri.username !== "" || uri.password !== "") {
+    throw new OptionError(where, ` must not hold a user name or password: a public key set needs none`);
+  }
+  const host = uri.hostname.replace(/^\[|\]$/g, "");
+  if (isIP(host) !== 0 && isForbiddenAddress?.(host) === true) {
+    throw new OptionError(
+      where,
+      ` is on ${host}, outside the public internet; if that is intended, set dangerouslyAllowPrivateAddress: true`,
+    );
+  }
+  return uri;
+}
+
+function parseCa(value: unknown, where: string): string | undefined {
+  if (value === undefined) return undefined;
+  const ca = stringOption(value, where);
+  try {
+    new X509Certificate(ca);
+  } catch (cause) {
+    throw new OptionError(where, ` must be a certificate in PEM, "-----BEGIN CERTIFICATE-----" and so on`, {
+      cause,
+    });
+  }
+  return ca;
+}
+
+interface Settings extends RemoteContext {
+  readonly uri: URL;
+  readonly ca: string | undefined;
+  readonly timeoutMs: number;
+  readonly cooldownMs: number;
+  readonly maxAgeMs: number;
+  readonly staleIfErrorMs: number;
+  readonly isForbiddenAddress: ((address: string) => boolean) | undefined;
+}
+
+interface GoodSet {
+  readonly keys: LocalKeySet;
+  readonly fetchedAtMs: number;
+}
+
+/**
+ * One fetch at a time, at most one per cooldown, and the last good set until it is too old: neither a flood of
+ * unknown kids (ATTACKS A31) nor a publisher in trouble (A32) decides how often we fetch or what we trust.
+ */
+class RemoteKeySet implements KeySet {
+  readonly #settings: Settings;
+  readonly #closing = new AbortController();
+  /** Where the set stands, without its query, which may hold a secret. */
+  readonly #name: string;
+  #good: GoodSet | undefined;
+  #startedAtMs = Number.NEGATIVE_INFINITY;
+  #fetching: Promise<void> | undefined;
+  #lastFailure = "it was not fetched yet";
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#name = settings.uri.origin + settings.uri.pathname;
+  }
+
+  find(
+    kid: string | undefined,
+    algorithm: string,
+  ): readonly VerificationKey[] | Promise<readonly VerificationKey[]> {
+    const good = this.#usable();
+    if (good === undefined) return this.#findAfterFetch(kid, algorithm);
+    const age = this.#settings.clock.now() - good.fetchedAtMs;
+    if (age >= this.#settings.maxAgeMs) void this.#fetch();
+    const found = good.keys.find(kid, algorithm);
+    // A new key may have been published. Without a kid there is no new key to look for.
+    if (found.length > 0 || kid === undefined) return found;
+    return this.#fetch() === undefined ? found : this.#findAfterFetch(kid, algorithm);
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #findAfterFetch(kid: string | undefined, algorithm: string): Promise<readonly VerificationKey[]> {
+    await this.#fetch();
+    const good = this.#usable();
+    if (good !== undefined) return good.keys.find(kid, algorithm);
+    throw new CredentialsUnavailableError(`the key set ${this.#name} cannot be had: ${this.#lastFailure}`);
+  }
+
+  /** The last good set unless it is too old. */
+  #usable(): GoodSet | undefined {
+    const { clock, maxAgeMs, staleIfErrorMs } = this.#settings;
+    const good = this.#good;
+    return good !== undefined && clock.now() - good.fetchedAtMs < maxAgeMs + staleIfErrorMs
+      ? good
+      : undefined;
+  }
+
+  #hasUsable(): boolean {
+    try {
+      return this.#usable() !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The fetch under way, or a new one; undefined while the cooldown lasts. Never rejects. */
+  #fetch(): Promise<void> | undefined {
+    if (this.#fetching !== undefined) return this.#fetching;
+    const { clock, cooldownMs } = this.#settings;
+    const now = clock.now();
+    const sinceStart = now - this.#startedAtMs;
+    // A clock that was set back must not make the cooldown last until it has caught up.
+    if ((sinceStart >= 0 && sinceStart < cooldownMs) || this.#closing.signal.aborted) return undefined;
+    this.#startedAtMs = now;
+    this.#fetching = this.#refresh().finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
+  async #refresh(): Promise<void> {
+    const { algorithms, clock } = this.#settings;
+    try {
+      const set = await fetchKeySet({ ...this.#settings, signal: this.#closing.signal });
+      const keys = parseKeySet(set, { where: "the set", algorithms });
+      if (keys.length === 0) this.#tell("warn", "has no key that can be used: every token will be refused");
+      this.#good = { keys: localKeySet(keys), fetchedAtMs: clock.now() };
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      this.#lastFailure = error instanceof Error ? error.message : String(error);
+      if (this.#hasUsable()) this.#tell("warn", "cannot be refreshed; the last good set stays in use");
+      else this.#tell("error", "cannot be had; tokens cannot be checked", this.#lastFailure);
+    }
+  }
+
+  #tell(level: SourceReport["level"], what: string, reason = this.#lastFailure): void {
+    const details = { jwksUri: this.#name, reason };
+    this.#settings.onEvent?.({ level, message: `${this.#settings.where}: the key set ${what}`, details });
+  }
+}

@@ -1,0 +1,148 @@
+import { parse } from "content-type";
+import { Refusal } from "../errors.js";
+import { printable } from "../lib/printable.js";
+import type { BodyKind } from "../types/source.js";
+
+/** The check of one receiver: takes `rawHeaders`, gives the kind of the body or ERR_MEDIA_TYPE. */
+export type MediaTypes = (rawHeaders: readonly string[]) => BodyKind | Refusal;
+
+/**
+ * A refusal whose cause is the content coding, not the type. Its answer carries `Accept-Encoding: identity`; an
+ * answer to any other ERR_MEDIA_TYPE must not (RFC 9110 section 12.5.3).
+ */
+export class ContentCodingRefusal extends Refusal {}
+
+/** What a header may be, as the operator reads it. */
+const accepts: ReadonlyMap<BodyKind, string> = new Map([
+  ["json", "application/json or application/*+json"],
+  ["form", "application/x-www-form-urlencoded"],
+  ["xml", "application/xml, text/xml or application/*+xml"],
+]);
+
+/** No honest media type is longer, and it bounds what is remembered. In characters. */
+const maxHeaderLength = 256;
+const rememberedHeaders = 16;
+
+/**
+ * Prepares the check of Content-Type and Content-Encoding for the kinds of body that a receiver accepts
+ * (RFC 9110 sections 8.3, 8.4, 15.5.16). It reads `rawHeaders`, because `headers` hides a second line. Required: one
+ * line, visible ASCII without comma, `charset` absent or utf-8, no coding but `identity`. The type is never guessed
+ * from the body. `further`: types beside the usual ones of each kind, in lower case.
+ */
+export function createMediaTypes(
+  accepted: readonly BodyKind[],
+  further: Readonly<Record<string, BodyKind>> = {},
+): MediaTypes {
+  const kinds = new Map(Object.entries(further));
+  // A sender repeats its header on each delivery: those that passed are recognised whole.
+  const known = new Map<string, BodyKind>();
+  return function mediaTypes(rawHeaders) {
+    const header = findType(rawHeaders);
+    if (typeof header !== "string") return header;
+    const remembered = known.get(header);
+    if (remembered !== undefined) return remembered;
+    const kind = readKind(header, accepted, kinds);
+    if (typeof kind === "string") {
+      if (known.size >= rememberedHeaders) known.clear();
+      known.set(header, kind);
+    }
+    return kind;
+  };
+}
+
+/** The only Content-Type line, provided that no content coding is applied. */
+function findType(rawHeaders: readonly string[]): string | Refusal {
+  let type: string | undefined;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.length === 12 && name.toLowerCase() === "content-type") {
+      if (type !== undefined) return refuse("repeated", "Content-Type was sent twice; send it once");
+      type = rawHeaders[index + 1] as string;
+    } else if (name.length === 16 && name.toLowerCase() === "content-encoding") {
+      const coding = rawHeaders[index + 1] as string;
+      if (coding.toLowerCase() !== "identity") {
+        return new ContentCodingRefusal(
+          "ERR_MEDIA_TYPE",
+          `content coding "${printable(coding, 40)}" is not accepted; the sender has to send its bodies uncompressed`,
+        );
+      }
+    }
+  }
+  return type ?? refuse("missing", "Content-Type is missing; the sender has to name the type of its body");
+}
+
+function readKind(
+  header: string,
+  accepted: readonly BodyKind[],
+  further: ReadonlyMap<string, BodyKind>,
+): BodyKind | Refusal {
+  const quoted = printable(header);
+  if (!isWellFormed(header))
+    return refuse("malformed", `Content-Type "${quoted}" is malformed (RFC 9110 section 8.3.1)`);
+  const {
+    type,
+    parameters: { charset },
+  } = parse(header);
+  if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
+    return refuse("charset", `charset "${printable(charset, 40)}" is not accepted; bodies have to be utf-8`);
+  }
+  const named = further.get(type);
+  if (named !== undefined) return named;
+  const kind = kindOf(type);
+  if (kind !== undefined && accepted.includes(kind)) return kind;
+  const usual = accepted.map((each) => accepts.get(each)).filter((each) => each !== undefined);
+  const taken = [...usual, ...further.keys()].join(", ");
+  const fix = kind === undefined ? "" : `; to take it, add "${kind}" to body.types`;
+  return refuse("type", `Content-Type "${quoted}" is not accepted, only ${taken}${fix}`);
+}
+
+function kindOf(type: string): BodyKind | undefined {
+  if (type === "application/json") return "json";
+  if (type === "application/x-www-form-urlencoded") return "form";
+  if (type === "application/xml" || type === "text/xml") return "xml";
+  return /^application\/[^/]+\+(json|xml)$/.exec(type)?.[1] as "json" | "xml" | undefined;
+}
+
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const quotedText = /^"[\x20-\x7e]*"$/;
+
+/**
+ * Whether a header keeps to the grammar, each parameter given once. content-type reads on past what it cannot
+ * read, so this goes first. Narrower than RFC 9110 where that costs no sender anything: no tab, no comma, and
+ * nothing escaped inside quotes.
+ */
+function isWellFormed(header: string): boolean {
+  if (header.length > maxHeaderLength || header.includes(",") || header.includes("\\")) return false;
+  const [type, ...parameters] = header.split(";");
+  const names = new Set<string>();
+  for (const part of parameters) {
+    const parameter = trimSpaces(part);
+    // RFC 9110 section 5.6.6 lets a parameter be empty: "application/json;" is sent in the wild.
+    if (parameter === "") continue;
+    const equals = parameter.indexOf("=");
+    const name = parameter.slice(0, Math.max(equals, 0)).toLowerCase();
+    if (!token.test(name) || names.has(name)) return false;
+    names.add(name);
+    const value = parameter.slice(equals + 1);
+    if (!token.test(value) && !(quotedText.test(value) && value.indexOf('"', 1) === value.length - 1))
+      return false;
+  }
+  const slash = (type as string).indexOf("/");
+  return (
+    token.test((type as string).slice(0, Math.max(slash, 0))) &&
+    token.test(trimSpaces((type as string).slice(slash + 1)))
+  );
+}
+
+/** Without spaces at either end; `trim` would take tabs and no-break spaces too. */
+function trimSpaces(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && text[start] === " ") start++;
+  while (end > start && text[end - 1] === " ") end--;
+  return text.slice(start, end);
+}
+
+function refuse(fault: string, reason: string): Refusal {
+  return new Refusal("ERR_MEDIA_TYPE", reason, undefined, fault);
+}

@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import { ContentCodingRefusal } from "../body/media-type.js";
+import { type ErrorCode, errorTable, type Refusal } from "../errors.js";
+import type { KnownDelivery, Outcome } from "../types/outcome.js";
+import type { Source } from "../types/source.js";
+import {
+  type AnswerHeaders,
+  jsonAnswer,
+  type PreparedAnswer,
+  prepareAnswer,
+  problemAnswer,
+  sendAnswer,
+} from "./send-response.js";
+import { sourceAnswer, sourceOutcome, type Told } from "./source-answers.js";
+
+/** What a challenge says (RFC 9110 section 11.6.1). */
+export interface Challenge {
+  readonly realm: string;
+  /** Whether the route accepts JWTs: its challenge is then `Bearer`, else `Key`. */
+  readonly acceptsJwt: boolean;
+}
+
+/** The answers of one receiver or guard. */
+export interface Answers {
+  /** Sends the answer of an outcome. Never throws, also when the sender is gone. */
+  send(res: ServerResponse, outcome: Outcome, requestId: string, known?: KnownDelivery): void;
+}
+
+/** The id of a request, in its answer, its reports and its log lines. */
+export function newRequestId(): string {
+  return randomUUID();
+}
+
+const allow = { Allow: "POST" };
+const codingAnswer = problemAnswer("ERR_MEDIA_TYPE", { "Accept-Encoding": "identity" });
+const optionsAnswer = prepareAnswer({ status: 204, headers: allow });
+
+const nothingKnown: KnownDelivery = { bodyKind: undefined, events: [] };
+
+/**
+ * Prepares every answer that does not depend on the delivery. `ofSource` has the first word; where what it says cannot be
+ * sent, or it throws, `onFault` is told and the sender gets a 500.
+ */
+export function createAnswers(
+  challenge: Challenge,
+  ofSource?: Source["answer"],
+  onFault: (message: string) => void = () => {},
+): Answers {
+  const problems = new Map<ErrorCode, PreparedAnswer>();
+  for (const code of Object.keys(errorTable) as ErrorCode[]) {
+    problems.set(code, problemAnswer(code, problemHeaders(code, challenge)));
+  }
+  const internal = problemAnswer("ERR_INTERNAL");
+  const answerOf = (refusal: Refusal): PreparedAnswer =>
+    refusal instanceof ContentCodingRefusal ? codingAnswer : (problems.get(refusal.code) ?? internal);
+  const prepare = (outcome: Outcome, requestId: string, known: KnownDelivery): PreparedAnswer => {
+    try {
+      if (outcome.status === "handshake") return sourceAnswer(outcome.answer);
+      const usual = outcomeAnswer(outcome, answerOf);
+      if (ofSource === undefined || outcome.status === "options") return usual;
+      const said = ofSource(sourceOutcome(outcome, { requestId, httpStatus: usual.status, ...known }));
+      return said === undefined ? usual : sourceAnswer(said, usual.close);
+    } catch (error) {
+      onFault(`the source's answer cannot be sent: ${(error as Error | undefined)?.message}`);
+      return internal;
+    }
+  };
+  return {
+    send(res, outcome, requestId, known = nothingKnown) {
+      sendAnswer(res, prepare(outcome, requestId, known), { requestId });
+    },
+  };
+}
+
+function outcomeAnswer(
+  outcome: Told | { readonly status: "options" },
+  answerOf: (refusal: Refusal) => PreparedAnswer,
+): PreparedAnswer {
+  switch (outcome.status) {
+    case "options":
+      return optionsAnswer;
+    case "refused":
+    case "failed":
+      return answerOf(outcome.refusal);
+    case "handled":
+    case "duplicate":
+      return acknowledgement(200, outcome);
+    case "accepted":
+      return acknowledgement(202, outcome);
+    case "ignored":
+      return acknowledgement(outcome.stored ? 202 : 200, outcome);
+  }
+}
+
+const acknowledgementHeaders = jsonAnswer(200, {}).headers.slice(0, -2);
+
+/** Put together by hand: it is the one answer that differs from delivery to delivery. */
+function acknowledgement(
+  code: number,
+  { status, ids }: { readonly status: string; readonly ids: readonly string[] },
+): PreparedAnswer {
+  const named = ids.length === 1 ? `"id":${JSON.stringify(ids[0])}` : `"ids":${JSON.stringify(ids)}`;
+  const body = `{"status":"${status}",${named}}`;
+  const headers = [...acknowledgementHeaders, "Content-Length", String(Buffer.byteLength(body))];
+  return { status: code, headers, body, close: false };
+}
+
+/** RFC 6750 section 3: a challenge with every 401, with an error only where a token was sent. */
+function problemHeaders(code: ErrorCode, { realm, acceptsJwt }: Challenge): AnswerHeaders {
+  const scheme = `${acceptsJwt ? "Bearer" : "Key"} realm="${realm.replace(/["\\]/g, "\\$&")}"`;
+  switch (code) {
+    case "ERR_METHOD":
+      return allow;
+    case "ERR_CREDENTIAL_MISSING":
+    case "ERR_KEY_INVALID":
+      return { "WWW-Authenticate": scheme };
+    case "ERR_TOKEN_INVALID":
+      return { "WWW-Authenticate": `${scheme}, error="invalid_token"` };
+    case "ERR_SIGNATURE_INVALID":
+      return { "WWW-Authenticate": scheme.replace(/^\w+/, "Signature") };
+    default:
+      return {};
+  }
+}

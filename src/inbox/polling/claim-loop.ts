@@ -1,0 +1,321 @@
+import { endsBefore } from "../../lib/abort.js";
+import type {
+  ConsumeOptions,
+  Consumer,
+  EndOptions,
+  EngineContext,
+  SettledReport,
+  Verdict,
+} from "../../types/engine.js";
+import {
+  afterCompletion,
+  againAfter,
+  ClaimedLease,
+  callQuietly,
+  type OpenTx,
+  reportOf,
+} from "./claimed-lease.js";
+import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
+import { hasMore, Places, type Slot } from "./places.js";
+import type { ClaimedTask, Claims, TaskSource } from "./task-source.js";
+
+/** What an engine adds to the loop. */
+export interface ConsumerParts<Tx, Write> {
+  /** Opens a transaction's recorder; undefined without atomic effects: `complete` with a function is a TypeError then. */
+  readonly openTx: OpenTx<Tx, Write> | undefined;
+  readonly note: EngineContext["note"];
+  /** Milliseconds after which a source is asked again that gave no sign of work; 200 unless told otherwise. */
+  readonly pollMs?: number | undefined;
+}
+
+const defaultPollMs = 200;
+const firstBackoffMs = 50;
+const longestBackoffMs = 1_000;
+/** How long a stopping consumer tries to store the last verdicts. */
+const lastSettlesMs = 5_000;
+
+/**
+ * Starts to claim and run tasks of a source; any engine whose store hands out tasks uses it. Claims no more than the free
+ * places of each handler, one claim at a time; a place is free again when its run has ended, before the verdict is
+ * stored. Reports a verdict as not kept where the lease was lost, and where a stopping consumer could not store it.
+ */
+export function createConsumer<Tx, Write>(
+  source: TaskSource<Write>,
+  options: ConsumeOptions<Tx>,
+  parts: ConsumerParts<Tx, Write>,
+): Consumer {
+  const loop = new ClaimLoop(source, options, parts);
+  loop.start();
+  return { stop: (ending) => loop.stop(ending), heartbeatAgeMs: () => loop.heartbeatAgeMs() };
+}
+
+class ClaimLoop<Tx, Write> {
+  readonly #source: TaskSource<Write>;
+  readonly #options: ConsumeOptions<Tx>;
+  readonly #parts: ConsumerParts<Tx, Write>;
+  readonly #pollMs: number;
+  readonly #places: Places;
+  /** Claimed, and not yet settled. */
+  readonly #leases = new Set<ClaimedLease<Tx, Write>>();
+  readonly #claimSoon = (): void => void this.#claim();
+  readonly #wake = (): void => this.#wakeUp();
+  #runs = 0;
+  #backs = 0;
+  #scheduled = false;
+  #claiming = false;
+  #again = false;
+  #claimFails = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** When a task may be due at the latest, as far as was heard since the last claim began; by performance.now(). */
+  #dueAt = Number.POSITIVE_INFINITY;
+  #heartbeat: Heartbeat | undefined;
+  #settleFails = 0;
+  #ignoreWork: (() => void) | undefined;
+  #stopped: Promise<void> | undefined;
+  #quiet: (() => void) | undefined;
+  #quietTimer: NodeJS.Timeout | undefined;
+  /** The last verdicts have had their time. */
+  #over = false;
+
+  constructor(source: TaskSource<Write>, options: ConsumeOptions<Tx>, parts: ConsumerParts<Tx, Write>) {
+    this.#source = source;
+    this.#options = options;
+    this.#parts = parts;
+    this.#pollMs = parts.pollMs ?? defaultPollMs;
+    this.#places = new Places(options.handlers);
+  }
+
+  start(): void {
+    this.#ignoreWork = this.#source.onWork(this.#wake);
+    // Before the first claim, so that a store knows the consumer that claims.
+    this.#heartbeat = this.#beats();
+    this.#wakeUp();
+  }
+
+  stop({ signal }: EndOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop(signal);
+    return this.#stopped;
+  }
+
+  heartbeatAgeMs(): number {
+    return this.#heartbeat?.ageMs() ?? 0;
+  }
+
+  #wakeUp(): void {
+    if (this.#stopped !== undefined) return;
+    if (this.#claiming) this.#again = true;
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      // Places that are freed within one turn of the event loop are claimed for together.
+      setImmediate(this.#claimSoon);
+    }
+  }
+
+  /** Wakes the loop in so many milliseconds, unless something wakes it before. */
+  #sleep(ms: number): void {
+    const now = performance.now();
+    this.#dueAt = Math.min(this.#dueAt, now + Math.min(Math.max(ms, 1), this.#pollMs));
+    if (this.#claiming || this.#stopped !== undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#wake, this.#dueAt - now).unref();
+  }
+
+  async #claim(): Promise<void> {
+    this.#scheduled = false;
+    if (this.#stopped !== undefined) return;
+    const wants = this.#places.wants();
+    // Without places the end of a run wakes the loop, without a sign of life the next heartbeat.
+    if (wants.length === 0 || this.#heartbeat?.stale() === true) return;
+    this.#claiming = true;
+    this.#again = false;
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    let sleepMs = this.#pollMs;
+    try {
+      const claims = await this.#source.claim(wants);
+      this.#claimFails = false;
+      if (!this.#over) sleepMs = this.#take(claims);
+    } catch (error) {
+      if (!this.#claimFails) this.#note("warn", "tasks could not be claimed; it is tried again", error);
+      this.#claimFails = true;
+    }
+    this.#claiming = false;
+    if (this.#again || (!this.#claimFails && this.#places.hasHungry())) this.#wakeUp();
+    else this.#sleep(sleepMs);
+    this.#lookForQuiet();
+  }
+
+  /** Starts what was claimed; returns the milliseconds until a task may be due. */
+  #take(claims: Claims): number {
+    for (const task of claims.tasks) {
+      const slot = this.#places.of(task.handler);
+      if (slot === undefined || this.#stopped !== undefined) void this.#giveBack(task);
+      else {
+        slot.got += 1;
+        void this.#work(task, slot);
+      }
+    }
+    this.#places.note();
+    for (const report of claims.dead) this.#report(report);
+    if (hasMore(claims)) this.#again = true;
+    return claims.nextDueMs ?? this.#pollMs;
+  }
+
+  async #work(task: ClaimedTask, slot: Slot): Promise<void> {
+    const lease = new ClaimedLease(task, this.#source, this.#parts.openTx);
+    this.#leases.add(lease);
+    slot.taken += 1;
+    this.#runs += 1;
+    let verdict: Verdict;
+    try {
+      verdict = await this.#options.run(task, lease);
+    } catch (error) {
+      verdict = againAfter(error, this.#options.keepStacks);
+    }
+    lease.ended = true;
+    slot.taken -= 1;
+    this.#runs -= 1;
+    if (slot.hungry) this.#wakeUp();
+    this.#lookForQuiet();
+    await this.#conclude(lease, slot, verdict);
+    this.#leases.delete(lease);
+    this.#lookForQuiet();
+  }
+
+  /** Brings a verdict to the store, or sees that none is wanted, and reports it. */
+  async #conclude(lease: ClaimedLease<Tx, Write>, slot: Slot, given: Verdict): Promise<void> {
+    const { task } = lease;
+    const verdict =
+      lease.completing === undefined ? given : await afterCompletion(lease, given, this.#options.keepStacks);
+    if (lease.completed) {
+      this.#report(reportOf(task, { outcome: "done" }, true));
+      if (task.ordered !== false) this.#wakeUp();
+      return;
+    }
+    if (lease.lost) {
+      this.#report(reportOf(task, verdict, false));
+      // Refused, and rightly so, unless the claim came between the loss and our learning of it: nobody would end it then.
+      await this.#giveBack(task);
+      return;
+    }
+    const kept = await this.#settle(lease, slot, verdict);
+    if (!kept) lease.lose();
+    this.#report(reportOf(task, verdict, kept));
+    if (kept) this.#expectNext(task, verdict);
+  }
+
+  #expectNext(task: ClaimedTask, verdict: Verdict): void {
+    if (verdict.outcome === "retry" && verdict.delayMs > 0) this.#sleep(verdict.delayMs);
+    else if (verdict.outcome === "retry" || task.ordered !== false) this.#wakeUp();
+  }
+
+  /** Tries until the store has taken the verdict (true) or refused it, the lease is lost or the time of a stop is up. */
+  async #settle(lease: ClaimedLease<Tx, Write>, slot: Slot, verdict: Verdict): Promise<boolean> {
+    let backoffMs = 0;
+    for (;;) {
+      try {
+        const kept = await this.#source.settle(lease.task, verdict);
+        if (backoffMs > 0) this.#endSettleFailure(slot);
+        return kept;
+      } catch (error) {
+        if (backoffMs === 0) this.#beginSettleFailure(slot, error);
+      }
+      backoffMs = Math.min(longestBackoffMs, Math.max(firstBackoffMs, backoffMs * 2));
+      if (!this.#over && !lease.lost) await lease.pause(backoffMs);
+      if (this.#over || lease.lost) {
+        this.#endSettleFailure(slot);
+        return false;
+      }
+    }
+  }
+
+  /** What the store does not take keeps its place: a store that claims but does not settle is not drained into memory. */
+  #beginSettleFailure(slot: Slot, error: unknown): void {
+    slot.taken += 1;
+    this.#settleFails += 1;
+    if (this.#settleFails === 1)
+      this.#note("warn", "a verdict could not be stored; it is tried again", error);
+  }
+
+  #endSettleFailure(slot: Slot): void {
+    slot.taken -= 1;
+    this.#settleFails -= 1;
+    this.#wakeUp();
+  }
+
+  /** Gives back what was claimed and is not to be run, without a second try: where it fails, the lease runs out. */
+  async #giveBack(task: ClaimedTask): Promise<void> {
+    this.#backs += 1;
+    try {
+      await this.#source.settle(task, { outcome: "release" });
+    } catch {
+      // The consumer leaves, or loses its lease; either way the task is given to others.
+    }
+    this.#backs -= 1;
+    this.#lookForQuiet();
+  }
+
+  #beats(): Heartbeat {
+    return startHeartbeat({
+      leaseMs: this.#options.leaseMs,
+      beat: () => this.#source.heartbeat(),
+      // A task that is claimed while the sign of life is under way may be claimed behind it: its lease is good.
+      prepare:
+        (before = [...this.#leases]) =>
+        () => {
+          for (const lease of before) lease.lose();
+        },
+      failed: (error) => this.#note("warn", "a lease could not be renewed; it is tried again", error),
+      ended: (revived) => {
+        if (revived) this.#wakeUp();
+        this.#lookForQuiet();
+      },
+    });
+  }
+
+  async #stop(signal: AbortSignal | undefined): Promise<void> {
+    this.#ignoreWork?.();
+    clearTimeout(this.#timer);
+    // The timers of the loop do not keep the process alive; one that waits for the last verdicts must be.
+    const alive = setInterval(() => undefined, 60_000);
+    const quiet = new Promise<void>((resolve) => {
+      this.#quiet = resolve;
+      this.#lookForQuiet();
+    });
+    await endsBefore(signal, quiet);
+    this.#over = true;
+    this.#quiet = undefined;
+    clearTimeout(this.#quietTimer);
+    this.#heartbeat?.stop();
+    for (const lease of this.#leases) lease.hurry();
+    await endsBefore(signal, this.#leave());
+    clearInterval(alive);
+  }
+
+  async #leave(): Promise<void> {
+    try {
+      await this.#source.leave();
+    } catch (error) {
+      this.#note(
+        "warn",
+        "the store could not be told that this consumer stops; its lease will expire",
+        error,
+      );
+    }
+  }
+
+  /** Ends the wait of `stop` once nothing is under way, or the runs ended and the last verdicts had their time. */
+  #lookForQuiet(): void {
+    const quiet = this.#quiet;
+    if (quiet === undefined || this.#runs > 0) return;
+    if (this.#leases.size + this.#backs === 0 && !this.#claiming && this.#heartbeat?.busy !== true) quiet();
+    else this.#quietTimer ??= setTimeout(quiet, lastSettlesMs);
+  }
+
+  #report(report: SettledReport): void {
+    callQuietly(() => this.#options.settled(report));
+  }
+
+  #note(level: "warn" | "error", message: string, error: unknown): void {
+    callQuietly(() => this.#parts.note(level, message, { err: error }));
+  }
+}

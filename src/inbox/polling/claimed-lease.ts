@@ -1,0 +1,142 @@
+import { isInstance, taskErrorOf } from "../../lib/kept-error.js";
+import { LeaseLostError } from "../../lib/task-errors.js";
+import type { Lease, SettledReport, Verdict } from "../../types/engine.js";
+import type { ClaimedTask, TaskSource } from "./task-source.js";
+
+/** Opens what `complete` hands to the user; `writes` is read when the user's function has ended. */
+export type OpenTx<Tx, Write> = () => { readonly tx: Tx; readonly writes: readonly Write[] };
+
+/** A run that rejects, or a completion that failed behind it: the task's next attempt comes after this. */
+const afterFaultMs = 1_000;
+
+/** The lease on one claimed task: refuses every step that comes after the loss of the claim or after the end of the run. */
+export class ClaimedLease<Tx, Write> implements Lease<Tx> {
+  readonly task: ClaimedTask;
+  /** The store has the completion: the verdict of the run counts no longer. */
+  completed = false;
+  /** The completion that is under way. */
+  completing: Promise<void> | undefined;
+  lost = false;
+  /** The run has ended: a completion comes too late. */
+  ended = false;
+  #endPause: (() => void) | undefined;
+  readonly #source: TaskSource<Write>;
+  readonly #openTx: OpenTx<Tx, Write> | undefined;
+  #listeners: (() => void)[] | undefined;
+
+  constructor(task: ClaimedTask, source: TaskSource<Write>, openTx: OpenTx<Tx, Write> | undefined) {
+    this.task = task;
+    this.#source = source;
+    this.#openTx = openTx;
+  }
+
+  onLost(listener: () => void): void {
+    if (this.lost) {
+      callQuietly(listener);
+      return;
+    }
+    this.#listeners ??= [];
+    this.#listeners.push(listener);
+  }
+
+  complete(write?: (tx: Tx) => void | Promise<void>): Promise<void> {
+    if (this.completed || this.completing !== undefined) {
+      return Promise.reject(new TypeError("complete was called before; a task is completed once"));
+    }
+    if (this.lost || this.ended) return Promise.reject(new LeaseLostError());
+    const completing = this.#complete(write);
+    this.completing = completing;
+    // A handler that does not wait for it hears of the failure by a further attempt, not by the end of its process.
+    completing.catch(() => {
+      // What failed in the run may be called again; a run that has ended still looks at how it failed.
+      if (!this.ended) this.completing = undefined;
+    });
+    return completing;
+  }
+
+  /** Tells the listeners, once. */
+  lose(): void {
+    if (this.lost) return;
+    this.lost = true;
+    const listeners = this.#listeners;
+    this.#listeners = undefined;
+    for (const listener of listeners ?? []) callQuietly(listener);
+    this.hurry();
+  }
+
+  /** The wait between two tries of a settle; a loss ends it. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms).unref();
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Ends the wait. */
+  hurry(): void {
+    this.#endPause?.();
+  }
+
+  async #complete(write: ((tx: Tx) => void | Promise<void>) | undefined): Promise<void> {
+    const writes = write === undefined ? [] : await this.#writesOf(write);
+    if (this.lost) throw new LeaseLostError();
+    if (!(await this.#source.complete(this.task, writes))) {
+      this.lose();
+      throw new LeaseLostError();
+    }
+    this.completed = true;
+  }
+
+  async #writesOf(write: (tx: Tx) => void | Promise<void>): Promise<readonly Write[]> {
+    if (this.#openTx === undefined) {
+      throw new TypeError(
+        "this engine takes no writes with a completion: call complete() without a function",
+      );
+    }
+    const { tx, writes } = this.#openTx();
+    await write(tx);
+    return writes;
+  }
+}
+
+/** Calls what others gave us: its error is theirs, and breaks nothing of ours. */
+export function callQuietly(call: () => void): void {
+  try {
+    call();
+  } catch {
+    // Whoever listens minds their own errors.
+  }
+}
+
+/** The verdict on a run that ended in what it must not end in. */
+export function againAfter(error: unknown, keepStack: boolean | undefined): Verdict {
+  return { outcome: "retry", delayMs: afterFaultMs, error: taskErrorOf(error, keepStack) };
+}
+
+/**
+ * The verdict of a run that left a completion under way. A run that was done without waiting for a completion that then
+ * fails is not done: its writes are missing.
+ */
+export async function afterCompletion(
+  lease: { readonly completing: Promise<void> | undefined },
+  given: Verdict,
+  keepStack: boolean | undefined,
+): Promise<Verdict> {
+  try {
+    await lease.completing;
+    return given;
+  } catch (error) {
+    return given.outcome === "done" && !isInstance(error, LeaseLostError)
+      ? againAfter(error, keepStack)
+      : given;
+  }
+}
+
+/** What is told of a run that has ended. */
+export function reportOf(task: ClaimedTask, verdict: Verdict, kept: boolean): SettledReport {
+  const { recordId, handler, attempt, event } = task;
+  return { recordId, handler, attempt, event, verdict, kept };
+}

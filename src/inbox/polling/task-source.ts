@@ -1,0 +1,36 @@
+import type { SettledReport, Task, Verdict } from "../../types/engine.js";
+
+/** A task as a store hands it out, with what later steps must show. */
+export interface ClaimedTask extends Task {
+  /** The fencing token: unlike any other claim of the same task. */
+  readonly fence: number;
+  /** False: no other task waits for the end of this one. Left out: one may (an order key), and is claimed for then. */
+  readonly ordered?: boolean | undefined;
+}
+
+export interface Claims {
+  readonly tasks: readonly ClaimedTask[];
+  /** Tasks that were out of attempts when they came up, and are dead letters now. */
+  readonly dead: readonly SettledReport[];
+  /** Milliseconds until the next task of these handlers falls due; undefined where none is known. */
+  readonly nextDueMs: number | undefined;
+}
+
+/** What the claim loop asks of a store, for one consumer of one receiver. Every method may reject; the loop then tries again. */
+export interface TaskSource<Write> {
+  /** Claims due tasks, at most `limit` of each handler, and counts their attempts. */
+  claim(wants: readonly { readonly handler: string; readonly limit: number }[]): Promise<Claims>;
+  /** False: the claim is no longer ours, and nothing was changed. */
+  settle(task: ClaimedTask, verdict: Verdict): Promise<boolean>;
+  /** Completes a task with the user's writes in one commit. False: the claim is no longer ours, and nothing was committed. */
+  complete(task: ClaimedTask, writes: readonly Write[]): Promise<boolean>;
+  /**
+   * A sign of life of this consumer; takes back what consumers without one have claimed. False: this consumer's own
+   * claims were taken by another.
+   */
+  heartbeat(): Promise<boolean>;
+  /** Calls `listener` when tasks may have become due. Returns the function that ends it. */
+  onWork(listener: () => void): () => void;
+  /** Ends this consumer: nothing of it is claimed any more. */
+  leave(): Promise<void>;
+}

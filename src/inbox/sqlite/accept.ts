@@ -1,0 +1,189 @@
+import type { Acceptance, NewEvent } from "../../types/engine.js";
+import type { Connection } from "./connection.js";
+import type { Names } from "./names.js";
+import { hasOthers } from "./order.js";
+import type { AcceptRequest, PackedDelivery, Times } from "./protocol.js";
+import { state } from "./schema.js";
+import type { Tally } from "./tally.js";
+import { toStored } from "./text.js";
+
+/** What the parts of a store share. */
+export interface StoreParts {
+  readonly connection: Connection;
+  readonly names: Names;
+  readonly tally: Tally;
+}
+
+/** Stores deliveries within one transaction. */
+export class Acceptor {
+  readonly #parts: StoreParts;
+  #lastEvent = 0;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+  }
+
+  accept({ deliveries, bytes }: AcceptRequest, times: Times): readonly Acceptance[] {
+    const { connection } = this.#parts;
+    connection.begin();
+    // Other processes number events, too, hence anew in each transaction; a number is not used twice, also after a purge.
+    const row = connection
+      .statement(
+        "SELECT max(coalesce((SELECT max(event) FROM hookgate_events), 0), (SELECT value FROM hookgate_meta WHERE name = 'lastEvent')) AS last",
+      )
+      .get() as { last: number };
+    this.#lastEvent = row.last;
+    let at = 0;
+    return deliveries.map((delivery) => {
+      const body = new Uint8Array(bytes, at, delivery.bodyLength);
+      at += delivery.bodyLength;
+      return this.#acceptOne(delivery, body, times);
+    });
+  }
+
+  #acceptOne(delivery: PackedDelivery, body: Uint8Array, times: Times): Acceptance {
+    const { names, tally } = this.#parts;
+    const { receiver, source, tenant, service, events } = delivery;
+    const scope = names.scope(receiver, source, tenant, service);
+    if (this.#tokenWasUsed(delivery)) return { status: "replayed" };
+    const fresh = this.#freshEvents(scope, events, times);
+    if ("status" in fresh) {
+      if (fresh.status === "duplicate") this.#useToken(delivery);
+      return fresh;
+    }
+    const number = names.receiver(receiver);
+    const open = countOpen(fresh.events);
+    const backlog = tally.backlog(number);
+    if (open > 0 && backlog + open > delivery.maxBacklog) return { status: "full", backlog };
+    this.#useToken(delivery);
+    const recordIds = this.#store(delivery, body, { scope, events: fresh.events }, times);
+    tally.addBacklog(number, open);
+    return { status: "stored", recordIds, positions: fresh.events.map(({ position }) => position) };
+  }
+
+  /** The events that are not there yet, with their positions; or what is to be said of a delivery that brings none. */
+  #freshEvents(
+    scope: number,
+    events: readonly NewEvent[],
+    times: Times,
+  ): { readonly events: readonly Positioned[] } | Extract<Acceptance, { status: "duplicate" | "conflict" }> {
+    const fresh: Positioned[] = [];
+    const seen = new Map<string, NewEvent>();
+    let bodyDiffers = false;
+    for (const [position, event] of events.entries()) {
+      const known = seen.get(event.id)?.digest ?? this.#rememberedDigest(scope, event.id, times);
+      if (known === undefined) {
+        seen.set(event.id, event);
+        fresh.push({ position, event });
+      } else if (known !== event.digest) {
+        if (event.sameEvent === "id-and-body") return { status: "conflict", id: event.id };
+        bodyDiffers = true;
+      }
+    }
+    return fresh.length === 0 ? { status: "duplicate", bodyDiffers } : { events: fresh };
+  }
+
+  #rememberedDigest(scope: number, id: string, times: Times): string | undefined {
+    const { connection } = this.#parts;
+    const row = connection
+      .statement(
+        "SELECT event, digest, remember_until FROM hookgate_events WHERE scope = ? AND id = ? AND remembered = 1",
+      )
+      .get(scope, toStored(id)) as
+      | { readonly event: number; readonly digest: string; readonly remember_until: number }
+      | undefined;
+    if (row === undefined) return undefined;
+    if (row.remember_until > times.storeMs) return row.digest;
+    connection.statement("UPDATE hookgate_events SET remembered = 0 WHERE event = ?").run(row.event);
+    return undefined;
+  }
+
+  #tokenWasUsed({ tokenUse }: PackedDelivery): boolean {
+    if (tokenUse === undefined) return false;
+    const sql = "SELECT 1 FROM hookgate_tokens WHERE token = ? AND delivery <> ?";
+    const { tokenId, delivery } = tokenUse;
+    return this.#parts.connection.statement(sql).get(toStored(tokenId), toStored(delivery)) !== undefined;
+  }
+
+  #useToken({ tokenUse }: PackedDelivery): void {
+    if (tokenUse === undefined) return;
+    this.#parts.connection
+      .statement("INSERT OR IGNORE INTO hookgate_tokens(token, delivery, expires_ms) VALUES (?, ?, ?)")
+      .run(toStored(tokenUse.tokenId), toStored(tokenUse.delivery), Math.ceil(tokenUse.expiresAtMs));
+  }
+
+  #store(
+    delivery: PackedDelivery,
+    body: Uint8Array,
+    { scope, events }: { readonly scope: number; readonly events: readonly Positioned[] },
+    times: Times,
+  ): readonly string[] {
+    const { connection, tally } = this.#parts;
+    const first = this.#lastEvent + 1;
+    connection
+      .statement("INSERT INTO hookgate_deliveries(delivery, received_ms, head, body) VALUES (?, ?, ?, ?)")
+      .run(first, delivery.receivedAtMs, delivery.head, body);
+    const insert = connection.statement(
+      "INSERT INTO hookgate_events(event, delivery, position, scope, id, type, digest, accepted_ms, remember_until, tasks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    return events.map(({ position, event }) => {
+      const number = ++this.#lastEvent;
+      const until = Math.floor(times.storeMs + delivery.rememberMs);
+      const { id, type, digest } = event;
+      insert.run(
+        number,
+        first,
+        position,
+        scope,
+        toStored(id),
+        toStored(type),
+        digest,
+        Math.floor(times.wallMs),
+        until,
+        event.tasks.length,
+      );
+      tally.accepted(number);
+      for (const task of event.tasks) this.#storeTask(delivery.receiver, number, task, times);
+      return `rec_${number}`;
+    });
+  }
+
+  #storeTask(receiver: string, event: number, task: NewEvent["tasks"][number], times: Times): void {
+    const { connection, names, tally } = this.#parts;
+    const row = names.handler(receiver, task.handler, task.deadHead === "hold");
+    const { handler } = row;
+    const key = task.orderKey === undefined ? null : toStored(task.orderKey);
+    if (key !== null) names.noteOrdered(row);
+    const { dead } = task;
+    let number: number = state.waiting;
+    if (dead !== undefined) {
+      number = state.dead;
+      tally.count("dead");
+    } else if (key !== null && hasOthers(connection, row, key)) number = state.blocked;
+    connection
+      .statement(
+        "INSERT INTO hookgate_tasks(event, handler, state, due, order_key, error) VALUES (?, ?, ?, ?, ?, ?)",
+      )
+      .run(
+        event,
+        handler,
+        number,
+        Math.floor(times.storeMs),
+        key,
+        dead === undefined ? null : JSON.stringify(dead),
+      );
+  }
+}
+
+interface Positioned {
+  readonly position: number;
+  readonly event: NewEvent;
+}
+
+function countOpen(events: readonly Positioned[]): number {
+  let open = 0;
+  for (const { event } of events) {
+    for (const { dead } of event.tasks) if (dead === undefined) open++;
+  }
+  return open;
+}

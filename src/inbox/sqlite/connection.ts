@@ -1,0 +1,233 @@
+import { existsSync, statSync } from "node:fs";
+import type { CompactReport } from "../../types/engine.js";
+import { type OpenDatabase, resultCode, type SqliteDatabase, type SqliteStatement } from "./driver.js";
+import type { EndFlag } from "./end-flag.js";
+import { FileIdentity } from "./file-identity.js";
+import { createPrivateFile } from "./file-system.js";
+import { assertStillKnown, assertVersion, migrate } from "./schema.js";
+import { SqliteError } from "./sqlite-error.js";
+
+export interface ConnectionOptions {
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** Milliseconds to wait for another process's transaction. */
+  readonly busyTimeoutMs: number;
+  /** The user's own SQL, run when the file is opened. */
+  readonly setup: readonly string[];
+}
+
+/** The path of a store in the memory of its one connection. */
+export const memoryPath = ":memory:";
+
+/** How a connection comes to its file. */
+export interface HowToOpen {
+  /** Makes the file where it is not there. */
+  readonly create: boolean;
+  /** Once it is raised nobody is waited for. */
+  readonly end?: EndFlag;
+  /** Told what somebody should look at. */
+  readonly note?: ((message: string) => void) | undefined;
+}
+
+/** SQLITE_CORRUPT, SQLITE_READONLY. */
+const corruptCode = 11;
+const readOnlyCode = 8;
+
+/** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
+const checkedBytes = 64 * 1024 * 1024;
+
+/** A log of writes that a long reader made longer than this is cut once that is over. */
+const longestLogBytes = 16 * 1024 * 1024;
+
+/** One connection to the file, with its prepared statements. */
+export class Connection {
+  readonly db: SqliteDatabase;
+  readonly #path: string;
+  /** Undefined where nothing is written, and in memory, where nothing can be replaced. */
+  readonly #identity: FileIdentity | undefined;
+  readonly #statements = new Map<string, SqliteStatement>();
+  /** See `closeWithoutCheckpoint`. Made before the others, since a thread that ends closes its databases from the last to the first. */
+  readonly #holder: SqliteDatabase | undefined;
+  #writing = false;
+  /** Something was committed that `assertKept` has not looked at. */
+  #committed = false;
+
+  /**
+   * Opens the file. Throws where it cannot be opened, is corrupt, or belongs to
+   * a newer version; the file is left as it is.
+   */
+  constructor(open: OpenDatabase, options: ConnectionOptions, { create, end, note = () => {} }: HowToOpen) {
+    const { path, readOnly } = options;
+    const inMemory = path === memoryPath;
+    if (!create && !inMemory && !existsSync(path)) throw new Error(`the file ${path} is not there`);
+    if (create && !inMemory) createPrivateFile(path);
+    this.#path = path;
+    this.#holder = readOnly || inMemory ? undefined : open(path, { readOnly: true, open: false });
+    this.db = open(path, { readOnly });
+    try {
+      this.#waitForLock(0);
+      this.#check(readOnly);
+      if (readOnly) assertVersion(this.db);
+      else this.#prepareWriting(options.setup, end);
+      this.#identity = readOnly || inMemory ? undefined : new FileIdentity(path, note);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** The statement of this text, prepared once. */
+  statement(sql: string): SqliteStatement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Begins the transaction that writes, where none has begun. Throws as `assertStillKnown` does. */
+  begin(): void {
+    if (this.#writing) return;
+    this.statement("BEGIN IMMEDIATE").run();
+    this.#writing = true;
+    this.assertStillKnown();
+  }
+
+  /** Throws a StoreEndedError where a newer version has changed the tables since the file was opened. */
+  assertStillKnown(): void {
+    assertStillKnown((sql) => this.statement(sql), this.#path);
+  }
+
+  /** Commits what was written since `begin`. Throws a FileChangedError where the files are others by now. */
+  commit(): void {
+    if (!this.#writing) return;
+    this.#identity?.assertSame();
+    this.#committed = true;
+    this.statement("COMMIT").run();
+    this.#writing = false;
+  }
+
+  /** Throws a FileChangedError where what was committed since the last call may be lost with this process. */
+  assertKept(): void {
+    if (!this.#committed) return;
+    this.assertUnchanged();
+    this.#committed = false;
+  }
+
+  /** Throws a FileChangedError where the files are others by now, or the locks on them are gone. */
+  assertUnchanged(): void {
+    this.#identity?.assertKept();
+  }
+
+  /** Undoes what was written since `begin`; also where SQLite has done so by itself. */
+  rollback(): void {
+    if (!this.#writing) return;
+    this.#writing = false;
+    try {
+      this.statement("ROLLBACK").run();
+    } catch {
+      // An error such as a full disk has ended the transaction already.
+    }
+  }
+
+  /** Writes the file anew without the room of what was deleted; nobody else can write meanwhile. */
+  compact(): CompactReport {
+    const beforeBytes = this.#size();
+    this.db.exec("VACUUM");
+    // The file gets shorter with this; where somebody reads, with a later commit.
+    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    return { beforeBytes, afterBytes: this.#size() };
+  }
+
+  /**
+   * Cuts the log of writes where it has become long: SQLite writes it on and on while somebody reads, and keeps its length
+   * afterwards. Where somebody still reads, the next call does it.
+   */
+  shortenLog(): void {
+    if (this.logBytes() <= longestLogBytes) return;
+    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
+  close(): void {
+    this.#identity?.close();
+    try {
+      this.db.close();
+    } catch {
+      // A connection that failed may fail at its end, too; the file is in order either way.
+    }
+  }
+
+  /**
+   * Closes without moving the log into the file, which takes two syncs: the last connection to a file does so, unless
+   * another one is there that cannot. That one is opened here, and must live as long as the thread.
+   */
+  closeWithoutCheckpoint(): void {
+    try {
+      this.#holder?.open?.();
+      this.#holder?.exec("SELECT 1 FROM sqlite_master");
+    } catch {
+      // The file is gone: then there is nothing to keep, either.
+    }
+    this.close();
+  }
+
+  /** Bytes of the log that a checkpoint would move into the file. */
+  logBytes(): number {
+    return statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  #check(readOnly: boolean): void {
+    const bytes = this.#size();
+    if (bytes === 0 || bytes > checkedBytes) return;
+    // A quick check does not compare indexes with their tables. The connection that writes must: a task missing from an index never runs.
+    const check = readOnly ? "quick_check" : "integrity_check";
+    const [row] = this.db.prepare(`PRAGMA ${check}(1)`).all() as Partial<Record<string, string>>[];
+    if (row?.[check] !== "ok") throw new SqliteError(String(row?.[check]), corruptCode);
+  }
+
+  #prepareWriting(setup: readonly string[], end: EndFlag | undefined): void {
+    if (this.#path !== memoryPath) this.#prepareFile();
+    migrate(this.db, { setBusyTimeout: (ms) => this.#waitForLock(ms), isOver: () => end?.raised === true });
+    this.#waitForLock(0);
+    this.#assertWritable();
+    for (const sql of setup) this.db.exec(sql);
+  }
+
+  /** SQLite opens a file that may only be read all the same, and tells with the first write. */
+  #assertWritable(): void {
+    try {
+      this.db.exec("DELETE FROM hookgate_meta WHERE name = ''");
+    } catch (error) {
+      if (resultCode(error) === readOnlyCode) throw error;
+    }
+  }
+
+  #prepareFile(): void {
+    const mode = this.db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
+    if (mode.journal_mode !== "wal") {
+      throw new Error(
+        `the file's journal mode is ${mode.journal_mode} and cannot become WAL: a network file system?`,
+      );
+    }
+    // FULL: every commit is synced before it counts. The cache holds the upper pages of an inbox of millions.
+    this.db.exec("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 2000");
+    // The log that a long reader made long is cut by the next commit after it.
+    this.db.exec(`PRAGMA journal_size_limit = ${longestLogBytes}`);
+  }
+
+  #size(): number {
+    return this.#number("PRAGMA page_count", "page_count") * this.#number("PRAGMA page_size", "page_size");
+  }
+
+  /** SQLite's own wait for a lock, which cannot be interrupted: but for a migration the tries of a whole group take its place. */
+  #waitForLock(ms: number): void {
+    this.db.exec(`PRAGMA busy_timeout = ${ms}`);
+  }
+
+  #number(sql: string, column: string): number {
+    const row: unknown = this.db.prepare(sql).get();
+    const value: unknown = typeof row === "object" && row !== null ? Reflect.get(row, column) : 0;
+    return Number(value);
+  }
+}

@@ -1,0 +1,332 @@
+import { Buffer } from "node:buffer";
+import { resolve } from "node:path";
+import { endsBefore } from "../../lib/abort.js";
+import type {
+  Acceptance,
+  BackupReport,
+  Change,
+  Changed,
+  CompactReport,
+  ConsumeOptions,
+  Consumer,
+  EndOptions,
+  EngineCapabilities,
+  EngineContext,
+  EngineHealth,
+  EventRecord,
+  InboxEngine,
+  InboxQuery,
+  InboxStats,
+  NewDelivery,
+  Page,
+  PurgeOptions,
+  Selection,
+} from "../../types/engine.js";
+import { createConsumer } from "../polling/claim-loop.js";
+import { ClockAheadError } from "./clock-ahead.js";
+import { type ConnectionOptions, memoryPath } from "./connection.js";
+import type { CopyHost } from "./copy-host.js";
+import type { SqliteValue } from "./driver.js";
+import { FileHosts, type Role } from "./file-hosts.js";
+import { fileIdentity, networkFileSystem, publicMode } from "./file-system.js";
+import { probeWrites, sizesOf } from "./health.js";
+import type { Host } from "./host.js";
+import { otherLibraries } from "./loaded-libraries.js";
+import { changeStep, listEvents, Purger, type Queues } from "./long-work.js";
+import { packDeliveries } from "./pack.js";
+import type { RecordedStatement, Times } from "./protocol.js";
+import type { SqliteRow } from "./query.js";
+import { parseRead, QueryHost, type ReadOptions, rowsOf } from "./query-host.js";
+import { RequestQueue } from "./queue.js";
+import { type SourceParts, SqliteTaskSource, WorkBell } from "./source.js";
+import { StoreClock } from "./store-clock.js";
+import { StoreEndedError } from "./store-ended.js";
+import { openTransaction, type SqliteTransaction } from "./transaction.js";
+
+/** What an open engine works with. */
+interface Opened extends SourceParts {
+  readonly hosts: FileHosts;
+}
+
+/** How the engine comes to its threads; a test gives its own. */
+export type MakeHost = (options: ConnectionOptions, note: (message: string) => void) => Host;
+
+/** What an engine is made of beside its connections. */
+export interface EngineParts {
+  /** Milliseconds since the epoch, in place of the machine's clocks. */
+  readonly now?: (() => number) | undefined;
+  readonly forTests?: boolean | undefined;
+  /** Left out: copies are made on the thread of the host. */
+  readonly copies?: CopyHost | undefined;
+}
+
+/** The engine that keeps an inbox in one SQLite file, or in memory. */
+export class SqliteEngine implements InboxEngine<SqliteTransaction> {
+  readonly capabilities: EngineCapabilities;
+  readonly forTests: boolean;
+  readonly #options: ConnectionOptions;
+  readonly #makeHost: MakeHost;
+  readonly #inMemory: boolean;
+  readonly #now: (() => number) | undefined;
+  readonly #purger = new Purger();
+  #users = 0;
+  #opening: Promise<Opened> | undefined;
+  #opened: Opened | undefined;
+  /** Reads what takes long, beside those who write. */
+  #reader: Promise<Opened> | undefined;
+  /** Of every connection that is open or being opened. */
+  readonly #queues = new Set<RequestQueue>();
+  /** Runs the user's own queries. */
+  #queries: QueryHost | undefined;
+  /** Makes copies of the file. Undefined: that is done on the caller's thread, as all the rest. */
+  readonly #copies: CopyHost | undefined;
+  #note: EngineContext["note"] = () => {};
+  #toldEnd = false;
+  /** One probe for all who ask meanwhile: where the store hangs they do not pile up. */
+  #probing: ReturnType<typeof probeWrites> | undefined;
+
+  constructor(
+    options: ConnectionOptions,
+    makeHost: MakeHost,
+    { now, forTests = false, copies }: EngineParts = {},
+  ) {
+    this.#options = options;
+    this.#makeHost = makeHost;
+    this.#inMemory = options.path === memoryPath;
+    this.#now = now;
+    this.forTests = forTests;
+    this.#copies = copies;
+    this.capabilities = {
+      durable: !this.#inMemory,
+      shared: !this.#inMemory,
+      atomicEffects: true,
+      ordered: true,
+      search: true,
+    };
+  }
+
+  /** Of the open file: links and other spellings of its path are the same. */
+  location: string | undefined;
+
+  async open(context: EngineContext): Promise<void> {
+    this.#users++;
+    this.#note = (level, message, details) => context.note(level, message, details);
+    try {
+      this.#opening ??= this.#openFile();
+      const opening = this.#opening;
+      const opened = await opening;
+      // It may have been closed meanwhile.
+      if (this.#opening === opening) this.#opened = opened;
+    } catch (error) {
+      this.#users--;
+      this.#opening = undefined;
+      throw error;
+    }
+    if (this.#inMemory) return;
+    this.location = fileIdentity(this.#options.path);
+    this.#warnOfPlace(context);
+  }
+
+  #warnOfPlace({ note }: EngineContext): void {
+    const { path } = this.#options;
+    const network = networkFileSystem(path);
+    if (network !== undefined) {
+      const message = `the inbox's file lies on a network file system (${network}): SQLite's locks do not hold there; use a local disk`;
+      note("warn", message, { path });
+    }
+    const mode = publicMode(path);
+    if (mode !== undefined) {
+      const message = `every user of this machine can read the inbox's file (mode ${mode}), and with it the bodies of deliveries; run chmod 600 on it and on its -wal and -shm files`;
+      note("warn", message, { path });
+    }
+  }
+
+  /** Another SQLite library in this process; see `otherLibraries`. */
+  findings(): readonly string[] {
+    if (this.#inMemory) return [];
+    return otherLibraries().map(
+      (library) =>
+        `another SQLite library is loaded in this process: ${library}; if it opens the inbox's file, deliveries that were answered 2xx can be lost: read the file from another process`,
+    );
+  }
+
+  async close({ signal }: EndOptions = {}): Promise<void> {
+    if (this.#users === 0 || --this.#users > 0) return;
+    this.#queries?.close();
+    this.#queries = undefined;
+    this.#copies?.end();
+    this.#opened = this.#opening = this.#reader = undefined;
+    this.#toldEnd = false;
+    // Those that read first: the last connection to the file puts it in order.
+    const queues = [...this.#queues].reverse();
+    this.#queues.clear();
+    const closing = closeAll(queues);
+    if (await endsBefore(signal, closing)) await closing;
+    else await Promise.all(queues.map((queue) => queue.abandon()));
+  }
+
+  async accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]> {
+    const { queue, work } = this.#open();
+    const acceptances = await queue.ask(packDeliveries(deliveries));
+    if (acceptances.some(({ status }) => status === "stored")) work.ring();
+    return acceptances;
+  }
+
+  consume(options: ConsumeOptions<SqliteTransaction>): Consumer {
+    const source = new SqliteTaskSource(this.#open(), options);
+    return createConsumer<SqliteTransaction, RecordedStatement>(source, options, {
+      openTx: openTransaction,
+      note: (level, message, details) => this.#note(level, message, details),
+    });
+  }
+
+  async health(): Promise<EngineHealth> {
+    const opened = this.#opened;
+    if (opened === undefined) return { writable: false, reason: "the engine is not open" };
+    this.#probing ??= probeWrites(opened.queue).finally(() => {
+      this.#probing = undefined;
+    });
+    const writes = await this.#probing;
+    const { running, givenUp } = opened.hosts.state;
+    return {
+      ...writes,
+      ...sizesOf(this.#options.path),
+      threadRuns: running,
+      needsRestart: givenUp || this.#toldEnd,
+    };
+  }
+
+  async list(query: InboxQuery): Promise<Page<EventRecord>> {
+    return listEvents((await this.#read()).queue, query);
+  }
+
+  async get(recordId: string): Promise<EventRecord | undefined> {
+    const record = await (await this.#read()).queue.ask({ op: "get", recordId });
+    const delivery = record?.delivery;
+    if (record === undefined || delivery === undefined) return record;
+    return { ...record, delivery: { ...delivery, rawBody: Buffer.from(delivery.rawBody) } };
+  }
+
+  async change(selection: Selection, change: Change): Promise<Changed> {
+    const { work } = this.#open();
+    const step = await changeStep(await this.#readerAndWriter(), selection, change);
+    if (step.changed > 0 && change.dryRun !== true) work.ring();
+    return step;
+  }
+
+  async stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats> {
+    return (await this.#read()).queue.ask({ op: "stats", receiver: query.receiver });
+  }
+
+  async purge(options: PurgeOptions): Promise<number> {
+    const { queue, work } = this.#open();
+    // What is in memory does not outlive its process: no clock was believed before.
+    if (options.beforeMs !== undefined && options.trustClock !== true && !this.#inMemory) {
+      const aheadMs = await queue.ask({ op: "doubt" });
+      if (aheadMs > 0) throw new ClockAheadError(aheadMs);
+    }
+    const count = await this.#purger.purge(await this.#readerAndWriter(), options);
+    if (count > 0) work.ring();
+    return count;
+  }
+
+  /** As `SqliteInboxEngine.read`. */
+  async read(
+    sql: string,
+    params?: readonly (SqliteValue | boolean)[],
+    options?: ReadOptions,
+  ): Promise<readonly SqliteRow[]> {
+    const { queue } = this.#open();
+    const { query, timeoutMs } = parseRead(sql, params, options);
+    if (this.#inMemory) return rowsOf(await queue.ask({ op: "query", query }));
+    this.#queries ??= new QueryHost(this.#options.path);
+    return this.#queries.read(query, timeoutMs);
+  }
+
+  async backup(path: string): Promise<BackupReport> {
+    const request = { op: "backup", path: resolve(path) } as const;
+    const opened = this.#open();
+    if (this.#inMemory) return opened.queue.ask(request);
+    if (this.#copies !== undefined) return this.#copies.copy(request.path);
+    const { clock, hosts } = opened;
+    // A connection of its own, so that a copy that fails leaves the one that reads as it is.
+    const { queue } = await this.#openStore(hosts, this.#newHost("reader"), clock);
+    try {
+      return await queue.ask(request);
+    } finally {
+      this.#queues.delete(queue);
+      await queue.close();
+    }
+  }
+
+  compact(): Promise<CompactReport> {
+    return this.#open().queue.ask({ op: "compact" });
+  }
+
+  async #readerAndWriter(): Promise<Queues> {
+    const { queue: writer } = this.#open();
+    const { queue: reader } = await this.#read();
+    return { reader, writer };
+  }
+
+  #open(): Opened {
+    if (this.#opened === undefined) throw new Error("the engine is not open");
+    return this.#opened;
+  }
+
+  /** In memory there is one connection alone. */
+  async #read(): Promise<Opened> {
+    const opened = this.#open();
+    if (this.#inMemory) return opened;
+    const { clock, hosts } = opened;
+    this.#reader ??= this.#openStore(hosts, hosts.reader, clock).catch((error: unknown) => {
+      this.#reader = undefined;
+      throw error;
+    });
+    return this.#reader;
+  }
+
+  #openFile(): Promise<Opened> {
+    const { path } = this.#options;
+    const hosts = new FileHosts({
+      path,
+      makeHost: (role) => this.#newHost(role),
+      note: (level, message, details) => this.#note(level, message, details),
+    });
+    return this.#openStore(hosts, hosts.writer);
+  }
+
+  #newHost(role: Role): Host {
+    const { path } = this.#options;
+    return this.#makeHost({ ...this.#options, readOnly: role === "reader" }, (message) =>
+      this.#note("warn", message, { path }),
+    );
+  }
+
+  async #openStore(hosts: FileHosts, host: Host, known?: StoreClock): Promise<Opened> {
+    let clock = known;
+    const wallMs = this.#now ?? Date.now;
+    const times = (): Times => ({ wallMs: wallMs(), storeMs: clock?.now() ?? 0 });
+    const queue = new RequestQueue(host, times, (error) => this.#tellEnd(error));
+    this.#queues.add(queue);
+    try {
+      const storedMs = await queue.open();
+      clock ??= new StoreClock(Math.max(wallMs(), storedMs), this.#now);
+    } catch (error) {
+      this.#queues.delete(queue);
+      throw error;
+    }
+    return { clock, hosts, queue, work: new WorkBell() };
+  }
+
+  /** Says once why every request fails from now on. */
+  #tellEnd(error: unknown): void {
+    if (!(error instanceof StoreEndedError) || this.#toldEnd) return;
+    this.#toldEnd = true;
+    this.#note("error", error.message, { path: this.#options.path });
+  }
+}
+
+async function closeAll(queues: readonly RequestQueue[]): Promise<void> {
+  for (const queue of queues) await queue.close();
+}

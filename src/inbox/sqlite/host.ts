@@ -1,0 +1,194 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { handlePatiently, openPatiently, type Patience, pauseThrough } from "./busy.js";
+import type { ConnectionOptions } from "./connection.js";
+import { type OpenDatabase, resultCode } from "./driver.js";
+import { EndFlag } from "./end-flag.js";
+import { exitHook } from "./exit-hook.js";
+import type { Note, Reply, Request, Times } from "./protocol.js";
+import { SqliteError } from "./sqlite-error.js";
+import { Store } from "./store.js";
+import { StoreEndedError } from "./store-ended.js";
+import type { ThreadData } from "./thread.js";
+import { decodeReplies, encodeRequests, type Message, type PortableError } from "./wire.js";
+
+/** Where a store runs. One message at a time is under way. */
+export interface Host {
+  /** Opens the file; resolves with the store's clock in milliseconds. */
+  open(): Promise<number>;
+  /** Carries out a group of requests; the bodies of an `accept` are handed over. */
+  send(requests: readonly Request[], times: Times): Promise<readonly Reply[]>;
+  /** Closes the file. Nothing may be under way. */
+  close(): Promise<void>;
+  /**
+   * Gives up what is under way, and begins nothing more. What was asked rejects at once; a system call that was begun goes
+   * on to its end, and so does the thread. Resolves then.
+   */
+  abandon(): Promise<void>;
+}
+
+/** Milliseconds that an exit of the process waits for the system call that a thread is in. */
+const exitWaitMs = 30_000;
+
+const wasClosed = "the engine was closed";
+
+/** The program of the store's thread, beside this file. */
+function threadProgram(): URL {
+  let path = "thread.js";
+  try {
+    const url = new URL("./thread.js", import.meta.url);
+    path = fileURLToPath(url);
+    if (existsSync(path)) return url;
+  } catch {
+    // In a bundle of CommonJS a module does not know where it is.
+  }
+  throw new Error(
+    `the store's thread cannot start: ${path} is missing, because a bundler left it out. Keep hookgate out of the bundle ` +
+      "(as an external package), or run the store without a thread: sqliteEngine(path, { onCallersThread: true })",
+  );
+}
+
+/** Runs the store on a thread of its own. */
+export class ThreadHost implements Host {
+  readonly #worker: Worker;
+  readonly #flag = new EndFlag();
+  readonly #gone: Promise<void>;
+  #settle: { resolve(answer: unknown): void; reject(error: Error): void } | undefined;
+  #ended: Error | undefined;
+
+  /** `note` is told what somebody should look at; `program` is the seam for tests. */
+  constructor(
+    options: ConnectionOptions,
+    note: (message: string) => void = () => {},
+    program: URL = threadProgram(),
+  ) {
+    this.#worker = new Worker(program, {
+      workerData: { options, end: this.#flag.memory } satisfies ThreadData,
+      name: "hookgate-sqlite",
+      // Flags of the main thread such as --import would load the user's code a second time. Without this one Node.js 22
+      // warns of its SQLite, once for each thread.
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+    });
+    this.#worker.on("message", (answer: unknown) => {
+      if (isNote(answer)) return note(answer.note);
+      const settle = this.#settle;
+      this.#settle = undefined;
+      settle?.resolve(answer);
+    });
+    this.#worker.on("error", (error: Error) => this.#end(error));
+    // A thread that the process takes down with it closes its file with two more syncs, and on Node.js 20 aborts the process.
+    const forget = exitHook.add({
+      begin: () => this.#giveUp(),
+      wait: () => this.#flag.waitUntilLeft(exitWaitMs),
+    });
+    this.#gone = new Promise((resolve) => {
+      this.#worker.on("exit", () => {
+        forget();
+        this.#end(new Error("the thread of the store has ended"));
+        resolve();
+      });
+    });
+  }
+
+  async open(): Promise<number> {
+    const reply = revived((await this.#exchange("open", [])) as Reply);
+    if (reply.ok) return Number(reply.value);
+    await this.close();
+    throw reply.error;
+  }
+
+  async send(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
+    const message = encodeRequests(requests);
+    const answer = await this.#exchange({ requests: message, times }, message.bytes);
+    return decodeReplies(requests, answer as Message).map(revived);
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended !== undefined) return;
+    await this.#exchange("close", []);
+    await this.#worker.terminate();
+  }
+
+  async abandon(): Promise<void> {
+    this.#giveUp();
+    await this.#gone;
+  }
+
+  /** Not `terminate`: the thread ends by itself, once it has closed the file. */
+  #giveUp(): void {
+    this.#flag.raise();
+    this.#end(new Error(wasClosed));
+    this.#worker.postMessage("close");
+  }
+
+  #exchange(message: unknown, transfer: readonly ArrayBuffer[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
+      this.#settle = { resolve, reject };
+      this.#worker.postMessage(message, transfer);
+    });
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    this.#settle?.reject(error);
+    this.#settle = undefined;
+  }
+}
+
+function isNote(message: unknown): message is Note {
+  return typeof message === "object" && message !== null && "note" in message;
+}
+
+function revived(reply: Reply): Reply {
+  if (reply.ok) return reply;
+  const { message, code, ended } = reply.error as PortableError;
+  return { ok: false, error: ended ? new StoreEndedError(message) : new SqliteError(message, code) };
+}
+
+/** Runs the store on the thread of the caller: the event loop waits for the disk. */
+export class LocalHost implements Host {
+  readonly #store: Store;
+  readonly #patience: Patience;
+  readonly #flag = new EndFlag();
+
+  constructor(options: ConnectionOptions, open?: OpenDatabase, note?: (message: string) => void) {
+    this.#store = new Store(options, open, { end: this.#flag, note });
+    this.#patience = { busyTimeoutMs: options.busyTimeoutMs, end: this.#flag };
+  }
+
+  async open(): Promise<number> {
+    const reply = await pauseThrough(openPatiently(this.#store, this.#patience));
+    if (reply.ok) return Number(reply.value);
+    throw reply.error;
+  }
+
+  async send(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
+    const replies = await pauseThrough(handlePatiently(this.#store, requests, times, this.#patience));
+    return replies.map((reply) =>
+      reply.ok || !(reply.error instanceof Error) ? reply : { ok: false, error: typed(reply.error) },
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#store.close();
+  }
+
+  async abandon(): Promise<void> {
+    this.#flag.raise();
+    this.#store.close();
+  }
+}
+
+/** Keeps a store in memory on the thread of the caller: it lives until the engine is dropped. */
+export class MemoryHost extends LocalHost {
+  override async close(): Promise<void> {}
+
+  override async abandon(): Promise<void> {}
+}
+
+function typed(error: Error): Error {
+  const code = resultCode(error);
+  return code === 0 ? error : new SqliteError(error.message, code);
+}

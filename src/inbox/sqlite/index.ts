@@ -1,0 +1,90 @@
+import { resolve } from "node:path";
+import {
+  assertOptions,
+  flagOption,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+} from "../../lib/options.js";
+import type { InboxEngine } from "../../types/engine.js";
+import { memoryPath } from "./connection.js";
+import { CopyHost } from "./copy-host.js";
+import type { SqliteValue } from "./driver.js";
+import { SqliteEngine } from "./engine.js";
+import { LocalHost, ThreadHost } from "./host.js";
+import { createMemoryEngine } from "./memory.js";
+import type { SqliteRow } from "./query.js";
+import type { ReadOptions } from "./query-host.js";
+import { parseSetup } from "./setup.js";
+import type { SqliteTransaction } from "./transaction.js";
+
+export type { SqliteValue } from "./driver.js";
+
+export type { SqliteRow } from "./query.js";
+export type { ReadOptions } from "./query-host.js";
+export { SqliteError } from "./sqlite-error.js";
+
+export type { SqliteTransaction } from "./transaction.js";
+
+/** The engine that `sqliteEngine` makes. */
+export interface SqliteInboxEngine extends InboxEngine<SqliteTransaction> {
+  /**
+   * Runs one SELECT, WITH or VALUES statement on the inbox's file, in a process of its own: another SQLite library in your
+   * process would break the locks that the inbox depends on. `params` has a value for each `?`. Resolves with the rows,
+   * at most 10,000 of them and 64 MiB (beyond: RangeError). Rejects with a TypeError for any other statement, and with
+   * a SqliteError where SQLite fails or the query is ended at its time limit (`errcode` 9). The engine must be open. In memory the query
+   * runs on the caller's thread, without a time limit.
+   *
+   * @example
+   * await engine.read("SELECT id, total FROM payments WHERE day = ?", [day], { timeout: "1s" });
+   */
+  read(
+    sql: string,
+    params?: readonly (SqliteValue | boolean)[],
+    options?: ReadOptions,
+  ): Promise<readonly SqliteRow[]>;
+}
+
+/** Options of `sqliteEngine`. */
+export interface SqliteEngineOptions {
+  /** SQL run each time the file is opened: `CREATE TABLE IF NOT EXISTS …` for what `context.complete` writes. Default: none. */
+  readonly setup?: readonly string[] | undefined;
+  /** Milliseconds to wait for another process's transaction, 0 to 60,000. Default: 2,000. */
+  readonly busyTimeoutMs?: number | undefined;
+  /** `true` runs SQLite on the caller's thread: the event loop then waits for the disk. For bundles that cannot start a thread. Default: false. */
+  readonly onCallersThread?: boolean | undefined;
+}
+
+/**
+ * Keeps an inbox in one SQLite file (WAL, `synchronous=FULL`), made where it is not there. Several processes of one machine
+ * may share it. `path` is the file; relative ones start from the working directory. `":memory:"` is a store for tests, on
+ * the caller's thread: its content lives as long as the engine object and is lost with the process.
+ *
+ * @example
+ * createReceiver({ …, inbox: { engine: sqliteEngine("hooks.db") } })
+ */
+export function sqliteEngine(path: string, options: SqliteEngineOptions = {}): SqliteInboxEngine {
+  const where = "sqliteEngine";
+  const file = stringOption(path, `${where}'s path`);
+  if (file.startsWith("file:")) throw new OptionError(where, "'s path must be the path of a file, not a URI");
+  assertOptions(options, ["setup", "busyTimeoutMs", "onCallersThread"], where);
+  const setup = parseSetup(own(options, "setup"), `${where}.setup`);
+  const connection = {
+    path: resolve(file),
+    readOnly: false,
+    setup,
+    busyTimeoutMs: numberOption(own(options, "busyTimeoutMs"), `${where}.busyTimeoutMs`, {
+      min: 0,
+      max: 60_000,
+      fallback: 2_000,
+      integer: true,
+    }),
+  };
+  const local = flagOption(own(options, "onCallersThread"), `${where}.onCallersThread`);
+  if (file === memoryPath) return createMemoryEngine(setup);
+  if (local) return new SqliteEngine(connection, (given, note) => new LocalHost(given, undefined, note));
+  return new SqliteEngine(connection, (given, note) => new ThreadHost(given, note), {
+    copies: new CopyHost(connection.path),
+  });
+}

@@ -1,0 +1,170 @@
+import { randomBytes } from "node:crypto";
+import type { ConsumeOptions, Verdict } from "../../types/engine.js";
+import type { ClaimedTask, Claims, TaskSource } from "../polling/task-source.js";
+import { eventNumber } from "./filter.js";
+import type { ClaimName, Pulse, RecordedStatement } from "./protocol.js";
+import type { RequestQueue } from "./queue.js";
+import type { StoreClock } from "./store-clock.js";
+
+/** What a consumer needs of its engine. */
+export interface SourceParts {
+  readonly queue: RequestQueue;
+  readonly clock: StoreClock;
+  /** Told when tasks may have become due. */
+  readonly work: WorkBell;
+}
+
+/** Tells every consumer of an engine that there may be work. */
+export class WorkBell {
+  readonly #listeners = new Set<() => void>();
+
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  ring(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** One consumer of the file. */
+export class SqliteTaskSource implements TaskSource<RecordedStatement> {
+  readonly #parts: SourceParts;
+  readonly #options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">;
+  /** 48 random bits: unlike that of any consumer before. */
+  readonly #consumer = randomBytes(6).readUIntBE(0, 6) + 1;
+  /** Signs of life of the others, and how long each has been the last one, as far as we watched. */
+  readonly #seen = new Map<number, { readonly beat: number; silentMs: number }>();
+  readonly #monotonicMs: () => number;
+  #lookedAtMs: number;
+  #joined = false;
+  /** Handlers whose tasks are yet to be brought into line with their policy, and how far that is. */
+  readonly #toAlign: { readonly handler: string; after: string | null }[];
+
+  constructor(
+    parts: SourceParts,
+    options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">,
+    monotonicMs: () => number = () => performance.now(),
+  ) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#monotonicMs = monotonicMs;
+    this.#lookedAtMs = monotonicMs();
+    this.#toAlign = [...options.handlers.keys()].map((handler) => ({ handler, after: null }));
+  }
+
+  async claim(wants: readonly { readonly handler: string; readonly limit: number }[]): Promise<Claims> {
+    const { handlers, receiver } = this.#options;
+    return this.#parts.queue.ask({
+      op: "claim",
+      consumer: this.#consumer,
+      receiver,
+      wants: wants.map((want) => ({ ...want, maxAttempts: handlers.get(want.handler)?.maxAttempts ?? 1 })),
+    });
+  }
+
+  async settle(task: ClaimedTask, verdict: Verdict): Promise<boolean> {
+    return this.#parts.queue.ask({ op: "settle", claim: this.#name(task), verdict });
+  }
+
+  async complete(task: ClaimedTask, statements: readonly RecordedStatement[]): Promise<boolean> {
+    const claim = this.#name(task);
+    if (statements.length === 0) {
+      return this.#parts.queue.ask({ op: "settle", claim, verdict: { outcome: "done" } });
+    }
+    return this.#parts.queue.ask({ op: "complete", claim, statements });
+  }
+
+  async heartbeat(): Promise<boolean> {
+    const { queue, clock, work } = this.#parts;
+    const first = !this.#joined;
+    if (first) await this.#join();
+    const pulse = await queue.ask({ op: "heartbeat", consumer: this.#consumer });
+    clock.follow(pulse.clockMs);
+    if ((await this.#expireSilent(pulse)) > 0) work.ring();
+    await this.#align();
+    if (pulse.alive) return true;
+    // Another took this one for dead. What it has is lost; what it claims from now on is not.
+    await this.#join();
+    return first;
+  }
+
+  onWork(listener: () => void): () => void {
+    return this.#parts.work.listen(listener);
+  }
+
+  async leave(): Promise<void> {
+    await this.#parts.queue.ask({ op: "leave", consumer: this.#consumer });
+    this.#parts.work.ring();
+  }
+
+  async #join(): Promise<void> {
+    const { handlers, receiver, leaseMs } = this.#options;
+    await this.#parts.queue.ask({
+      op: "join",
+      consumer: this.#consumer,
+      receiver,
+      leaseMs,
+      // A consumer that was taken for dead and comes back does not undo what others have set since.
+      handlers: this.#joined
+        ? []
+        : [...handlers].map(([name, { deadHead, ordered = false }]) => ({
+            ...{ name, ordered },
+            hold: deadHead === "hold",
+          })),
+    });
+    this.#joined = true;
+  }
+
+  /** Lets changed policies take effect, for no longer than a heartbeat may be late. */
+  async #align(): Promise<void> {
+    const { queue, work } = this.#parts;
+    const { receiver, leaseMs } = this.#options;
+    const until = performance.now() + leaseMs / 20;
+    for (let next = this.#toAlign[0]; next !== undefined; next = this.#toAlign[0]) {
+      next.after = await queue.ask({ op: "align", receiver, ...next });
+      work.ring();
+      if (next.after === null) this.#toAlign.shift();
+      if (performance.now() >= until) return;
+    }
+  }
+
+  /** Judges the others by our own monotonic clock: silent is who has shown the same sign for the whole of its lease. */
+  async #expireSilent({ others }: Pulse): Promise<number> {
+    const now = this.#monotonicMs();
+    const gapMs = now - this.#lookedAtMs;
+    this.#lookedAtMs = now;
+    let taken = 0;
+    const present = new Set(others.map(({ consumer }) => consumer));
+    for (const known of this.#seen.keys()) if (!present.has(known)) this.#seen.delete(known);
+    for (const { consumer, beat, leaseMs } of others) {
+      const seen = this.#seen.get(consumer);
+      if (seen?.beat !== beat) {
+        this.#seen.set(consumer, { beat, silentMs: 0 });
+        continue;
+      }
+      const lease = leaseMs > 0 ? leaseMs : this.#options.leaseMs;
+      seen.silentMs += this.#watchedMs(gapMs, lease);
+      if (seen.silentMs < lease) continue;
+      taken += await this.#parts.queue.ask({ op: "expire", consumer, beat });
+      this.#seen.delete(consumer);
+    }
+    return taken;
+  }
+
+  /**
+   * How much of the time since the last look counts. A process that was stopped has watched nobody meanwhile, and the others
+   * may have been stopped with it: half a lease at most, so that the other half is seen before anybody loses a task.
+   * Where every look is late, such as on a slow disk, three of them are enough.
+   */
+  #watchedMs(gapMs: number, leaseMs: number): number {
+    const { leaseMs: ours } = this.#options;
+    return gapMs <= ours / 2 ? gapMs : Math.min(ours, leaseMs) / 2;
+  }
+
+  #name(task: ClaimedTask): ClaimName {
+    const { handler, fence } = task;
+    return { event: eventNumber(task.recordId) ?? 0, handler, receiver: this.#options.receiver, fence };
+  }
+}

@@ -1,0 +1,255 @@
+import { Buffer } from "node:buffer";
+import { parseJson } from "../../lib/json.js";
+import type { SettledReport, StoredDelivery, TaskError, Verdict } from "../../types/engine.js";
+import type { ClaimedTask, Claims } from "../polling/task-source.js";
+import type { StoreParts } from "./accept.js";
+import type { HandlerRow } from "./names.js";
+import { noteAttempt, promote } from "./order.js";
+import type { ClaimName, ClaimRequest, Times } from "./protocol.js";
+import { state } from "./schema.js";
+import { fromStored } from "./text.js";
+
+interface DueRow {
+  readonly event: number;
+  readonly attempts: number;
+  readonly fence: number;
+  readonly order_key: string | null;
+  readonly started_ms: number | null;
+  readonly id: string;
+  readonly type: string;
+  readonly position: number;
+  readonly received_ms: number;
+  readonly head: string;
+  readonly body: Uint8Array;
+}
+
+/** What is said of a task that becomes a dead letter. */
+type ExhaustedRow = Pick<DueRow, "event" | "attempts" | "order_key" | "id" | "type">;
+
+/** Dead letters of one handler that one claim makes: those who accept wait for it. */
+const mostBuried = 500;
+
+const dueTasks =
+  "SELECT t.event, t.attempts, t.fence, t.order_key, t.started_ms, e.id, e.type, e.position, d.received_ms, d.head, d.body " +
+  "FROM hookgate_tasks t INDEXED BY hookgate_tasks_waiting CROSS JOIN hookgate_events e ON e.event = t.event " +
+  "CROSS JOIN hookgate_deliveries d ON d.delivery = e.delivery " +
+  "WHERE t.state = 0 AND t.handler = ? AND t.due <= ? ORDER BY t.due, t.event LIMIT ?";
+
+/** What a task says that was claimed as often as it may be, and never came to an end. */
+const outOfAttempts: TaskError = {
+  name: "LeaseLostError",
+  code: "ERR_LEASE_LOST",
+  message: "the process that ran it ended or stalled in its last attempt",
+};
+
+/** Claims and ends tasks. Every step names its claim, and is refused where the task has been claimed anew (ATTACKS H08). */
+export class Steps {
+  readonly #parts: StoreParts;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks first: a consumer that finds nothing writes nothing. */
+  claim(request: ClaimRequest, times: Times): Claims {
+    const { names } = this.#parts;
+    const receiver = names.receiver(request.receiver);
+    if (this.#anyDue(request, receiver, times.storeMs)) this.#parts.connection.begin();
+    const claims = { tasks: [] as ClaimedTask[], dead: [] as SettledReport[] };
+    let nextDueMs: number | undefined;
+    for (const want of request.wants) {
+      const handler = names.knownHandler(receiver, want.handler);
+      if (handler === undefined) continue;
+      if (this.#claimFor(handler, { ...want, consumer: request.consumer }, times, claims)) {
+        nextDueMs = sooner(nextDueMs, this.#nextDue(handler.handler, times.storeMs));
+      }
+    }
+    return { ...claims, nextDueMs };
+  }
+
+  /**
+   * Claims for one handler. Tasks that are out of attempts take nobody's place: as many as are due become dead letters, up to
+   * `mostBuried` at once. False: it got all that it wanted, and more may be due.
+   */
+  #claimFor(
+    handler: HandlerRow,
+    want: ClaimRequest["wants"][number] & { readonly consumer: number },
+    times: Times,
+    { tasks, dead }: { readonly tasks: ClaimedTask[]; readonly dead: SettledReport[] },
+  ): boolean {
+    const { maxAttempts, consumer, limit } = want;
+    for (let room = limit, buried = 0; ; ) {
+      const due = this.#due(handler.handler, times.storeMs, room);
+      const exhausted = due.filter(({ attempts }) => attempts >= maxAttempts);
+      for (const row of due) {
+        if (row.attempts < maxAttempts) tasks.push(this.#claimOne(consumer, handler, row, times));
+      }
+      dead.push(...exhausted.map((row) => this.#bury(handler, row)));
+      if (exhausted.length === 0 || due.length < room) return due.length < room;
+      room -= due.length - exhausted.length;
+      // More of their kind are likely to follow; their bodies need not be read.
+      const followers = this.#exhausted(handler.handler, times.storeMs, maxAttempts);
+      dead.push(...followers.map((row) => this.#bury(handler, row)));
+      buried += exhausted.length + followers.length;
+      if (buried >= mostBuried) return true;
+    }
+  }
+
+  /** Ends a run as its verdict says. False: the claim is no longer good. */
+  settle(claim: ClaimName, verdict: Verdict, times: Times): boolean {
+    const { connection, names, tally } = this.#parts;
+    connection.begin();
+    const receiver = names.receiver(claim.receiver);
+    const handler = names.handler(claim.receiver, claim.handler);
+    if (verdict.outcome === "done") return this.complete(claim, times);
+    const row = this.#claimed(claim, handler.handler);
+    if (row === undefined) return false;
+    if (verdict.outcome === "release") {
+      this.#end(claim, handler.handler, state.waiting, { due: times.storeMs, attempts: row.attempts - 1 });
+      return true;
+    }
+    const durationMs = Math.max(0, Math.round(times.wallMs - row.started_ms));
+    const error = JSON.stringify(verdict.error);
+    const failed = { ...row, handler: handler.handler, event: claim.event };
+    noteAttempt(connection, failed, { durationMs, outcome: "failed", error });
+    tally.count("failed");
+    if (verdict.outcome === "retry") {
+      const due = Math.ceil(times.storeMs + Math.max(0, verdict.delayMs));
+      this.#end(claim, handler.handler, state.waiting, { due, attempts: row.attempts, error });
+      return true;
+    }
+    this.#end(claim, handler.handler, state.dead, { due: times.storeMs, attempts: row.attempts, error });
+    tally.count("dead");
+    tally.addBacklog(receiver, -1);
+    promote(connection, handler, row.order_key, times.storeMs);
+    return true;
+  }
+
+  /** Marks a task done. */
+  complete(claim: ClaimName, times: Times): boolean {
+    const { connection, names, tally } = this.#parts;
+    connection.begin();
+    const handler = names.handler(claim.receiver, claim.handler);
+    const row = connection
+      .statement(
+        "UPDATE hookgate_tasks SET state = 3, consumer = NULL, error = NULL, duration_ms = max(0, ? - started_ms) WHERE event = ? AND handler = ? AND fence = ? AND state = 2 RETURNING order_key",
+      )
+      .get(Math.round(times.wallMs), claim.event, handler.handler, claim.fence) as
+      | { readonly order_key: string | null }
+      | undefined;
+    if (row === undefined) return false;
+    tally.count("handled");
+    tally.addBacklog(handler.receiver, -1);
+    promote(connection, handler, row.order_key, times.storeMs);
+    return true;
+  }
+
+  #anyDue({ wants }: ClaimRequest, receiver: number, storeMs: number): boolean {
+    return wants.some((want) => {
+      const handler = this.#parts.names.knownHandler(receiver, want.handler);
+      return handler !== undefined && this.#nextDue(handler.handler, storeMs) === 0;
+    });
+  }
+
+  #due(handler: number, storeMs: number, limit: number): readonly DueRow[] {
+    return this.#parts.connection.statement(dueTasks).all(handler, Math.floor(storeMs), limit) as DueRow[];
+  }
+
+  #nextDue(handler: number, storeMs: number): number | undefined {
+    const row = this.#parts.connection
+      .statement(
+        "SELECT due FROM hookgate_tasks INDEXED BY hookgate_tasks_waiting WHERE state = 0 AND handler = ? ORDER BY due LIMIT 1",
+      )
+      .get(handler) as { readonly due: number } | undefined;
+    return row === undefined ? undefined : Math.max(0, row.due - Math.floor(storeMs));
+  }
+
+  /** Among the next tasks that are due, those that are out of attempts. */
+  #exhausted(handler: number, storeMs: number, maxAttempts: number): readonly ExhaustedRow[] {
+    const rows = this.#parts.connection
+      .statement(
+        "SELECT t.event, t.attempts, t.order_key, e.id, e.type FROM hookgate_tasks t INDEXED BY hookgate_tasks_waiting " +
+          "CROSS JOIN hookgate_events e ON e.event = t.event WHERE t.state = 0 AND t.handler = ? AND t.due <= ? ORDER BY t.due, t.event LIMIT ?",
+      )
+      .all(handler, Math.floor(storeMs), mostBuried) as ExhaustedRow[];
+    return rows.filter(({ attempts }) => attempts >= maxAttempts);
+  }
+
+  #claimOne(consumer: number, { handler, name }: HandlerRow, row: DueRow, times: Times): ClaimedTask {
+    const { connection } = this.#parts;
+    connection
+      .statement(
+        "UPDATE hookgate_tasks SET state = 2, attempts = attempts + 1, fence = fence + 1, consumer = ?, started_ms = ? WHERE event = ? AND handler = ?",
+      )
+      .run(consumer, Math.round(times.wallMs), row.event, handler);
+    const head = parseJson(row.head) as Omit<StoredDelivery, "receivedAtMs" | "rawBody">;
+    const { buffer, byteOffset, byteLength } = row.body;
+    return {
+      recordId: `rec_${row.event}`,
+      handler: name,
+      attempt: row.attempts + 1,
+      fence: row.fence + 1,
+      ordered: row.order_key !== null,
+      event: { id: fromStored(row.id), type: fromStored(row.type) },
+      position: row.position,
+      delivery: {
+        ...head,
+        address: head.address ?? undefined,
+        receivedAtMs: row.received_ms,
+        rawBody: Buffer.from(buffer, byteOffset, byteLength),
+      },
+    };
+  }
+
+  #bury(handler: HandlerRow, row: ExhaustedRow): SettledReport {
+    const { connection, tally } = this.#parts;
+    connection
+      .statement(
+        "UPDATE hookgate_tasks SET state = 4, error = ? WHERE event = ? AND handler = ? AND state = 0",
+      )
+      .run(JSON.stringify(outOfAttempts), row.event, handler.handler);
+    tally.count("dead");
+    tally.addBacklog(handler.receiver, -1);
+    promote(connection, handler, row.order_key, 0);
+    return {
+      recordId: `rec_${row.event}`,
+      handler: handler.name,
+      attempt: row.attempts,
+      event: { id: fromStored(row.id), type: fromStored(row.type) },
+      verdict: { outcome: "dead", error: outOfAttempts },
+      kept: true,
+    };
+  }
+
+  #claimed(claim: ClaimName, handler: number): RunningRow | undefined {
+    return this.#parts.connection
+      .statement(
+        "SELECT attempts, started_ms, order_key FROM hookgate_tasks WHERE event = ? AND handler = ? AND fence = ? AND state = 2",
+      )
+      .get(claim.event, handler, claim.fence) as RunningRow | undefined;
+  }
+
+  #end(
+    claim: ClaimName,
+    handler: number,
+    next: number,
+    to: { readonly due: number; readonly attempts: number; readonly error?: string },
+  ): void {
+    this.#parts.connection
+      .statement(
+        "UPDATE hookgate_tasks SET state = ?, due = ?, attempts = ?, consumer = NULL, error = coalesce(?, error) WHERE event = ? AND handler = ?",
+      )
+      .run(next, Math.floor(to.due), to.attempts, to.error ?? null, claim.event, handler);
+  }
+}
+
+interface RunningRow {
+  readonly attempts: number;
+  readonly started_ms: number;
+  readonly order_key: string | null;
+}
+
+function sooner(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : Math.min(a, b);
+}

@@ -1,0 +1,52 @@
+/** Runs a store on a thread of its own, so that the disk never holds up the event loop. */
+import { parentPort, workerData } from "node:worker_threads";
+import { handlePatiently, openPatiently, waitThrough } from "./busy.js";
+import type { ConnectionOptions } from "./connection.js";
+import { loadDriver } from "./driver.js";
+import { EndFlag } from "./end-flag.js";
+import type { Note, Reply, Times } from "./protocol.js";
+import { Store } from "./store.js";
+import { decodeRequests, encodeReplies, type Message, portable } from "./wire.js";
+
+/** What the thread is started with. */
+export interface ThreadData {
+  readonly options: ConnectionOptions;
+  /** The memory of an EndFlag. */
+  readonly end: SharedArrayBuffer;
+}
+
+const { options, ...given } = workerData as ThreadData;
+const end = new EndFlag(given.end);
+process.on("exit", () => end.leave());
+// A process that ends takes down the thread as it is: without the driver that does no harm.
+if (!end.enter()) process.exit();
+const store = new Store(options, loadDriver(), { end, note: tell });
+const patience = { busyTimeoutMs: options.busyTimeoutMs, end };
+
+/** One message is answered with one. */
+parentPort?.on(
+  "message",
+  (message: "open" | "close" | { readonly requests: Message; readonly times: Times }) => {
+    if (message === "close") {
+      store.close();
+      end.leave();
+      parentPort?.postMessage({ ok: true });
+      parentPort?.close();
+    } else if (message === "open") parentPort?.postMessage(openStore());
+    else {
+      const requests = decodeRequests(message.requests);
+      const steps = handlePatiently(store, requests, message.times, patience);
+      const answer = encodeReplies(requests, waitThrough(steps, end));
+      parentPort?.postMessage(answer, [...answer.bytes]);
+    }
+  },
+);
+
+function tell(note: string): void {
+  parentPort?.postMessage({ note } satisfies Note);
+}
+
+function openStore(): Reply {
+  const reply = waitThrough(openPatiently(store, patience), end);
+  return reply.ok ? reply : { ok: false, error: portable(reply.error) };
+}

@@ -1,0 +1,220 @@
+import { assertOptions, choiceOption, describe, numberOption, OptionError, own } from "../lib/options.js";
+import { printable } from "../lib/printable.js";
+import type { IpAddress } from "../types/ip.js";
+import { parsePeerAddress } from "./address.js";
+import { parseRange, type Range } from "./cidr.js";
+import { parseForwarded, readForwardedForEntry, readForwardedNode } from "./forwarded.js";
+import type { RangeSet } from "./range-set.js";
+import { parseRanges } from "./ranges.js";
+
+/** Words that stand for ranges of proxies. "unix": the peer of a Unix socket, which has no address. */
+export type ProxyName = "loopback" | "linklocal" | "uniquelocal" | "unix";
+
+/** How the sender's address is found. Left out: it is the address that the connection comes from. */
+export interface ClientAddressOptions {
+  /**
+   * The proxies that stand before this server: their addresses, CIDR ranges and names, or how many of them every
+   * delivery passes (1 to 32). A number is safe only where nobody can reach this server past one of them. Default:
+   * none, and headers are not looked at.
+   */
+  readonly trustedProxies?: readonly (ProxyName | (string & {}))[] | number;
+  /** The header that the proxies write. Default: `x-forwarded-for`. */
+  readonly header?: "x-forwarded-for" | "forwarded";
+}
+
+/** That the sender's address cannot be known, and why: for the operator. An allowlist refuses it. */
+export class UnknownAddress {
+  readonly unknown: string;
+
+  constructor(unknown: string) {
+    this.unknown = unknown;
+  }
+}
+
+/** Finds the sender's address. Read `remoteAddress` at arrival: a closed socket has none (ATTACKS D19). */
+export interface ClientAddressResolver {
+  /** Whether proxies are declared, so that what they write is looked at. */
+  readonly readsHeaders: boolean;
+  resolve(remoteAddress: string | undefined, rawHeaders: readonly string[]): IpAddress | UnknownAddress;
+}
+
+const mostHops = 32;
+const mostHeaderCharacters = 4096;
+
+/**
+ * Prepares how the sender's address is found. Without proxies: the peer of the socket, whatever the headers say
+ * (ATTACKS D01). With proxies listed: from the peer leftwards through the header until an address is no proxy's;
+ * where all are, the left-most. With a number n of hops: the n-th entry from the right. An entry that is looked at
+ * and is no address makes the sender's unknown (D03), and so do more than 32 entries or 4096 characters (D04).
+ * Throws a TypeError for options that cannot be meant; `where` names them.
+ */
+export function clientAddressResolver(
+  options: ClientAddressOptions | undefined,
+  where: string,
+): ClientAddressResolver {
+  if (options === undefined) return undeclared;
+  assertOptions(options, ["trustedProxies", "header"], where);
+  const header = own(options, "header");
+  const name = choiceOption(header, `${where}.header`, ["x-forwarded-for", "forwarded"], "x-forwarded-for");
+  const proxies: unknown = own(options, "trustedProxies");
+  if (proxies === undefined) {
+    if (header === undefined) return undeclared;
+    throw new OptionError(
+      `${where}.header`,
+      ` has no effect without ${where}.trustedProxies; name the proxies there`,
+    );
+  }
+  const hops = new HopHeader(name);
+  if (typeof proxies === "number") {
+    const bounds = { min: 1, max: mostHops, fallback: 1, integer: true };
+    return new CountedProxies(numberOption(proxies, `${where}.trustedProxies`, bounds), hops);
+  }
+  return new ListedProxies(readProxies(proxies, `${where}.trustedProxies`), hops);
+}
+
+interface Proxies {
+  readonly ranges: RangeSet;
+  readonly unix: boolean;
+}
+
+function readProxies(value: unknown, where: string): Proxies {
+  if (!Array.isArray(value)) {
+    const everyone = "what everyone trusts, everyone can write; ";
+    throw new OptionError(
+      where,
+      ` must be an array such as ["10.0.0.0/8", "loopback"] or the number of proxies, not ${
+        typeof value === "boolean"
+          ? `${value}; ${value ? everyone : ""}leave it out for none`
+          : describe(value)
+      }`,
+    );
+  }
+  const anyFix = "then every sender could choose its address by a header; list your proxies only";
+  const ranges = parseRanges(value, where, { allowAny: false, anyFix, names: namedProxies });
+  return { ranges, unix: value.includes("unix") };
+}
+
+// Every text here is a range.
+const range = (text: string): Range => parseRange(text) as Range;
+
+const namedProxies: ReadonlyMap<ProxyName, readonly Range[]> = new Map<ProxyName, readonly Range[]>([
+  ["loopback", [range("127.0.0.0/8"), range("::1")]],
+  ["linklocal", [range("169.254.0.0/16"), range("fe80::/10")]],
+  ["uniquelocal", [range("10.0.0.0/8"), range("172.16.0.0/12"), range("192.168.0.0/16"), range("fc00::/7")]],
+  ["unix", []],
+]);
+
+const undeclared: ClientAddressResolver = { readsHeaders: false, resolve: peerAlone };
+
+function peerAlone(remoteAddress: string | undefined): IpAddress | UnknownAddress {
+  return parsePeerAddress(remoteAddress) ?? unknownPeer(remoteAddress);
+}
+
+function unknownPeer(remoteAddress: string | undefined): UnknownAddress {
+  return new UnknownAddress(
+    remoteAddress === undefined
+      ? 'the connection has no peer address: it is a Unix socket (clientAddress.trustedProxies can hold "unix") or closed already'
+      : `the connection's peer is not an address: "${printable(remoteAddress)}"`,
+  );
+}
+
+/** Proxies known by their addresses. */
+class ListedProxies implements ClientAddressResolver {
+  readonly readsHeaders = true;
+  readonly #proxies: Proxies;
+  readonly #header: HopHeader;
+
+  constructor(proxies: Proxies, header: HopHeader) {
+    this.#proxies = proxies;
+    this.#header = header;
+  }
+
+  resolve(remoteAddress: string | undefined, rawHeaders: readonly string[]): IpAddress | UnknownAddress {
+    const { ranges, unix } = this.#proxies;
+    const peer = parsePeerAddress(remoteAddress);
+    let address: IpAddress | UnknownAddress = peer ?? unknownPeer(remoteAddress);
+    if (peer === undefined ? remoteAddress !== undefined || !unix : !ranges.has(peer)) return address;
+    const hops = this.#header.read(rawHeaders);
+    if (hops instanceof UnknownAddress) return hops;
+    if (peer === undefined && hops.length === 0) {
+      return new UnknownAddress(`the proxy behind the Unix socket sent no ${this.#header.name}`);
+    }
+    for (let place = 1; place <= hops.length; place++) {
+      address = this.#header.address(hops, place);
+      if (address instanceof UnknownAddress || !ranges.has(address)) return address;
+    }
+    return address;
+  }
+}
+
+/** Proxies known by their number. The peer is the first of them, and vouches for the last entry. */
+class CountedProxies implements ClientAddressResolver {
+  readonly readsHeaders = true;
+  readonly #count: number;
+  readonly #header: HopHeader;
+
+  constructor(count: number, header: HopHeader) {
+    this.#count = count;
+    this.#header = header;
+  }
+
+  resolve(remoteAddress: string | undefined, rawHeaders: readonly string[]): IpAddress | UnknownAddress {
+    // No peer address: not the proxy that was counted on (ATTACKS D05).
+    if (parsePeerAddress(remoteAddress) === undefined) return unknownPeer(remoteAddress);
+    const hops = this.#header.read(rawHeaders);
+    if (hops instanceof UnknownAddress) return hops;
+    // Fewer entries than proxies: it came past one of them, and the left-most may be the sender's own invention.
+    if (hops.length < this.#count) {
+      return new UnknownAddress(
+        `${this.#header.name} has ${hops.length} of the ${this.#count} entries that clientAddress.trustedProxies counts on`,
+      );
+    }
+    return this.#header.address(hops, this.#count);
+  }
+}
+
+/** The header that the proxies write, as a list of what each saw. */
+class HopHeader {
+  readonly name: "x-forwarded-for" | "forwarded";
+
+  constructor(name: "x-forwarded-for" | "forwarded") {
+    this.name = name;
+  }
+
+  /** What the hops wrote, left to right over all lines; undefined where an element names nobody. */
+  read(rawHeaders: readonly string[]): readonly (string | undefined)[] | UnknownAddress {
+    const hops: (string | undefined)[] = [];
+    let characters = 0;
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+      const name = rawHeaders[i] as string;
+      if (name.length !== this.name.length || name.toLowerCase() !== this.name) continue;
+      const line = rawHeaders[i + 1] as string;
+      // Some proxies send the header empty where they have nothing to add: as if it were not there.
+      if (this.name === "x-forwarded-for" && /^[ \t]*$/.test(line)) continue;
+      characters += line.length;
+      if (characters > mostHeaderCharacters) {
+        return new UnknownAddress(`${this.name} is longer than ${mostHeaderCharacters} characters`);
+      }
+      const found = this.name === "forwarded" ? parseForwarded(line) : line.split(",");
+      if (found === undefined)
+        return new UnknownAddress("forwarded breaks the grammar of RFC 7239 section 4");
+      hops.push(...found);
+    }
+    return hops.length > mostHops
+      ? new UnknownAddress(`${this.name} has more than ${mostHops} entries`)
+      : hops;
+  }
+
+  /** The address in the entry at this place, counted from 1 at the right. */
+  address(hops: readonly (string | undefined)[], place: number): IpAddress | UnknownAddress {
+    const text = hops[hops.length - place];
+    const address = text === undefined ? undefined : this.#parse(text);
+    if (address !== undefined) return address;
+    const saying = text === undefined ? 'has no "for"' : `is not an address: "${printable(text, 60)}"`;
+    return new UnknownAddress(`entry ${place} from the right of ${this.name} ${saying}`);
+  }
+
+  #parse(text: string): IpAddress | undefined {
+    return this.name === "forwarded" ? readForwardedNode(text) : readForwardedForEntry(text);
+  }
+}

@@ -1,0 +1,157 @@
+import type { RequestListener } from "node:http";
+import type { EventMapOf, EventsOption } from "../events/event-map.js";
+import type { HandlerRegistration } from "../events/handlers.js";
+import { createReceiverMiddleware, type ReceiverMiddleware } from "../http/forgotten-call.js";
+import { createReceive } from "../http/middleware.js";
+import { createRequestListener } from "../http/request-listener.js";
+import { judgeHealth } from "../inbox/health.js";
+import { createInspection, type Inbox, noInbox } from "../inbox/inspection.js";
+import { createLife } from "../inbox/life.js";
+import type { Store } from "../inbox/store.js";
+import type { AnyEventMap, HandlerContext } from "../types/event.js";
+import type { ExplainRequest, Explanation } from "../types/explanation.js";
+import type { ReceiverHealth } from "../types/health.js";
+import { createDeliveryWay } from "./delivery.js";
+import { findingsOf, startWarningsOf } from "./diagnose.js";
+import { explain } from "./explain.js";
+import type { ContextOf, NoInbox, ReceiverOptions } from "./options.js";
+import { prepare } from "./prepare.js";
+import { observeSource } from "./reporter.js";
+import { type DeliveryPlan, readStoredEvent } from "./steps.js";
+
+/** Receives deliveries and hands their events to handlers. */
+export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
+  extends HandlerRegistration<EventMap, Context> {
+  /**
+   * Middleware for Express 4.18+ and 5, or any server with the same shape. Mount it with `app.all` and ahead of body
+   * parsers. It answers every request itself and never calls `next`. Mounted without calling it, as in
+   * `app.all("/hooks", receiver.middleware)`, it is the middleware itself.
+   */
+  readonly middleware: ReceiverMiddleware;
+  /**
+   * A listener for `http.createServer` that answers deliveries on exactly `path`, with any query, before Express has
+   * touched them, and passes every other request on to `app` unchanged; without an app they are answered 404. The
+   * checks and answers are those of `middleware()`.
+   *
+   * @example
+   * http.createServer(receiver.requestListener("/hooks/orders", app)).listen(3000);
+   */
+  requestListener(path: string, app?: RequestListener): RequestListener;
+  /**
+   * What would become of a request, and why, step by step. Nothing is handled, counted, reported or remembered; your
+   * own lookups and schemas are called, and a remote key set may be fetched. Holds no key, token or body.
+   *
+   * @example
+   * console.table((await receiver.explain({ headers: { key }, remoteAddress: "203.0.113.7", body })).steps);
+   */
+  explain(request: ExplainRequest): Promise<Explanation>;
+  /**
+   * What is allowed but rarely intended in this receiver's options and handlers and, once it is started, what is stuck in its
+   * inbox; `npx hookgate doctor` prints it.
+   */
+  findings(): readonly string[];
+  /**
+   * The receiver's health: whether it is live, whether it takes deliveries, and a check of each of its parts. If the last
+   * write to the store is older than five seconds, a test write is made. Never rejects; resolves within about two seconds.
+   */
+  health(): Promise<ReceiverHealth>;
+  /** The stored events, for operators; without the option `inbox` its methods reject with a TypeError. */
+  readonly inbox: Inbox;
+  /**
+   * Resolves when credentials can be looked up and, with an inbox, its store is open and its workers run; until then
+   * deliveries are answered 503 (ERR_STOPPED). Without an inbox it is not needed, and good for failing early. Called
+   * again it gives the same promise, unless that rejected: then it tries again. Rejects behind `close`.
+   */
+  start(): Promise<void>;
+  /**
+   * Answers further deliveries with 503 (ERR_STOPPED), waits until those in progress are answered and the runs of
+   * handlers have ended, and ends what the receiver started. What has not ended within `graceMs` (default: 10,000, at
+   * most 3,600,000) is left behind: with an inbox its signal aborts and its task is given back, without its attempt.
+   * Resolves within the grace and a second, and never rejects. A `credentials` object that was given belongs to whoever
+   * made it.
+   */
+  close(options?: { readonly graceMs?: number | undefined }): Promise<void>;
+}
+
+/**
+ * Makes a receiver. Options are read and checked once, here: a mistake throws a TypeError that names the option and
+ * the fix.
+ *
+ * @example
+ * const receiver = createReceiver({
+ *   name: "orders",
+ *   events: { "order.paid": z.object({ orderId: z.string() }) },
+ *   auth: { serviceKey: process.env.HOOK_SERVICE_KEY },
+ * });
+ * receiver.on("order.paid", (event) => ship(event.data.orderId));
+ * app.all("/hooks/orders", receiver.middleware());
+ */
+export function createReceiver<
+  const Events extends EventsOption | undefined = undefined,
+  Tx = NoInbox,
+  SourceEvents = AnyEventMap,
+>(
+  options: ReceiverOptions<Events, Tx, SourceEvents>,
+): Receiver<EventMapOf<Events, SourceEvents>, ContextOf<Tx>> {
+  const { plan, store, handlers, challenge, ownsCredentials } = prepare(options);
+  const { observer, auth, clock } = plan;
+  const way = createDeliveryWay(plan);
+  const receive = createReceive(
+    way,
+    challenge,
+    (message) => observer.note("warn", message, {}),
+    plan.source?.answer?.bind(plan.source),
+  );
+  const unobserve = observeSource(auth.credentials, observer);
+  const life = createLife({
+    way,
+    store,
+    handlers,
+    clock,
+    observer,
+    ready: async () => {
+      for (const warning of startWarningsOf(plan)) observer.note("warn", warning, {});
+      await auth.credentials?.ready?.();
+    },
+    end: () => {
+      unobserve();
+      if (ownsCredentials) auth.credentials?.close?.();
+    },
+  });
+  return {
+    on: (types, handler, handlerOptions) => handlers.on(types, handler, handlerOptions),
+    onAny: (handler, handlerOptions) => handlers.onAny(handler, handlerOptions),
+    off: (handler) => handlers.off(handler),
+    middleware: createReceiverMiddleware(receive),
+    requestListener: (path, app) =>
+      createRequestListener(path, {
+        receive,
+        app,
+        onFault: (message) => observer.note("error", message, {}),
+      }),
+    explain: (request) => explain(plan, request),
+    findings: () => [...findingsOf(plan), ...(store?.findings() ?? [])],
+    async health() {
+      const state = life.state();
+      const inbox = state === "started" ? await store?.health() : undefined;
+      return judgeHealth({ state, hasInbox: store !== undefined, inbox, inProgress: way.underWay() });
+    },
+    inbox: store === undefined ? noInbox() : inspectionOf(plan, store),
+    start: () => life.start(),
+    close: (closeOptions) => life.close(closeOptions),
+  };
+}
+
+function inspectionOf<Tx>(plan: DeliveryPlan, store: Store<Tx>): Inbox {
+  const { name, handlers, clock, observer } = plan;
+  return createInspection({
+    receiver: name,
+    engine: store.settings.engine,
+    clock,
+    observer,
+    handlers,
+    readEvent: async ({ id, type, position, delivery }) =>
+      delivery && readStoredEvent(plan, { event: { id, type }, position, delivery }),
+    assertOpen: () => store.assertOpen(),
+  });
+}

@@ -1,0 +1,252 @@
+import type { EngineHealth } from "./health.js";
+import type {
+  Change,
+  Changed,
+  EventRecord,
+  InboxQuery,
+  InboxStats,
+  Page,
+  PurgeOptions,
+  Selection,
+  StoredDelivery,
+  TaskError,
+} from "./inbox-records.js";
+
+export type * from "./health.js";
+export type * from "./inbox-records.js";
+
+/** What an engine can do beyond the least that every one does. */
+export interface EngineCapabilities {
+  /** What was accepted outlives a power failure. */
+  readonly durable: boolean;
+  /** Several processes may work on one store. */
+  readonly shared: boolean;
+  /** `lease.complete` takes writes of the user's own into the transaction of the completion. */
+  readonly atomicEffects: boolean;
+  /** Tasks with an order key run one at a time, in the order of their acceptance. */
+  readonly ordered: boolean;
+  /** `list` takes every filter; without it state, receiver, type, handler and time alone. */
+  readonly search: boolean;
+}
+
+/** What an inbox stores into: ten members, all that a receiver asks of a store. `Tx` is what `lease.complete` hands out. */
+export interface InboxEngine<Tx = never> {
+  readonly capabilities: EngineCapabilities;
+  /** Once it is open: the same text for every engine of this process that keeps the same store. Left out: the engine itself. */
+  readonly location?: string | undefined;
+  /** `true` on an engine that is made for tests: `receiver.start()` does not warn that it is not durable. */
+  readonly forTests?: boolean | undefined;
+  /** What an operator should look at, one sentence each: logged by `receiver.start()` and printed by `hookgate doctor`. */
+  findings?(): readonly string[];
+  /** Opens the store; every `open` is followed by one `close`, the store stays open until the last. */
+  open(context: EngineContext): Promise<void>;
+  /** May be called while `open` has not resolved, once its signal has aborted. */
+  close(options?: EndOptions): Promise<void>;
+  /**
+   * Stores deliveries, all in one commit where the store can; answers in their order. When it resolves, nothing of a
+   * stored delivery can be lost. The events of one delivery stand all or none. Rejects where the store cannot; a delivery
+   * may be repeated then, and whatever half of it was stored is completed.
+   */
+  accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]>;
+  /** Runs the tasks of one receiver's handlers, until the consumer is stopped. */
+  consume(options: ConsumeOptions<Tx>): Consumer;
+  /** Events by filter, newest first unless asked otherwise, without bodies and histories. */
+  list(query: InboxQuery): Promise<Page<EventRecord>>;
+  /** One event with its delivery, the attempts of its tasks and its replays. */
+  get(recordId: string): Promise<EventRecord | undefined>;
+  /**
+   * Retries, replays or drops tasks, one step of the whole selection at a time, so that long work can report progress and
+   * stop between two steps. A step is one commit if the store supports it.
+   */
+  change(selection: Selection, change: Change): Promise<Changed>;
+  stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats>;
+  /** What the engine knows about the store's health, for `receiver.health()`. Optional. Must not reject. */
+  health?(): Promise<EngineHealth>;
+  /**
+   * Deletes at most `limit` events, oldest first, and resolves with their number; none with a task that is
+   * waiting, blocked or running. When a dead letter that held others back is deleted, the next task of its order key runs.
+   */
+  purge(options: PurgeOptions): Promise<number>;
+  /**
+   * Copies the current state of the store into a new file while the store is in use. Rejects if the file exists. Left out:
+   * the store is backed up with its own tools.
+   */
+  backup?(path: string): Promise<BackupReport>;
+  /** Gives the space of deleted events back to the disk. Left out: the store does so by itself. */
+  compact?(): Promise<CompactReport>;
+}
+
+/** A copy of a store. */
+export interface BackupReport {
+  /** Path of the copy. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly durationMs: number;
+}
+
+/** The size of a store before and after it was compacted. */
+export interface CompactReport {
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
+}
+
+/** What an engine is given to speak to the operator. */
+export interface EngineContext {
+  /** Says what an operator should know: a network file system, a store that fails, a clock that was set. */
+  note(level: "warn" | "error", message: string, details: object): void;
+}
+
+/** A delivery to be stored. Deduplication is by receiver, source, tenant, service and the event's id. */
+export interface NewDelivery extends StoredDelivery {
+  readonly receiver: string;
+  readonly source: string;
+  /** Empty where the caller has none. */
+  readonly tenant: string;
+  /** Empty where the caller has none. */
+  readonly service: string;
+  /** In the order in which the delivery has them. */
+  readonly events: readonly NewEvent[];
+  /** How long an id is remembered from its acceptance on. */
+  readonly rememberMs: number;
+  /** As many tasks of this receiver as may wait or run; beyond them the delivery is not stored. */
+  readonly maxBacklog: number;
+  /** The use of a token that is good for one delivery; stored with it, in the same commit. */
+  readonly tokenUse?: TokenUse | undefined;
+}
+
+/**
+ * A token is used up by a delivery that is stored or was there already. Shown again with another one, nothing else is
+ * looked at: `replayed`.
+ */
+export interface TokenUse {
+  readonly tokenId: string;
+  /** Until then the use is remembered at least; milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+  /** What tells two deliveries apart: the same for one that is sent again. */
+  readonly delivery: string;
+}
+
+/** An event to be stored with its tasks; without tasks it is kept as ignored. */
+export interface NewEvent {
+  readonly id: string;
+  readonly type: string;
+  /** What tells two bodies under one id apart. */
+  readonly digest: string;
+  /** `id`: another digest under the same id is the same event nevertheless. */
+  readonly sameEvent: "id" | "id-and-body";
+  readonly tasks: readonly NewTask[];
+}
+
+/** One event for one handler. */
+export interface NewTask {
+  readonly handler: string;
+  /** Tasks of one handler with the same key run one at a time. */
+  readonly orderKey?: string | undefined;
+  /** With `orderKey`: the handler's policy, for a store that knows none yet. Left out: "skip". */
+  readonly deadHead?: HandlerPolicy["deadHead"] | undefined;
+  /** Why the task is a dead letter from the start: its data breaks the schema. */
+  readonly dead?: TaskError | undefined;
+}
+
+/** What became of a delivery that was to be stored. */
+export type Acceptance =
+  /** At least one of its events is new; `recordIds` has those, in order, `positions` where they stand among its events. */
+  | {
+      readonly status: "stored";
+      readonly recordIds: readonly string[];
+      readonly positions: readonly number[];
+    }
+  /** All of its events were there. `bodyDiffers`: under `sameEvent: "id"` with another body. */
+  | { readonly status: "duplicate"; readonly bodyDiffers: boolean }
+  /** An id was there with another body; nothing of the delivery was stored. */
+  | { readonly status: "conflict"; readonly id: string }
+  /** Its token was used before, with another delivery; nothing was stored. */
+  | { readonly status: "replayed" }
+  /** `maxBacklog` would be passed; nothing was stored. */
+  | { readonly status: "full"; readonly backlog: number };
+
+/** How an engine runs the tasks of a handler. */
+export interface HandlerPolicy {
+  /** Runs in progress at once in this consumer. */
+  readonly concurrency: number;
+  /** Claims after which a task is a dead letter. */
+  readonly maxAttempts: number;
+  /**
+   * What happens to later tasks of the same order key after a dead letter. A changed policy applies as soon as the
+   * consumer starts, to tasks already in the store as well.
+   */
+  readonly deadHead: "skip" | "hold";
+  /** Its tasks may have order keys. Left out: no. */
+  readonly ordered?: boolean | undefined;
+}
+
+export interface ConsumeOptions<Tx> {
+  readonly receiver: string;
+  readonly handlers: ReadonlyMap<string, HandlerPolicy>;
+  /** Milliseconds without a sign of life after which a consumer's tasks are given to others. */
+  readonly leaseMs: number;
+  /** False: errors that the engine itself keeps have no stack. Default: true. */
+  readonly keepStacks?: boolean | undefined;
+  /** Runs one claimed task; must not reject. */
+  run(task: Task, lease: Lease<Tx>): Promise<Verdict>;
+  /** Told when the store has taken a verdict, refused it (`kept` false: the lease was lost), or made a dead letter at the claim. */
+  settled(report: SettledReport): void;
+}
+
+/** A task that was claimed: its attempt is counted. */
+export interface Task {
+  readonly recordId: string;
+  readonly handler: string;
+  /** 1 for the first run since acceptance or replay. */
+  readonly attempt: number;
+  readonly event: { readonly id: string; readonly type: string };
+  /** Which of the delivery's events it is, from 0. */
+  readonly position: number;
+  readonly delivery: StoredDelivery;
+}
+
+/** The time-limited right to run a task. Every step after the claim carries it and is refused when it is lost. */
+export interface Lease<Tx> {
+  /** Calls `listener` once when the lease is lost; at once where it is. */
+  onLost(listener: () => void): void;
+  /**
+   * Commits the completion, together with the writes of `write` where the engine has `atomicEffects`. Rejects with
+   * LeaseLostError, or with what the store makes of the writes; then nothing was committed. The verdict that follows a
+   * completion is not looked at.
+   */
+  complete(write?: (tx: Tx) => void | Promise<void>): Promise<void>;
+}
+
+/** What became of a run. `release` gives the attempt back: the process is shutting down. */
+export type Verdict =
+  | { readonly outcome: "done" }
+  | { readonly outcome: "retry"; readonly delayMs: number; readonly error: TaskError }
+  | { readonly outcome: "dead"; readonly error: TaskError }
+  | { readonly outcome: "release" };
+
+export interface SettledReport {
+  readonly recordId: string;
+  readonly handler: string;
+  readonly attempt: number;
+  readonly event: { readonly id: string; readonly type: string };
+  readonly verdict: Verdict;
+  /** False: the lease was lost, another consumer has the task. */
+  readonly kept: boolean;
+}
+
+/** The running of one receiver's tasks. */
+export interface Consumer {
+  /** Claims nothing more; resolves when every run has its verdict and the store has it. */
+  stop(options?: EndOptions): Promise<void>;
+  /** Milliseconds since the store last saw a heartbeat of this consumer. Optional. */
+  heartbeatAgeMs?(): number;
+}
+
+/** How long closing or stopping may take. */
+export interface EndOptions {
+  /**
+   * Aborts when the time is up: waiting work is rejected, no new work is started, and only a system call in progress may
+   * keep the process alive. Left out: no time limit.
+   */
+  readonly signal?: AbortSignal | undefined;
+}

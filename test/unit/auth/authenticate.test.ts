@@ -1,0 +1,326 @@
+/** Who decides; the whole table, with real credentials and real tokens, is walked by test/http/priority.test.ts. */
+import { createHash, type webcrypto } from "node:crypto";
+import { describe, expect, it } from "@jest/globals";
+import { type Authenticated, type AuthPolicy, authenticate } from "../../../src/auth/authenticate.js";
+import { TokenMemory } from "../../../src/auth/jwt/cache.js";
+import { Refusal } from "../../../src/errors.js";
+import { createTestSigner } from "../../../src/testing/index.js";
+import type {
+  Credential,
+  CredentialSource,
+  KeyCredential,
+  Owner,
+  TokenCredential,
+} from "../../../src/types/credential.js";
+
+const key = "kQ3v9Zt1Lw8Xy2Rb7Nc4Mf6Hd5Js0PaU";
+const nowMs = Date.parse("2026-03-01T00:00:00Z");
+const orders: Owner = { tenant: "acme", service: "orders", allowIps: [] };
+const acme: Owner = { tenant: "acme", allowIps: [] };
+const signer = await createTestSigner("ES256");
+
+function always(owner: Owner): Omit<Credential, "id"> {
+  return {
+    owner,
+    active: true,
+    notBeforeMs: Number.NEGATIVE_INFINITY,
+    expiresAtMs: Number.POSITIVE_INFINITY,
+  };
+}
+
+/** A source that knows one key and one issuer, and notes which of the two it is asked for. */
+function source(kind: KeyCredential["kind"], owner: Owner): CredentialSource & { readonly asked: string[] } {
+  const asked: string[] = [];
+  const digest = createHash("sha256").update(key).digest();
+  return {
+    asked,
+    findKey(hex, wanted) {
+      asked.push("key");
+      const found = hex === digest.toString("hex") && wanted === kind;
+      return found ? { ...always(owner), id: "key-1", kind, digest } : undefined;
+    },
+    findTokenCredentials() {
+      asked.push("token");
+      return [tokenCredential(owner)];
+    },
+  };
+}
+
+function tokenCredential(owner: Owner): TokenCredential {
+  const policy: TokenCredential["policy"] = {
+    issuer: "orders",
+    audience: undefined,
+    algorithms: ["ES256"],
+    maxAgeSeconds: undefined,
+    maxLifetimeSeconds: 86_400,
+    toleranceSeconds: 0,
+    requiredClaims: [],
+    typ: "jwt",
+    bodyHashClaim: undefined,
+  };
+  const jwk = signer.verification.publicKey as webcrypto.JsonWebKey;
+  const importKey = () =>
+    crypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
+  const keys = { find: () => [{ kid: undefined, algorithms: ["ES256"], cryptoKey: importKey }] };
+  return { ...always(owner), id: "jwt-1", kind: "jwt", policy, keys };
+}
+
+const token = () => signer.sign({ iss: "orders", exp: nowMs / 1000 + 60 });
+
+function policyWith(
+  credentials: CredentialSource | undefined,
+  over: { readonly acceptsJwt?: boolean; readonly keyKinds?: AuthPolicy["keyKinds"] } = {},
+): AuthPolicy {
+  const { acceptsJwt = true, keyKinds = ["service-key"] } = over;
+  const tokens = acceptsJwt && credentials !== undefined ? new TokenMemory(credentials) : undefined;
+  return { tokens, keyKinds, keyHeader: "key", credentials };
+}
+
+async function ask(policy: AuthPolicy, rawHeaders: readonly string[], url = "/"): Promise<unknown> {
+  const answer = await authenticate(url, rawHeaders, policy, nowMs);
+  return answer instanceof Refusal ? answer.code : (answer as Authenticated).caller;
+}
+
+describe("authenticate", () => {
+  it("lets anyone in where no credentials are asked for, even with a token in the query", async () => {
+    const policy = policyWith(undefined, { acceptsJwt: false, keyKinds: [] });
+    expect(await ask(policy, [], "/?access_token=x")).toEqual({ method: "none" });
+  });
+
+  it("B06 refuses a token in the query before it looks at any header", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policyWith(credentials), ["key", key], "/?access_token=x")).toBe(
+      "ERR_CREDENTIAL_IN_QUERY",
+    );
+    expect(credentials.asked).toEqual([]);
+  });
+
+  it("B06 refuses a key in the query, by the header's name as well, where keys are accepted", async () => {
+    const credentials = source("service-key", orders);
+    const policy = { ...policyWith(credentials), keyHeader: "x-api-key" };
+    for (const url of ["/?key=a", "/?x-api-key=a", "/?a=b&X-API-Key", "/?%6bey=a"]) {
+      expect(await ask(policy, ["x-api-key", key], url)).toBe("ERR_CREDENTIAL_IN_QUERY");
+    }
+    expect(credentials.asked).toEqual([]);
+    expect(await ask(policy, ["x-api-key", key], "/?keys=a&b=key")).toMatchObject({ method: "service-key" });
+    const tokensOnly = policyWith(source("service-key", orders), { keyKinds: [] });
+    expect(await ask(tokensOnly, [], "/?key=a")).toBe("ERR_CREDENTIAL_MISSING");
+  });
+
+  it("A35 lets the token decide alone: the key is not looked up, whether the token is right or not", async () => {
+    const credentials = source("service-key", orders);
+    const bearer = `Bearer ${await token()}`;
+    expect(await ask(policyWith(credentials), ["authorization", bearer, "key", key])).toMatchObject({
+      method: "jwt",
+      service: "orders",
+      credentialId: "jwt-1",
+    });
+    for (const wrong of [bearer.slice(0, -3), "Bearer", "Bearer a.b.c"]) {
+      const headers = ["authorization", wrong, "key", key];
+      expect(await ask(policyWith(credentials), headers)).toBe("ERR_TOKEN_INVALID");
+    }
+    expect(credentials.asked).not.toContain("key");
+  });
+
+  it("B02 refuses two Authorization lines, and a key header that came twice", async () => {
+    const credentials = source("service-key", orders);
+    const twice = ["authorization", "Bearer a", "Authorization", "Bearer b"];
+    expect(await ask(policyWith(credentials), twice)).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(await ask(policyWith(credentials), ["key", key, "key", key])).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(credentials.asked).toEqual([]);
+  });
+
+  it("ignores the Authorization header where no JWT is accepted", async () => {
+    const policy = policyWith(source("service-key", orders), { acceptsJwt: false });
+    const headers = ["authorization", "Bearer x", "key", key];
+    expect(await ask(policy, headers)).toEqual({
+      method: "service-key",
+      tenant: "acme",
+      service: "orders",
+      credentialId: "key-1",
+    });
+    expect(await ask(policy, ["authorization", "Bearer x"])).toBe("ERR_CREDENTIAL_MISSING");
+  });
+
+  it("ignores the key where no key is accepted", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policyWith(credentials, { keyKinds: [] }), ["key", key])).toBe("ERR_CREDENTIAL_MISSING");
+    expect(credentials.asked).toEqual([]);
+  });
+
+  it("says what is missing, in which header", async () => {
+    const reasons = [true, false].map((acceptsJwt) => {
+      const policy = policyWith(source("service-key", orders), { acceptsJwt });
+      return (authenticate("/", [], policy, nowMs) as Refusal).reason;
+    });
+    expect(reasons).toEqual([
+      'neither a JWT nor a key was sent; the key header is "key"',
+      'no key was sent; the key header is "key"',
+    ]);
+  });
+
+  it("knows a profile key by its tenant", async () => {
+    const policy = policyWith(source("profile-key", acme), { keyKinds: ["profile-key"] });
+    const caller = { method: "profile-key", tenant: "acme", credentialId: "key-1" };
+    expect(await ask(policy, ["key", key])).toEqual(caller);
+  });
+
+  it("C13 lets nobody in by a service key or a JWT that its source gives without a service", async () => {
+    const policy = policyWith(source("service-key", acme));
+    expect(await ask(policy, ["key", key])).toBe("ERR_INTERNAL");
+    expect(await ask(policy, ["authorization", `Bearer ${await token()}`])).toBe("ERR_INTERNAL");
+  });
+
+  it("C13 waits for a source that answers later", async () => {
+    const now = source("service-key", orders);
+    const later: CredentialSource = { ...now, findKey: async (digest, kind) => now.findKey(digest, kind) };
+    expect(await ask(policyWith(later), ["key", key])).toMatchObject({ method: "service-key" });
+    expect(await ask(policyWith(later), ["key", "wrong"])).toBe("ERR_KEY_INVALID");
+  });
+});
+
+describe("authenticate: a JWT in the key header", () => {
+  const policy = (
+    credentials: CredentialSource,
+    over: Parameters<typeof policyWith>[1] = {},
+  ): AuthPolicy => ({
+    ...policyWith(credentials, over),
+    places: { tokenInKeyHeader: true },
+  });
+
+  it("takes three parts between dots for a token", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policy(credentials), ["Key", await token()])).toMatchObject({ method: "jwt" });
+    expect(credentials.asked).not.toContain("key");
+  });
+
+  it("A35 never makes a token that does not pass good by trying it as a key", async () => {
+    const credentials = source("service-key", orders);
+    for (const wrong of [`${await token()}x`, "a.b.c", "..", `${key}..`]) {
+      expect(await ask(policy(credentials), ["key", wrong])).toBe("ERR_TOKEN_INVALID");
+    }
+    expect(credentials.asked).not.toContain("key");
+  });
+
+  it("A35 leaves the header unread where a token stands in Authorization", async () => {
+    const credentials = source("service-key", orders);
+    const good = await token();
+    expect(await ask(policy(credentials), ["authorization", "Bearer x", "key", good])).toBe(
+      "ERR_TOKEN_INVALID",
+    );
+    const twice = ["authorization", `Bearer ${good}`, "key", "a", "key", "b"];
+    expect(await ask(policy(credentials), twice)).toMatchObject({ method: "jwt" });
+  });
+
+  it("takes anything else for a key, where keys are accepted", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policy(credentials), ["key", key])).toMatchObject({ method: "service-key" });
+    expect(await ask(policy(credentials), ["key", "a.b.c.d"])).toBe("ERR_KEY_INVALID");
+    expect(await ask(policy(credentials), ["key", "a", "key", "b"])).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(await ask(policy(credentials), [])).toBe("ERR_CREDENTIAL_MISSING");
+    expect(await ask(policy(credentials, { keyKinds: [] }), ["key", key])).toBe("ERR_CREDENTIAL_MISSING");
+  });
+
+  it("sees no token there unless asked to, nor where no JWT is accepted", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policyWith(credentials), ["key", await token()])).toBe("ERR_KEY_INVALID");
+    const keysOnly = policy(credentials, { acceptsJwt: false });
+    expect(await ask(keysOnly, ["key", await token()])).toBe("ERR_KEY_INVALID");
+    expect(credentials.asked).not.toContain("token");
+  });
+});
+
+describe("authenticate: a bare key in Authorization", () => {
+  const policy = (credentials: CredentialSource): AuthPolicy => ({
+    ...policyWith(credentials),
+    places: { keyInAuthorization: true },
+  });
+
+  it("takes it for a key, and the key header as well", async () => {
+    const credentials = source("service-key", orders);
+    for (const header of ["Authorization", "key"]) {
+      expect(await ask(policy(credentials), [header, key])).toMatchObject({ method: "service-key" });
+      expect(await ask(policy(credentials), [header, "wrong"])).toBe("ERR_KEY_INVALID");
+    }
+    expect(await ask(policy(credentials), ["authorization", "k\u00e9y"])).toBe("ERR_HEADER_MALFORMED");
+    expect(await ask(policyWith(credentials), ["authorization", key])).toBe("ERR_CREDENTIAL_MISSING");
+  });
+
+  it("C04 refuses a key in both places, and a repeated one", async () => {
+    const credentials = source("service-key", orders);
+    const both = ["authorization", key, "key", key];
+    expect(await ask(policy(credentials), both)).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(await ask(policy(credentials), ["key", key, "key", key])).toBe("ERR_CREDENTIAL_REPEATED");
+    expect(credentials.asked).toEqual([]);
+  });
+
+  it("A35 lets a JWT decide alone, and leaves other schemes alone", async () => {
+    const credentials = source("service-key", orders);
+    expect(await ask(policy(credentials), ["authorization", "Bearer x", "key", key])).toBe(
+      "ERR_TOKEN_INVALID",
+    );
+    expect(await ask(policy(credentials), ["authorization", "Bearer", "key", key])).toBe("ERR_TOKEN_INVALID");
+    expect(await ask(policy(credentials), ["authorization", `Basic ${key}`])).toBe("ERR_CREDENTIAL_MISSING");
+    expect(await ask(policy(credentials), ["authorization", `Basic ${key}`, "key", key])).toMatchObject({
+      method: "service-key",
+    });
+  });
+});
+
+describe("authenticate: a source's tokens", () => {
+  const policy = (more: Partial<AuthPolicy>): AuthPolicy => ({
+    ...policyWith(source("service-key", orders), { keyKinds: [] }),
+    ...more,
+  });
+
+  it("takes tokens from the carrier alone", async () => {
+    const elsewhere = policy({ tokenCarrier: { header: "x-token" } });
+    expect(await ask(elsewhere, ["X-Token", await token()])).toMatchObject({ method: "jwt" });
+    expect(await ask(elsewhere, ["Authorization", `Bearer ${await token()}`])).toBe("ERR_CREDENTIAL_MISSING");
+    expect(await ask(elsewhere, ["x-token", ""])).toBe("ERR_TOKEN_INVALID");
+    expect(await ask(elsewhere, ["x-token", "a", "x-token", "b"])).toBe("ERR_CREDENTIAL_REPEATED");
+  });
+
+  it("B06 refuses the carrier's parameter in the query, and access_token as ever", async () => {
+    const carrier = policy({
+      tokenCarrier: { header: "authorization", scheme: "JWT", refusedParameter: "jwt" },
+    });
+    const headers = ["authorization", `JWT ${await token()}`];
+    expect(await ask(carrier, headers, "/?a=b")).toMatchObject({ method: "jwt" });
+    for (const url of ["/?jwt=a", "/?access_token=a"]) {
+      expect(await ask(carrier, headers, url)).toBe("ERR_CREDENTIAL_IN_QUERY");
+    }
+    expect(await ask(policy({}), ["authorization", `Bearer ${await token()}`], "/?jwt=a")).toMatchObject({
+      method: "jwt",
+    });
+  });
+
+  it("A28 asks the source's check of every delivery, remembered token or not, and never of a bad one", async () => {
+    const checked: unknown[] = [];
+    const checking = policy({
+      checkToken: (claims, url) => {
+        checked.push([claims.iss, url]);
+        return url === "/good" ? undefined : "the claims are of another URL";
+      },
+    });
+    const headers = ["authorization", `Bearer ${await token()}`];
+    expect(await ask(checking, headers, "/good")).toMatchObject({ method: "jwt" });
+    expect(await ask(checking, headers, "/bad")).toBe("ERR_TOKEN_INVALID");
+    expect(await ask(checking, headers, "/good")).toMatchObject({ method: "jwt" });
+    expect(await ask(checking, ["authorization", "Bearer a.b.c"], "/good")).toBe("ERR_TOKEN_INVALID");
+    expect(checked).toEqual([
+      ["orders", "/good"],
+      ["orders", "/bad"],
+      ["orders", "/good"],
+    ]);
+  });
+
+  it("A34 lets nobody in where the check throws", async () => {
+    const throwing = policy({
+      checkToken: () => {
+        throw new Error("a bug");
+      },
+    });
+    await expect(ask(throwing, ["authorization", `Bearer ${await token()}`])).rejects.toThrow("a bug");
+  });
+});

@@ -1,0 +1,701 @@
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { createConsumer } from "../../../../src/inbox/polling/claim-loop.js";
+import type { ClaimedTask, Claims, TaskSource } from "../../../../src/inbox/polling/task-source.js";
+import { LeaseLostError } from "../../../../src/lib/task-errors.js";
+import type {
+  ConsumeOptions,
+  Consumer,
+  HandlerPolicy,
+  SettledReport,
+  Task,
+  Verdict,
+} from "../../../../src/types/engine.js";
+
+type Wants = Parameters<TaskSource<string>["claim"]>[0];
+
+/** A store in an array, whose every answer a test may replace. */
+class FakeSource implements TaskSource<string> {
+  readonly due: ClaimedTask[] = [];
+  readonly wants: Wants[] = [];
+  readonly settles: [string, Verdict][] = [];
+  readonly commits: (readonly string[])[] = [];
+  claimsAtOnce = 0;
+  most = 0;
+  beats = 0;
+  left = 0;
+  listeners = 0;
+  nextDueMs: number | undefined;
+  dead: SettledReport[] = [];
+  onClaim: () => Promise<void> = async () => undefined;
+  onSettle: (task: ClaimedTask, verdict: Verdict) => Promise<boolean> = async () => true;
+  onComplete: () => Promise<boolean> = async () => true;
+  onBeat: () => Promise<boolean> = async () => true;
+  work: () => void = () => undefined;
+  #fence = 0;
+
+  add(count: number, handler = "a"): void {
+    for (let index = 0; index < count; index++) {
+      this.#fence += 1;
+      this.due.push(taskOf(`rec_${this.#fence}`, handler, this.#fence));
+    }
+    this.work();
+  }
+
+  async claim(wants: Wants): Promise<Claims> {
+    this.wants.push(wants);
+    this.claimsAtOnce += 1;
+    this.most = Math.max(this.most, this.claimsAtOnce);
+    try {
+      await this.onClaim();
+    } finally {
+      this.claimsAtOnce -= 1;
+    }
+    const tasks = wants.flatMap(({ handler, limit }) =>
+      this.due.filter((task) => task.handler === handler).slice(0, limit),
+    );
+    for (const task of tasks) this.due.splice(this.due.indexOf(task), 1);
+    const dead = this.dead;
+    this.dead = [];
+    return { tasks, dead, nextDueMs: this.nextDueMs };
+  }
+
+  async settle(task: ClaimedTask, verdict: Verdict): Promise<boolean> {
+    const kept = await this.onSettle(task, verdict);
+    this.settles.push([task.recordId, verdict]);
+    return kept;
+  }
+
+  async complete(_task: ClaimedTask, writes: readonly string[]): Promise<boolean> {
+    const kept = await this.onComplete();
+    if (kept) this.commits.push(writes);
+    return kept;
+  }
+
+  async heartbeat(): Promise<boolean> {
+    this.beats += 1;
+    return await this.onBeat();
+  }
+
+  onWork(listener: () => void): () => void {
+    this.listeners += 1;
+    this.work = listener;
+    return () => {
+      this.listeners -= 1;
+    };
+  }
+
+  async leave(): Promise<void> {
+    this.left += 1;
+  }
+}
+
+function taskOf(recordId: string, handler: string, fence: number): ClaimedTask {
+  const delivery: Task["delivery"] = {
+    requestId: "r",
+    method: "POST",
+    url: "/",
+    headers: {},
+    address: undefined,
+    receivedAtMs: 0,
+    caller: { method: "none" },
+    bodyKind: "json",
+    rawBody: Buffer.from("{}"),
+  };
+  return { recordId, handler, attempt: 1, event: { id: "e", type: "t" }, position: 0, delivery, fence };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const giveUpAt = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > giveUpAt) throw new Error(`never true: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+function gate<Value>(): { readonly promise: Promise<Value>; open(value: Value): void } {
+  let open: (value: Value) => void = () => undefined;
+  const promise = new Promise<Value>((resolve) => {
+    open = resolve;
+  });
+  return { promise, open: (value) => open(value) };
+}
+
+interface Tx {
+  run(write: string): void;
+}
+
+interface Scene {
+  readonly source: FakeSource;
+  readonly consumer: Consumer;
+  readonly reports: SettledReport[];
+  readonly notes: string[];
+}
+
+const consumers: Consumer[] = [];
+
+function scene(options: {
+  readonly run: ConsumeOptions<Tx>["run"];
+  readonly handlers?: Record<string, Partial<HandlerPolicy>>;
+  readonly leaseMs?: number;
+  readonly pollMs?: number;
+  readonly atomic?: boolean;
+  readonly source?: FakeSource;
+  readonly settled?: (report: SettledReport) => void;
+  readonly note?: () => void;
+}): Scene {
+  const source = options.source ?? new FakeSource();
+  const [reports, notes]: [SettledReport[], string[]] = [[], []];
+  const handlers = new Map(
+    Object.entries(options.handlers ?? { a: {} }).map(([name, policy]): [string, HandlerPolicy] => [
+      name,
+      { concurrency: 2, maxAttempts: 3, deadHead: "skip", ...policy },
+    ]),
+  );
+  const openTx = (): { tx: Tx; writes: string[] } => {
+    const writes: string[] = [];
+    return { tx: { run: (write) => void writes.push(write) }, writes };
+  };
+  const consumer = createConsumer<Tx, string>(
+    source,
+    {
+      receiver: "r",
+      handlers,
+      leaseMs: options.leaseMs ?? 60_000,
+      run: options.run,
+      settled: (report) => {
+        reports.push(report);
+        options.settled?.(report);
+      },
+    },
+    {
+      openTx: options.atomic === false ? undefined : openTx,
+      note: (_level, message) => {
+        notes.push(message);
+        options.note?.();
+      },
+      pollMs: options.pollMs ?? 60_000,
+    },
+  );
+  consumers.push(consumer);
+  return { source, consumer, reports, notes };
+}
+
+afterEach(async () => {
+  await Promise.all(consumers.splice(0).map((consumer) => consumer.stop()));
+});
+
+const done: Verdict = { outcome: "done" };
+
+describe("claiming", () => {
+  test("claims no more than the free places of each handler, one claim at a time", async () => {
+    const source = new FakeSource();
+    source.add(50);
+    source.add(50, "b");
+    const running = { a: 0, b: 0, mostA: 0, mostB: 0 };
+    const { reports } = scene({
+      source,
+      handlers: { a: { concurrency: 3 }, b: { concurrency: 1 } },
+      run: async (task) => {
+        const handler = task.handler === "a" ? "a" : "b";
+        running[handler] += 1;
+        running.mostA = Math.max(running.mostA, running.a);
+        running.mostB = Math.max(running.mostB, running.b);
+        await new Promise(setImmediate);
+        running[handler] -= 1;
+        return done;
+      },
+    });
+    await until(() => reports.length === 100);
+    expect([running.mostA, running.mostB, source.most]).toEqual([3, 1, 1]);
+    expect(source.wants[0]).toEqual([
+      { handler: "a", limit: 3 },
+      { handler: "b", limit: 1 },
+    ]);
+  });
+
+  test("claims for a freed place before the verdict is stored", async () => {
+    const source = new FakeSource();
+    const stored = gate<boolean>();
+    source.onSettle = () => stored.promise;
+    source.add(3);
+    let runs = 0;
+    scene({
+      source,
+      handlers: { a: { concurrency: 1 } },
+      run: async () => {
+        runs += 1;
+        return done;
+      },
+    });
+    await until(() => runs === 3);
+    expect(source.settles).toEqual([]);
+    stored.open(true);
+    await until(() => source.settles.length === 3);
+  });
+
+  test("claims again when work came while a claim was under way", async () => {
+    const source = new FakeSource();
+    const first = gate<void>();
+    source.onClaim = () => first.promise;
+    const { reports } = scene({ source, run: async () => done });
+    await until(() => source.wants.length === 1);
+    source.onClaim = async () => undefined;
+    source.work();
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(source.wants).toHaveLength(1);
+    first.open();
+    await until(() => source.wants.length === 2);
+    expect(reports).toEqual([]);
+    source.add(1);
+    await until(() => reports.length === 1);
+  });
+
+  test("sleeps until the next task is due", async () => {
+    const source = new FakeSource();
+    source.nextDueMs = 30;
+    scene({ source, run: async () => done });
+    await until(() => source.wants.length >= 3);
+  });
+
+  test("asks again after pollMs, work or not", async () => {
+    const { source, reports } = scene({ run: async () => done, pollMs: 20 });
+    await until(() => source.wants.length >= 2);
+    source.due.push(taskOf("rec_x", "a", 1));
+    await until(() => reports.length === 1);
+  });
+
+  test("comes back for a retry that is due before the next poll", async () => {
+    const source = new FakeSource();
+    let runs = 0;
+    source.onSettle = async (task, verdict) => {
+      if (verdict.outcome === "retry") source.due.push({ ...task, attempt: 2, fence: 99 });
+      return true;
+    };
+    source.add(1);
+    const { reports } = scene({
+      source,
+      run: async () => {
+        runs += 1;
+        return runs === 1 ? { outcome: "retry", delayMs: 20, error: { name: "E", message: "m" } } : done;
+      },
+    });
+    await until(() => reports.length === 2);
+    expect(reports.map((report) => report.attempt)).toEqual([1, 2]);
+  });
+
+  test("reports dead letters made at the claim", async () => {
+    const source = new FakeSource();
+    const dead: SettledReport = {
+      recordId: "rec_9",
+      handler: "a",
+      attempt: 3,
+      event: { id: "e", type: "t" },
+      verdict: { outcome: "dead", error: { name: "E", message: "m" } },
+      kept: true,
+    };
+    source.dead = [dead];
+    const { reports } = scene({ source, run: async () => done });
+    await until(() => reports.length === 1);
+    expect(reports).toEqual([dead]);
+  });
+
+  test("H16: a claim that fails is tried again, and told once", async () => {
+    const source = new FakeSource();
+    let failures = 0;
+    source.onClaim = async () => {
+      failures += 1;
+      if (failures <= 4) throw new Error("gone");
+    };
+    source.add(1);
+    const { reports, notes } = scene({ source, run: async () => done, pollMs: 5 });
+    await until(() => reports.length === 1);
+    expect(notes).toEqual(["tasks could not be claimed; it is tried again"]);
+  });
+
+  test("gives back a task of a handler it does not have", async () => {
+    const source = new FakeSource();
+    const strange = taskOf("rec_1", "other", 1);
+    let given = false;
+    source.claim = async () => {
+      const tasks = given ? [] : [strange];
+      given = true;
+      return { tasks, dead: [], nextDueMs: undefined };
+    };
+    scene({ source, run: async () => done });
+    await until(() => source.settles.length === 1);
+    expect(source.settles).toEqual([["rec_1", { outcome: "release" }]]);
+  });
+});
+
+describe("verdicts", () => {
+  test("a run that rejects is tried again after a second, whatever it threw", async () => {
+    const source = new FakeSource();
+    const thrown: unknown[] = [new RangeError("far"), null, Object.create(null)];
+    source.add(3);
+    const { reports } = scene({
+      source,
+      run: () => {
+        throw thrown.shift();
+      },
+    });
+    await until(() => reports.length === 3);
+    expect(reports.map((report) => report.verdict)).toEqual([
+      {
+        outcome: "retry",
+        delayMs: 1_000,
+        error: expect.objectContaining({ name: "RangeError", message: "far" }),
+      },
+      { outcome: "retry", delayMs: 1_000, error: { name: "null", message: "null was thrown" } },
+      { outcome: "retry", delayMs: 1_000, error: expect.objectContaining({ name: "object" }) },
+    ]);
+  });
+
+  test("H16: a verdict the store cannot take is tried until it can, and holds its place", async () => {
+    const source = new FakeSource();
+    let [tries, runs] = [0, 0];
+    source.onSettle = async () => {
+      tries += 1;
+      if (tries <= 2) throw Object.assign(new Error("disk"), { code: "SQLITE_FULL" });
+      return true;
+    };
+    source.add(5);
+    const { reports, notes } = scene({
+      source,
+      handlers: { a: { concurrency: 1 } },
+      run: async () => {
+        runs += 1;
+        return done;
+      },
+    });
+    await until(() => tries === 2);
+    // The one that is kept waiting and at most one more that was claimed before it failed.
+    expect(runs).toBeLessThanOrEqual(2);
+    await until(() => reports.length === 5);
+    expect(reports.every((report) => report.kept)).toBe(true);
+    expect(notes).toEqual(["a verdict could not be stored; it is tried again"]);
+  });
+
+  test("H08: a verdict that is refused is reported as not kept, and the run hears that its lease is lost", async () => {
+    const source = new FakeSource();
+    source.onSettle = async () => false;
+    let lost = 0;
+    source.add(1);
+    const { reports } = scene({
+      source,
+      run: async (_task, lease) => {
+        lease.onLost(() => {
+          lost += 1;
+        });
+        return done;
+      },
+    });
+    await until(() => reports.length === 1);
+    expect([reports[0]?.kept, lost]).toEqual([false, 1]);
+  });
+
+  test("listeners that throw break nothing", async () => {
+    const source = new FakeSource();
+    source.onClaim = async () => {
+      source.onClaim = async () => undefined;
+      throw new Error("once");
+    };
+    source.add(3);
+    const fail = (): never => {
+      throw new Error("of the listener");
+    };
+    const { reports } = scene({ source, pollMs: 5, settled: fail, note: fail, run: async () => done });
+    await until(() => reports.length === 3);
+  });
+});
+
+describe("the lease", () => {
+  test("H08: a heartbeat that says so loses the leases claimed before it, and their verdicts are not sent", async () => {
+    const source = new FakeSource();
+    const [finish, beat] = [gate<Verdict>(), gate<boolean>()];
+    let [runs, lost] = [0, 0];
+    source.add(1);
+    const { reports } = scene({
+      source,
+      leaseMs: 100,
+      run: async (_task, lease) => {
+        runs += 1;
+        lease.onLost(() => {
+          lost += 1;
+          throw new Error("of the listener");
+        });
+        return await finish.promise;
+      },
+    });
+    await until(() => runs === 1);
+    source.onBeat = () => beat.promise;
+    const sent = source.beats;
+    await until(() => source.beats > sent);
+    source.add(1);
+    await until(() => runs === 2);
+    source.onBeat = async () => true;
+    beat.open(false);
+    await until(() => lost === 1);
+    finish.open(done);
+    await until(() => reports.length === 2);
+    expect(reports.map((report) => [report.recordId, report.kept])).toEqual(
+      expect.arrayContaining([
+        ["rec_1", false],
+        ["rec_2", true],
+      ]),
+    );
+    expect(source.settles).toContainEqual(["rec_2", done]);
+    expect(source.settles).not.toContainEqual(["rec_1", done]);
+    expect(lost).toBe(1);
+  });
+
+  test("H07: claims nothing new when no sign of life has come through for the length of the lease", async () => {
+    const source = new FakeSource();
+    source.onBeat = async () => {
+      throw new Error("gone");
+    };
+    const { notes, reports } = scene({ source, run: async () => done, leaseMs: 60, pollMs: 5 });
+    await until(() => source.beats >= 13);
+    const before = source.wants.length;
+    source.add(1);
+    const beats = source.beats;
+    await until(() => source.beats >= beats + 4);
+    expect(source.wants.length).toBe(before);
+    expect(notes).toEqual(["a lease could not be renewed; it is tried again"]);
+    source.onBeat = async () => true;
+    await until(() => reports.length === 1);
+  });
+
+  test("a verdict on its way to a store that fails is given up when the lease is lost", async () => {
+    const source = new FakeSource();
+    source.onSettle = async () => {
+      throw new Error("gone");
+    };
+    source.add(1);
+    const { reports } = scene({ source, run: async () => done, leaseMs: 40 });
+    source.onBeat = async () => source.wants.length === 0 || reports.length > 0;
+    await until(() => reports.length === 1);
+    expect(reports[0]?.kept).toBe(false);
+  });
+
+  test("onLost calls at once where the lease is lost", async () => {
+    const source = new FakeSource();
+    const lost: string[] = [];
+    source.onComplete = async () => false;
+    source.add(1);
+    const { reports } = scene({
+      source,
+      run: async (_task, lease) => {
+        lease.onLost(() => lost.push("before"));
+        await lease.complete().catch(() => undefined);
+        lease.onLost(() => lost.push("after"));
+        return done;
+      },
+    });
+    await until(() => reports.length === 1);
+    expect([lost, reports[0]?.kept]).toEqual([["before", "after"], false]);
+  });
+});
+
+describe("complete", () => {
+  test("commits the writes, and the verdict that follows is not looked at", async () => {
+    const source = new FakeSource();
+    source.add(1);
+    const { reports } = scene({
+      source,
+      run: async (_task, lease) => {
+        await lease.complete(async (tx) => {
+          tx.run("one");
+          await new Promise(setImmediate);
+          tx.run("two");
+        });
+        return { outcome: "dead", error: { name: "E", message: "m" } };
+      },
+    });
+    await until(() => reports.length === 1);
+    expect(source.commits).toEqual([["one", "two"]]);
+    expect(source.settles).toEqual([]);
+    expect(reports[0]).toMatchObject({ verdict: done, kept: true });
+  });
+
+  /** What `complete` of a task rejects with. */
+  async function errorOf(
+    given: Partial<Parameters<typeof scene>[0]>,
+    call: (lease: Parameters<ConsumeOptions<Tx>["run"]>[1]) => Promise<void>,
+  ): Promise<unknown> {
+    let error: unknown;
+    const source = given.source ?? new FakeSource();
+    source.add(1);
+    const { reports } = scene({
+      ...given,
+      source,
+      run: async (_task, lease) => {
+        await call(lease).catch((caught) => {
+          error = caught;
+        });
+        return done;
+      },
+    });
+    await until(() => reports.length === 1);
+    return error;
+  }
+
+  test("H08: rejects with LeaseLostError where the store refuses it", async () => {
+    const source = new FakeSource();
+    source.onComplete = async () => false;
+    const error = await errorOf({ source }, (lease) => lease.complete());
+    expect(error).toBeInstanceOf(LeaseLostError);
+    expect(source.settles).not.toContainEqual(["rec_1", done]);
+  });
+
+  test("takes no function where the engine has no atomic effects", async () => {
+    const error = await errorOf({ atomic: false }, (lease) => lease.complete(() => undefined));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(await errorOf({ atomic: false }, (lease) => lease.complete())).toBeUndefined();
+  });
+
+  test("is for once", async () => {
+    const source = new FakeSource();
+    const error = await errorOf({ source }, (lease) =>
+      Promise.all([lease.complete(), lease.complete()]).then(),
+    );
+    expect(error).toBeInstanceOf(TypeError);
+    expect(source.commits).toHaveLength(1);
+  });
+
+  test("may be called again after the store or the function failed", async () => {
+    const source = new FakeSource();
+    const error = await errorOf({ source }, async (lease) => {
+      source.onComplete = () => Promise.reject(new Error("constraint"));
+      await expect(lease.complete((tx) => tx.run("one"))).rejects.toThrow("constraint");
+      source.onComplete = async () => true;
+      const own = (): never => {
+        throw new Error("own");
+      };
+      await expect(lease.complete(own)).rejects.toThrow("own");
+      await lease.complete((tx) => tx.run("two"));
+    });
+    expect(error).toBeUndefined();
+    expect(source.commits).toEqual([["two"]]);
+  });
+
+  test("comes too late after the end of the run", async () => {
+    const source = new FakeSource();
+    let late: Promise<void> | undefined;
+    const after = gate<void>();
+    source.add(1);
+    const { reports } = scene({
+      source,
+      run: async (_task, lease) => {
+        late = after.promise.then(() => lease.complete());
+        return done;
+      },
+    });
+    await until(() => reports.length === 1);
+    after.open();
+    await expect(late).rejects.toBeInstanceOf(LeaseLostError);
+    expect(source.commits).toEqual([]);
+  });
+
+  test("that nobody waits for is waited for; where it fails the task is not done", async () => {
+    const source = new FakeSource();
+    const answers = [true, new Error("constraint")];
+    source.onComplete = async () => {
+      await new Promise(setImmediate);
+      const answer = answers.shift();
+      if (answer instanceof Error) throw answer;
+      return true;
+    };
+    source.add(2);
+    const { reports } = scene({
+      source,
+      run: async (_task, lease) => {
+        void lease.complete();
+        return done;
+      },
+    });
+    await until(() => reports.length === 2);
+    expect(reports.map((report) => report.verdict.outcome)).toEqual(["done", "retry"]);
+    expect(source.settles.map(([recordId]) => recordId)).toEqual(["rec_2"]);
+  });
+});
+
+describe("stop", () => {
+  test("H17: claims nothing more, waits for runs and verdicts, then leaves", async () => {
+    const source = new FakeSource();
+    const [finish, stored] = [gate<Verdict>(), gate<boolean>()];
+    let runs = 0;
+    source.onSettle = () => stored.promise;
+    source.add(1);
+    const { consumer, reports } = scene({
+      source,
+      run: () => {
+        runs += 1;
+        return finish.promise;
+      },
+    });
+    await until(() => runs === 1);
+    const stopped = consumer.stop();
+    source.add(5);
+    finish.open({ outcome: "release" });
+    await new Promise(setImmediate);
+    expect(source.left).toBe(0);
+    stored.open(true);
+    await stopped;
+    expect([runs, source.left, source.listeners, reports.length]).toEqual([1, 1, 0, 1]);
+    expect(source.settles).toEqual([["rec_1", { outcome: "release" }]]);
+    await consumer.stop();
+    expect(source.left).toBe(1);
+  });
+
+  test("H17: gives back what a claim under way brings", async () => {
+    const source = new FakeSource();
+    const first = gate<void>();
+    source.onClaim = () => first.promise;
+    source.add(1);
+    let runs = 0;
+    const { consumer } = scene({
+      source,
+      run: async () => {
+        runs += 1;
+        return done;
+      },
+    });
+    await until(() => source.wants.length === 1);
+    const stopped = consumer.stop();
+    first.open();
+    await stopped;
+    expect(source.settles).toEqual([["rec_1", { outcome: "release" }]]);
+    expect(runs).toBe(0);
+  });
+
+  test("H17: waits neither for runs nor for the store once its signal aborts", async () => {
+    const source = new FakeSource();
+    source.leave = () => new Promise(() => {});
+    source.add(1);
+    let runs = 0;
+    const run = (): Promise<Verdict> => {
+      runs += 1;
+      return new Promise(() => {});
+    };
+    const { consumer } = scene({ source, run });
+    await until(() => runs === 1);
+    const controller = new AbortController();
+    const stopped = consumer.stop({ signal: controller.signal });
+    controller.abort();
+    await stopped;
+  });
+
+  test("H17: tries the last verdicts for no more than their time", async () => {
+    const source = new FakeSource();
+    source.onSettle = () => Promise.reject(new Error("gone"));
+    source.leave = () => Promise.reject(new Error("gone"));
+    source.add(1);
+    const { consumer, reports, notes } = scene({ source, run: async () => done });
+    await until(() => notes.length === 1);
+    await consumer.stop();
+    await until(() => reports.length === 1);
+    expect(reports[0]?.kept).toBe(false);
+    expect(notes).toHaveLength(2);
+  });
+});
