@@ -16,7 +16,7 @@ let makeThreaded: MakeSqliteEngine | undefined;
 
 beforeAll(async () => {
   built = await buildSources();
-  const url = pathToFileURL(join(built.folder, "engines/sqlite/index.js")).href;
+  const url = pathToFileURL(join(built.folder, "inbox/sqlite/index.js")).href;
   const { sqliteEngine }: typeof import("hookgate/sqlite") = await import(url);
   makeThreaded = (path, setup) => sqliteEngine(path, { setup });
 });

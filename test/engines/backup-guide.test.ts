@@ -65,7 +65,7 @@ function paste(command: string): Promise<{ readonly code: number | null; readonl
 type Engine = ReturnType<typeof import("hookgate/sqlite").sqliteEngine>;
 
 async function withInbox<Result>(file: string, use: (engine: Engine) => Promise<Result>): Promise<Result> {
-  const url = pathToFileURL(join(built.folder, "engines/sqlite/index.js")).href;
+  const url = pathToFileURL(join(built.folder, "inbox/sqlite/index.js")).href;
   const { sqliteEngine }: typeof import("hookgate/sqlite") = await import(url);
   const engine = sqliteEngine(join(folder, file));
   await engine.open({ note: () => undefined });

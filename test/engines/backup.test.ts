@@ -26,7 +26,7 @@ let built: Awaited<ReturnType<typeof buildSources>>;
 let threaded: typeof sqliteEngine;
 beforeAll(async () => {
   built = await buildSources();
-  const url = pathToFileURL(join(built.folder, "engines/sqlite/index.js")).href;
+  const url = pathToFileURL(join(built.folder, "inbox/sqlite/index.js")).href;
   ({ sqliteEngine: threaded } = await import(url));
 });
 afterAll(() => built.remove());
@@ -74,7 +74,7 @@ function cli(...args: readonly string[]): Promise<{ code: number | null; err: st
 /** A process that has the file open as an app has. */
 async function startApp(): Promise<ChildProcess> {
   const program = `
-    const { sqliteEngine } = await import(${JSON.stringify(pathToFileURL(join(built.folder, "engines/sqlite/index.js")).href)});
+    const { sqliteEngine } = await import(${JSON.stringify(pathToFileURL(join(built.folder, "inbox/sqlite/index.js")).href)});
     const engine = sqliteEngine("hooks.db");
     await engine.open({ note: () => {} });
     process.send("open");

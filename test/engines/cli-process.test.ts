@@ -49,7 +49,7 @@ function moduleFile(name: string, { db, more }: { readonly db: string; readonly 
     path,
     `import { createServer } from "node:http";
 import { createReceiver } from ${at("index.js")};
-import { sqliteEngine } from ${at("engines/sqlite/index.js")};
+import { sqliteEngine } from ${at("inbox/sqlite/index.js")};
 export const receiver = createReceiver({
   name: "orders",
   auth: { serviceKey: "k".repeat(43) },

@@ -71,7 +71,7 @@ describe("while another process changes the tables", () => {
   let threaded: typeof import("hookgate/sqlite").sqliteEngine;
   beforeAll(async () => {
     built = await buildSources();
-    const url = pathToFileURL(join(built.folder, "engines/sqlite/index.js")).href;
+    const url = pathToFileURL(join(built.folder, "inbox/sqlite/index.js")).href;
     ({ sqliteEngine: threaded } = await import(url));
   });
   afterAll(() => built.remove());

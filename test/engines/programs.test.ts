@@ -14,7 +14,7 @@ import { buildSources } from "../support/built-sources.js";
 import { newDelivery } from "../support/inbox-parts.js";
 
 let built: Awaited<ReturnType<typeof buildSources>>;
-const program = (name: string): URL => pathToFileURL(join(built.folder, "engines/sqlite", name));
+const program = (name: string): URL => pathToFileURL(join(built.folder, "inbox/sqlite", name));
 beforeAll(async () => {
   built = await buildSources();
 });

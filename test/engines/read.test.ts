@@ -16,7 +16,7 @@ let built: Awaited<ReturnType<typeof buildSources>>;
 let sqliteEngine: typeof Sqlite.sqliteEngine;
 beforeAll(async () => {
   built = await buildSources();
-  const url = pathToFileURL(join(built.folder, "engines/sqlite/index.js")).href;
+  const url = pathToFileURL(join(built.folder, "inbox/sqlite/index.js")).href;
   ({ sqliteEngine } = (await import(url)) as typeof Sqlite);
 });
 afterAll(() => built.remove());
@@ -172,7 +172,7 @@ const onLinux = process.platform === "linux" ? it : it.skip;
 
 onLinux("leaves no process of an endless query behind when its own process is killed", async () => {
   const folder = await mkdtemp(join(tmpdir(), "hookgate-orphan-"));
-  const entry = pathToFileURL(join(built.folder, "engines/sqlite/index.js")).href;
+  const entry = pathToFileURL(join(built.folder, "inbox/sqlite/index.js")).href;
   const script = `
     import { sqliteEngine } from ${JSON.stringify(entry)};
     const engine = sqliteEngine("hooks.db");
@@ -182,7 +182,7 @@ onLinux("leaves no process of an endless query behind when its own process is ki
     await engine.read(${JSON.stringify(endless)}, [], { timeout: "10m" });`;
   const parent = spawn(process.execPath, ["--input-type=module", "-e", script], { cwd: folder });
   await once(parent.stdout, "data");
-  const child = join(built.folder, "engines/sqlite/query-process.js");
+  const child = join(built.folder, "inbox/sqlite/query-process.js");
   expect(processesWith(child)).toHaveLength(1);
   parent.kill("SIGKILL");
   await until(() => processesWith(child).length === 0);

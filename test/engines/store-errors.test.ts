@@ -55,7 +55,7 @@ async function messageOf(path: string): Promise<string> {
 /** What a user who is not root reads, whom modes bind. */
 function messageForNobody(path: string): string {
   const program = `
-    const { sqliteEngine } = await import(${JSON.stringify(pathToFileURL(join(built.folder, "engines/sqlite/index.js")).href)});
+    const { sqliteEngine } = await import(${JSON.stringify(pathToFileURL(join(built.folder, "inbox/sqlite/index.js")).href)});
     await sqliteEngine(${JSON.stringify(path)}).open({ note: () => {} }).catch((error) => console.log(error.message));
     process.exit();`;
   const user = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
@@ -176,7 +176,7 @@ describe("a bundle that lost the thread's program", () => {
       mkdirSync(dirname(bundle), { recursive: true });
       cpSync(built.folder, bundle, { recursive: true, filter: (path) => !path.endsWith("/thread.js") });
       const { sqliteEngine: bundled }: typeof import("hookgate/sqlite") = await import(
-        pathToFileURL(join(bundle, "engines/sqlite/index.js")).href
+        pathToFileURL(join(bundle, "inbox/sqlite/index.js")).href
       );
       const engine = bundled(join(folder, "hooks.db"));
       await expect(engine.open({ note: () => undefined })).rejects.toThrow(

@@ -208,7 +208,7 @@ describe("installed by npm", () => {
   });
 
   it("keeps the other files to itself", () => {
-    const code = 'require("hookgate/dist/gate/jwt.js")';
+    const code = 'require("hookgate/dist/auth/jwt/verify.js")';
     expect(() => run(project, process.execPath, ["-e", code])).toThrow("ERR_PACKAGE_PATH_NOT_EXPORTED");
   });
 
