@@ -31,7 +31,6 @@ export default {
     "src/**/*.ts",
     "!src/types/**",
     "!src/**/*-types.ts",
-    "!src/receiver/options.ts",
     "!src/inbox/observer.ts",
     "!src/inbox/polling/task-source.ts",
     "!src/inbox/sqlite/protocol.ts",

@@ -1,15 +1,37 @@
-import type { AuthOptions } from "../auth/options.js";
-import type { BodyOptions } from "../body/read.js";
-import type { EventsOption } from "../events/event-map.js";
-import type { EnvelopeOptions } from "../events/extract.js";
-import type { InboxOptions } from "../inbox/options.js";
-import type { AllowIpsOptions, Allowlist } from "../ip/allowlist.js";
-import type { ClientAddressOptions } from "../ip/client-address.js";
-import type { Clock } from "../lib/clock.js";
+import { FailureBudget } from "../auth/failure-limiter.js";
+import { type AuthOptions, resolveAuth } from "../auth/options.js";
+import { createMediaTypes } from "../body/media-type.js";
+import { type BodyOptions, parseBodyOptions } from "../body/read.js";
+import type { EventMapOf, EventsOption } from "../events/event-map.js";
+import { createEnvelope, type Envelope, type EnvelopeOptions } from "../events/extract.js";
+import { handlerTimeoutBounds } from "../events/handler-options.js";
+import { createHandlers, type HandlerRegistry } from "../events/handlers.js";
+import { createCatalog } from "../events/schemas.js";
+import { createSourceEnvelope } from "../events/source-envelope.js";
+import type { Challenge } from "../http/responses.js";
+import { type InboxOptions, type InboxSettings, parseInboxOptions } from "../inbox/options.js";
+import { Store } from "../inbox/store.js";
+import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../ip/allowlist.js";
+import { type ClientAddressOptions, clientAddressResolver } from "../ip/client-address.js";
+import { type Clock, parseClock } from "../lib/clock.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  numberOption,
+  OptionError,
+  own,
+  stringOption,
+  switchOption,
+} from "../lib/options.js";
+import { createSignatureGate } from "../signatures/signature.js";
 import type { AnyEventMap, HandlerContext, InboxContext } from "../types/event.js";
 import type { Logger } from "../types/logger.js";
 import type { Hooks } from "../types/report.js";
-import type { Source } from "../types/source.js";
+import type { BodyKind, Source } from "../types/source.js";
+import { createObserver } from "./reporter.js";
+import { type DeliveryPlan, readStored } from "./steps.js";
+import { answerToIgnored, UnknownTypes } from "./unhandled-events.js";
 
 declare const withoutInbox: unique symbol;
 
@@ -80,4 +102,213 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
   readonly clock?: Clock | undefined;
   /** `realm` of the challenge in a 401 (RFC 9110 section 11.5). Default: the name. */
   readonly realm?: string | undefined;
+}
+
+const known: readonly (keyof ReceiverOptions)[] = [
+  "name",
+  "events",
+  "auth",
+  "source",
+  "allowIps",
+  "clientAddress",
+  "body",
+  "type",
+  "id",
+  "data",
+  "handlerTimeoutMs",
+  "maxInProgress",
+  "unknownTypes",
+  "maxFailuresPerMinute",
+  "inbox",
+  "logger",
+  "hooks",
+  "keepStacks",
+  "clock",
+  "realm",
+];
+
+const where = "createReceiver";
+
+/** What `createReceiver` is made of. */
+export interface Prepared<EventMap, Tx> {
+  readonly plan: DeliveryPlan;
+  readonly store: Store<Tx> | undefined;
+  readonly handlers: HandlerRegistry<EventMap, ContextOf<Tx>>;
+  readonly challenge: Challenge;
+  readonly ownsCredentials: boolean;
+}
+
+/** Reads and checks every option, once. */
+export function parseReceiverOptions<Events extends EventsOption | undefined, Tx, SourceEvents>(
+  options: ReceiverOptions<Events, Tx, SourceEvents>,
+): Prepared<EventMapOf<Events, SourceEvents>, Tx> {
+  assertOptions(options, known, where);
+  const name = stringOption(own(options, "name"), `${where}.name`);
+  const clock = parseClock(own(options, "clock"), `${where}.clock`);
+  const observer = createObserver({
+    ...{ name, clock, where },
+    logger: own(options, "logger"),
+    hooks: own(options, "hooks"),
+    keepStacks: switchOption(own(options, "keepStacks"), `${where}.keepStacks`, true),
+  });
+  const source = parseSource<SourceEvents>(own(options, "source"), `${where}.source`);
+  const auth = resolveAuth(own(options, "auth"), `${where}.auth`, {
+    ...{ name, clock, remembersUses: own(options, "inbox") !== undefined },
+    source: source && {
+      ...{ name: source.name, auth: source.auth, places: source.credentialPlaces },
+      signs: source.signature !== undefined,
+    },
+  });
+  const settings = inboxOf<Tx>(own(options, "inbox"), auth.policy.keyHeader, source);
+  const content = prepareContent(options, name, clock, source);
+  const limits = parseLimits(options);
+  const handlers = createHandlers<EventMapOf<Events, SourceEvents>, ContextOf<Tx>>(
+    content.catalog,
+    settings?.engine.capabilities,
+  );
+  const unknownTypes = choiceOption(
+    own(options, "unknownTypes"),
+    `${where}.unknownTypes`,
+    ["ignore", "refuse"],
+    "ignore",
+  );
+  const store =
+    settings &&
+    new Store<Tx>({
+      ...{ receiver: name, settings, clock, observer, defaultTimeoutMs: limits.handlerTimeoutMs },
+      readData: (task) => readStored(content, task),
+    });
+  const [allowIps, realm] = [own(options, "allowIps"), own(options, "realm")];
+  return {
+    plan: {
+      ...{ name, auth: auth.policy, ...content, handlers, ...limits, inbox: store, clock, observer },
+      unknownTypes,
+      unknown: new UnknownTypes({
+        ...{ catalog: content.catalog, handlers, observer },
+        answer: answerToIgnored(unknownTypes, settings !== undefined),
+      }),
+      clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
+      allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
+    },
+    store,
+    handlers,
+    challenge: {
+      realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
+      acceptsJwt: auth.policy.tokens !== undefined && auth.policy.tokenCarrier === undefined,
+    },
+    ownsCredentials: auth.ownsCredentials,
+  };
+}
+
+/** What bodies may be, what signs them, and what they say. */
+function prepareContent<Events extends EventsOption | undefined, Tx, SourceEvents>(
+  options: ReceiverOptions<Events, Tx, SourceEvents>,
+  name: string,
+  clock: Clock,
+  source: Source<SourceEvents> | undefined,
+): Pick<DeliveryPlan, "source" | "signature" | "body" | "readsJson" | "mediaTypes" | "envelope" | "catalog"> {
+  const body = parseBodyOptions(own(options, "body"), `${where}.body`, source?.bodies);
+  return {
+    source,
+    signature: source?.signature && createSignatureGate(source.signature, `${where}.source.signature`),
+    body: { ...body, clock },
+    readsJson: [...body.types, ...Object.values(source?.mediaTypes ?? {})].includes("json"),
+    mediaTypes: createMediaTypes(body.types, source?.mediaTypes),
+    envelope: envelopeOf(options, name, source),
+    catalog: createCatalog(own(options, "events") ?? source?.schemas, `${where}.events`),
+  };
+}
+
+/** A source says where everything stands, so that nothing else may. */
+function envelopeOf(
+  options: EnvelopeOptions,
+  name: string,
+  source: Pick<Source<unknown>, "name" | "events"> | undefined,
+): Envelope {
+  if (source === undefined) return createEnvelope(options, name, where);
+  const given = (["type", "id", "data"] as const).find((locator) => own(options, locator) !== undefined);
+  if (given === undefined) return createSourceEnvelope(source, name);
+  throw new OptionError(
+    `${where}.${given}`,
+    ` cannot be combined with \`source\`: ${source.name} says where type, id and data are; leave it out, or use customSource`,
+  );
+}
+
+/** The inbox keeps what the source reads events from. */
+function inboxOf<Tx>(
+  options: unknown,
+  keyHeader: string,
+  source: Pick<Source<unknown>, "headers"> | undefined,
+): InboxSettings<Tx> | undefined {
+  const settings = parseInboxOptions<Tx>(options, `${where}.inbox`, keyHeader);
+  if (settings === undefined || source === undefined) return settings;
+  return { ...settings, headers: [...new Set([...settings.headers, ...source.headers])] };
+}
+
+function parseLimits(
+  options: Pick<ReceiverOptions, "handlerTimeoutMs" | "maxInProgress" | "maxFailuresPerMinute">,
+): Pick<DeliveryPlan, "handlerTimeoutMs" | "maxInProgress" | "failureBudget"> {
+  const failures = own(options, "maxFailuresPerMinute");
+  const bounds = { min: 1, max: 1_000_000, fallback: 1_000, integer: true };
+  return {
+    handlerTimeoutMs: numberOption(own(options, "handlerTimeoutMs"), `${where}.handlerTimeoutMs`, {
+      ...handlerTimeoutBounds,
+      fallback: 10_000,
+    }),
+    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, bounds),
+    failureBudget:
+      failures === undefined
+        ? undefined
+        : new FailureBudget(numberOption(failures, `${where}.maxFailuresPerMinute`, bounds)),
+  };
+}
+
+const kinds: readonly BodyKind[] = ["json", "form", "xml", "bytes", "empty"];
+const secretHeaders: readonly string[] = ["authorization", "proxy-authorization", "cookie"];
+
+/** Reads the option `source`; undefined where it was left out. TypeError for what is no source. */
+function parseSource<EventMap>(value: unknown, where: string): Source<EventMap> | undefined {
+  if (value === undefined) return undefined;
+  const source = value as Partial<Source<EventMap>> | null;
+  const howTo =
+    'give what a source makes, such as github({ secret }) of "hookgate/github", or customSource({ … })';
+  if (typeof source !== "object" || source === null || typeof source.events !== "function") {
+    throw new OptionError(where, ` must be a source, not ${describe(value)}; ${howTo}`);
+  }
+  const { name, bodies, headers, deadlineMs, mediaTypes = {} } = source;
+  if (typeof name !== "string" || name === "")
+    throw new OptionError(`${where}.name`, ` must be a string; ${howTo}`);
+  const strange = Array.isArray(bodies)
+    ? [...bodies, ...Object.values(mediaTypes)].find((kind) => !kinds.includes(kind))
+    : bodies;
+  if (!Array.isArray(bodies) || strange !== undefined) {
+    throw new OptionError(
+      `${where}.bodies`,
+      ` must be a list of ${kinds.map((kind) => `"${kind}"`).join(", ")}; ${howTo}`,
+    );
+  }
+  if (typeof deadlineMs !== "number" || !(deadlineMs > 0)) {
+    throw new OptionError(
+      `${where}.deadlineMs`,
+      ` must be a number of milliseconds, not ${describe(deadlineMs)}`,
+    );
+  }
+  assertHeaders(headers, `${where}.headers`);
+  return source as Source<EventMap>;
+}
+
+/** Stored with each event, hence nothing that lets anybody in. */
+function assertHeaders(headers: unknown, where: string): void {
+  const isSecret = (name: string): boolean =>
+    secretHeaders.some(
+      (secret) => secret === name || (name.endsWith("*") && secret.startsWith(name.slice(0, -1))),
+    );
+  const fits = (name: unknown): boolean =>
+    typeof name === "string" && name === name.toLowerCase() && !isSecret(name);
+  if (!Array.isArray(headers) || !headers.every(fits)) {
+    throw new OptionError(
+      where,
+      ` must be a list of lower-case header names, none of which holds a credential`,
+    );
+  }
 }

@@ -14,8 +14,8 @@ import type { ReceiverHealth } from "../types/health.js";
 import { createDeliveryWay } from "./delivery.js";
 import { findingsOf, startWarningsOf } from "./diagnose.js";
 import { explain } from "./explain.js";
-import type { ContextOf, NoInbox, ReceiverOptions } from "./options.js";
-import { prepare } from "./prepare.js";
+import { type ContextOf, type NoInbox, parseReceiverOptions, type ReceiverOptions } from "./options.js";
+
 import { observeSource } from "./reporter.js";
 import { type DeliveryPlan, readStoredEvent } from "./steps.js";
 
@@ -93,7 +93,7 @@ export function createReceiver<
 >(
   options: ReceiverOptions<Events, Tx, SourceEvents>,
 ): Receiver<EventMapOf<Events, SourceEvents>, ContextOf<Tx>> {
-  const { plan, store, handlers, challenge, ownsCredentials } = prepare(options);
+  const { plan, store, handlers, challenge, ownsCredentials } = parseReceiverOptions(options);
   const { observer, auth, clock } = plan;
   const way = createDeliveryWay(plan);
   const receive = createReceive(

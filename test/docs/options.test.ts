@@ -107,7 +107,7 @@ describe("docs/reference/options.md lists the options that the code knows", () =
 
 /** The files that make what stands under a heading. */
 const makers: ReadonlyMap<string, readonly string[]> = new Map([
-  ["createReceiver", ["receiver/prepare.ts", "events/extract.ts"]],
+  ["createReceiver", ["receiver/options.ts", "events/extract.ts"]],
   ["One service", ["auth/key-header.ts"]],
   ["credentials", ["auth/options.ts", "auth/key-header.ts"]],
   ["Anyone", []],
