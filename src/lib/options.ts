@@ -40,6 +40,19 @@ function optionPath(place: string): string {
   return path === "" ? "options" : path;
 }
 
+/** The names of a type's members; of a union, those of all its parts. */
+type NamesOf<T> = T extends unknown ? Extract<keyof T, string> : never;
+
+/**
+ * The names of all options of `T`, for `assertOptions`. A name that is missing, misspelled or unknown does not compile.
+ *
+ * @example
+ * const known = optionKeys<RetryDelays>({ minDelay: true, maxDelay: true });
+ */
+export function optionKeys<T>(names: Readonly<Record<NamesOf<T>, true>>): readonly NamesOf<T>[] {
+  return Object.keys(names) as NamesOf<T>[];
+}
+
 /** Refuses anything but a plain options object, and keys that are not known, naming the near miss. */
 export function assertOptions(
   value: unknown,
