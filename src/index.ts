@@ -15,7 +15,7 @@ export {
 export {
   type CredentialLookup,
   type CredentialLookupOptions,
-  credentialsFrom,
+  credentialsFromLookup,
   type FoundKey,
   type FoundToken,
 } from "./auth/credentials/lookup.js";
@@ -75,7 +75,7 @@ export {
   type CustomSourceOptions,
   customSource,
 } from "./sources/custom.js";
-export type { AddressList, CredentialKind, CredentialSource, KeyKind } from "./types/credential.js";
+export type { AddressList, CredentialKind, CredentialProvider, KeyKind } from "./types/credential.js";
 export type { Caller, Delivery, JwtClaims } from "./types/delivery.js";
 export type * from "./types/engine.js";
 export type { Handler, HandlerContext, InboxContext, WebhookEvent } from "./types/event.js";

@@ -8,7 +8,7 @@ import {
   type Caller,
   type Clock,
   type CredentialKind,
-  type CredentialSource,
+  type CredentialProvider,
   createReceiver,
   type Logger,
   requireAuth,
@@ -108,7 +108,7 @@ export const inboundWebhook: Route = {
 };
 
 export interface AppOptions {
-  readonly credentials: CredentialSource;
+  readonly credentials: CredentialProvider;
   /** Default: `webex`. */
   readonly answers?: WebexConnectAnswers;
   readonly webhooks?: readonly Webhook[];

@@ -3,7 +3,7 @@ import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
 import type {
   CredentialKind,
-  CredentialSource,
+  CredentialProvider,
   KeyKind,
   MaybePromise,
   Owner,
@@ -23,7 +23,7 @@ export interface AuthPolicy {
   /** Lower-case name of the header that holds the key. */
   readonly keyHeader: string;
   /** Undefined only for a route that accepts anyone. */
-  readonly credentials: CredentialSource | undefined;
+  readonly credentials: CredentialProvider | undefined;
   /** Tokens checked against `credentials`; undefined where no JWT is accepted. */
   readonly tokens: TokenMemory | undefined;
   /** Where tokens stand. Left out: `Authorization: Bearer`. */
@@ -167,8 +167,8 @@ function asTokenCaller(
   const fault = checkToken?.(claims, url);
   if (fault !== undefined) return new Refusal("ERR_TOKEN_INVALID", fault, undefined, "source");
   const { id, owner } = credential;
-  if (credential.policy.replay === "refuse" && remembersUses !== true) {
-    return new Refusal("ERR_INTERNAL", `JWT credential "${id}" has replay: "refuse", which needs an inbox`);
+  if (credential.policy.oneTimeUse === true && remembersUses !== true) {
+    return new Refusal("ERR_INTERNAL", `JWT credential "${id}" has oneTimeUse: true, which needs an inbox`);
   }
   const { tenant, service } = owner;
   if (service === undefined) {
@@ -184,7 +184,7 @@ function asTokenCaller(
 function byKey(
   rawHeaders: readonly string[],
   policy: AuthPolicy,
-  credentials: CredentialSource,
+  credentials: CredentialProvider,
   nowMs: number,
 ): MaybePromise<Authenticated | Refusal> {
   if (policy.keyKinds.length === 0) {

@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.js";
 import { assertOptions, describe, flagOption, OptionError, own, ownMembers } from "../lib/options.js";
-import type { CredentialKind, CredentialSource, KeyKind, TokenCredential } from "../types/credential.js";
+import type { CredentialKind, CredentialProvider, KeyKind, TokenCredential } from "../types/credential.js";
 import type { CredentialPlaces, SourceAuth } from "../types/source.js";
 import type { AuthPolicy } from "./authenticate.js";
 import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/single-service.js";
@@ -20,8 +20,8 @@ export interface SingleServiceAuth {
 export interface CredentialsAuth {
   /** Default: `["jwt", "service-key"]`. Where "jwt" is accepted it has priority over any key. */
   readonly accept?: readonly CredentialKind[];
-  /** From `defineCredentials`, `credentialsFromFile` or `credentialsFrom`. */
-  readonly credentials: CredentialSource;
+  /** From `defineCredentials`, `credentialsFromFile` or `credentialsFromLookup`. */
+  readonly credentials: CredentialProvider;
   /** Header that keys stand in. Default: `key`. */
   readonly keyHeader?: string;
 }
@@ -97,12 +97,12 @@ function assertUsesRemembered({ credentials, tokens, remembersUses }: AuthPolicy
   const all: unknown = Reflect.get(credentials, "all");
   if (!Array.isArray(all)) return;
   const found = (all as readonly Partial<TokenCredential>[]).find(
-    ({ kind, policy }) => kind === "jwt" && policy?.replay === "refuse",
+    ({ kind, policy }) => kind === "jwt" && policy?.oneTimeUse === true,
   );
   if (found === undefined) return;
   throw new OptionError(
     where,
-    `: the JWT credential "${found.id}" has replay: "refuse", which needs a receiver with an \`inbox\`: used tokens are remembered there`,
+    `: the JWT credential "${found.id}" has oneTimeUse: true, which needs a receiver with an \`inbox\`: used tokens are remembered there`,
   );
 }
 
@@ -195,10 +195,10 @@ function fromCredentials(auth: Record<string, unknown>, given: readonly string[]
     );
   }
   const credentials = auth.credentials;
-  if (!isCredentialSource(credentials)) {
+  if (!isCredentialProvider(credentials)) {
     throw new OptionError(
       `${where}.credentials`,
-      ` must come from defineCredentials, credentialsFromFile or credentialsFrom, not ${describe(credentials)}`,
+      ` must come from defineCredentials, credentialsFromFile or credentialsFromLookup, not ${describe(credentials)}`,
     );
   }
   const accept = parseAccept(own(auth, "accept"), `${where}.accept`);
@@ -210,8 +210,8 @@ function fromCredentials(auth: Record<string, unknown>, given: readonly string[]
   };
 }
 
-function isCredentialSource(value: unknown): value is CredentialSource {
-  const source = value as Partial<CredentialSource> | null | undefined;
+function isCredentialProvider(value: unknown): value is CredentialProvider {
+  const source = value as Partial<CredentialProvider> | null | undefined;
   return typeof source?.findKey === "function" && typeof source.findTokenCredentials === "function";
 }
 

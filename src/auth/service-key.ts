@@ -2,7 +2,7 @@ import { hash, timingSafeEqual } from "node:crypto";
 import { CredentialsUnavailableError, Refusal } from "../errors.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
-import type { CredentialSource, KeyCredential, KeyKind, MaybePromise } from "../types/credential.js";
+import type { CredentialProvider, KeyCredential, KeyKind, MaybePromise } from "../types/credential.js";
 
 /** The longest key that can be right, in bytes. Of a longer one, this much is hashed before it is refused. */
 export const maxKeyBytes = 512;
@@ -33,7 +33,7 @@ export function hashKey(value: string): PresentedKey {
 export function findCaller(
   header: string,
   kinds: readonly KeyKind[],
-  source: CredentialSource,
+  source: CredentialProvider,
   nowMs: number,
 ): MaybePromise<KeyCredential | Refusal> {
   const presented = hashKey(header);
@@ -56,7 +56,7 @@ interface Search {
   readonly hex: string;
   readonly kinds: readonly KeyKind[];
   readonly tried: number;
-  readonly source: CredentialSource;
+  readonly source: CredentialProvider;
   readonly nowMs: number;
 }
 
@@ -129,7 +129,7 @@ function judgeUnknown(
 function otherKindOf(
   hex: string,
   kinds: readonly KeyKind[],
-  source: CredentialSource,
+  source: CredentialProvider,
 ): KeyCredential | undefined {
   const other = (["service-key", "profile-key"] as const).find((kind) => !kinds.includes(kind));
   if (other === undefined) return undefined;

@@ -127,7 +127,7 @@ function audienceOf(credential: TokenCredential, asked: readonly string[]): stri
 function assertPolicy({ policy }: TokenCredential, claims: Members, lifeSeconds: number): void {
   const { maxLifetimeSeconds, requiredClaims } = policy;
   if (lifeSeconds > maxLifetimeSeconds) {
-    throw misused(`--expires-in may be ${maxLifetimeSeconds}s at most: the credential's maxLifetimeSeconds`);
+    throw misused(`--expires-in may be ${maxLifetimeSeconds}s at most: the credential's maxLifetime`);
   }
   const missing = requiredClaims.find((name) => !Object.hasOwn(claims, name) || claims[name] === undefined);
   if (missing !== undefined)

@@ -28,12 +28,15 @@ export function millisecondsOf(text: unknown): number | undefined {
   return scaled % divisor === 0n && Number.isSafeInteger(milliseconds) ? milliseconds : undefined;
 }
 
+/** What a duration may be, and what it is where it was left out. */
+export interface DurationBounds {
+  readonly min: Duration;
+  readonly max: Duration;
+  readonly fallback: Duration;
+}
+
 /** A duration within bounds, in milliseconds, or the default where it was left out. Throws a TypeError that names the option. */
-export function durationOption(
-  value: unknown,
-  where: string,
-  bounds: { readonly min: Duration; readonly max: Duration; readonly fallback: Duration },
-): number {
+export function durationOption(value: unknown, where: string, bounds: DurationBounds): number {
   const given = value === undefined ? bounds.fallback : value;
   const milliseconds = millisecondsOf(given);
   const [min, max] = [millisecondsOf(bounds.min) ?? 0, millisecondsOf(bounds.max) ?? 0];

@@ -6,7 +6,7 @@ import type { OpenedEnvelope } from "../events/extract.js";
 import { findSender, type ShadowListener } from "../ip/sender-address.js";
 import { assertOptions, describe, OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import type { CredentialSource } from "../types/credential.js";
+import type { CredentialProvider } from "../types/credential.js";
 import type { Caller } from "../types/delivery.js";
 import type { ExplainedStep, ExplainRequest, Explanation } from "../types/explanation.js";
 import type { SignatureMatch } from "../types/signature.js";
@@ -208,7 +208,7 @@ async function followEvents(
 /** A memory of its own, so that a token which only was explained is not remembered. */
 function unremembered(plan: DeliveryPlan): TokenMemory | undefined {
   const { tokens, credentials } = plan.auth;
-  return tokens === undefined ? undefined : new TokenMemory(credentials as CredentialSource);
+  return tokens === undefined ? undefined : new TokenMemory(credentials as CredentialProvider);
 }
 
 function callerText(caller: Caller): string {

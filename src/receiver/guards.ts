@@ -14,7 +14,7 @@ import { type Clock, parseClock } from "../lib/clock.js";
 import { assertOptions, own, stringOption, switchOption } from "../lib/options.js";
 import type { Logger } from "../types/logger.js";
 import type { Hooks } from "../types/report.js";
-import { createObserver, type Observer, observeSource } from "./reporter.js";
+import { createObserver, type Observer, observeCredentials } from "./reporter.js";
 
 /** Options that every guard takes. */
 export interface GuardOptions {
@@ -81,7 +81,7 @@ export function requireAuth(options: RequireAuthOptions): Middleware {
   const { auth, rest } = split(options, where);
   const parts = resolveGuard(rest, where);
   const { policy } = resolveAuth(auth, where, parts);
-  observeSource(policy.credentials, parts.observer);
+  observeCredentials(policy.credentials, parts.observer);
   const realm = own(options, "realm");
   return createGuard(
     (req, requestId) => {

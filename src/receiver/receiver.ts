@@ -15,8 +15,7 @@ import { createDeliveryWay } from "./delivery.js";
 import { findingsOf, startWarningsOf } from "./diagnose.js";
 import { explain } from "./explain.js";
 import { type ContextOf, type NoInbox, parseReceiverOptions, type ReceiverOptions } from "./options.js";
-
-import { observeSource } from "./reporter.js";
+import { observeCredentials } from "./reporter.js";
 import { type DeliveryPlan, readStoredEvent } from "./steps.js";
 
 /** Receives deliveries and hands their events to handlers. */
@@ -102,7 +101,7 @@ export function createReceiver<
     (message) => observer.note("warn", message, {}),
     plan.source?.answer?.bind(plan.source),
   );
-  const unobserve = observeSource(auth.credentials, observer);
+  const unobserve = observeCredentials(auth.credentials, observer);
   const life = createLife({
     way,
     store,

@@ -9,7 +9,7 @@ import { MinuteCounts } from "../lib/minute-counts.js";
 import { assertOptions, describe, OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { stderrLogger } from "../telemetry/logger.js";
-import type { CredentialSource, SourceReport } from "../types/credential.js";
+import type { CredentialProvider, CredentialReport } from "../types/credential.js";
 import type { Caller } from "../types/delivery.js";
 import type { TaskError } from "../types/engine.js";
 import type { Logger } from "../types/logger.js";
@@ -284,8 +284,9 @@ function refusalCounts(clock: Clock): MinuteCounts<RefusalKind> {
 }
 
 /** Passes on to the log what a credential source has to say, and returns the function that ends it. */
-export function observeSource(source: CredentialSource | undefined, observer: Observer): () => void {
-  const note = ({ level, message, details }: SourceReport): void => observer.note(level, message, details);
+export function observeCredentials(source: CredentialProvider | undefined, observer: Observer): () => void {
+  const note = ({ level, message, details }: CredentialReport): void =>
+    observer.note(level, message, details);
   return source?.observe?.(note) ?? (() => {});
 }
 

@@ -139,7 +139,7 @@ export function tokenUseOf({
   caller,
   tokenCredential,
 }: Authenticated): { readonly tokenId: string; readonly expiresAtMs: number } | undefined {
-  if (caller.method !== "jwt" || tokenCredential?.policy.replay !== "refuse") return undefined;
+  if (caller.method !== "jwt" || tokenCredential?.policy.oneTimeUse !== true) return undefined;
   return tokenUse(tokenCredential, caller.claims);
 }
 

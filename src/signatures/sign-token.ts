@@ -2,6 +2,7 @@ import { createHash, createSecretKey, type KeyObject, randomUUID } from "node:cr
 import { type JWTPayload, SignJWT } from "jose";
 import { parseLifetime } from "../keys/lifetime.js";
 import { secretBytes } from "../keys/secret.js";
+import { millisecondsOf } from "../lib/duration.js";
 import { own } from "../lib/options.js";
 import type { SourceAuth } from "../types/source.js";
 import { keyInUse, privateKeyOf, type SigningOptions, type Unsigned } from "./signing.js";
@@ -26,7 +27,7 @@ export async function signTokenHeader(
     ...(auth.defaultIssuer === undefined ? { iss: own(credential, "issuer") as string } : {}),
     ...audienceOf(credential),
     iat: issuedAt,
-    exp: issuedAt + Math.min(lifeSeconds, Number(own(credential, "maxLifetimeSeconds") ?? lifeSeconds)),
+    exp: issuedAt + Math.min(lifeSeconds, longestLifeSeconds(credential)),
     jti: randomUUID(),
     ...(typeof bodyHashClaim === "string"
       ? { [bodyHashClaim]: createHash("sha256").update(delivery.rawBody).digest("hex") }
@@ -41,6 +42,11 @@ export async function signTokenHeader(
     .sign(key);
   const { header, scheme } = auth.carrier ?? { header: "authorization", scheme: "Bearer" };
   return { [header]: scheme === undefined ? token : `${scheme} ${token}` };
+}
+
+function longestLifeSeconds(credential: Credential): number {
+  const longestMs = millisecondsOf(own(credential, "maxLifetime"));
+  return longestMs === undefined ? lifeSeconds : Math.floor(longestMs / 1_000);
 }
 
 async function credentialOf(auth: SourceAuth, options: SigningOptions, nowMs: number): Promise<Credential> {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { BoundedCache } from "../lib/bounded-cache.js";
+import type { Duration } from "../lib/duration.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { assertOptions, describe, flagOption, OptionError, own, stringOption } from "../lib/options.js";
 import type { MaybePromise } from "../types/credential.js";
@@ -40,8 +41,8 @@ export interface AtlassianConnectOptions {
   readonly defaultType?: string | undefined;
   /** `true` takes shared secrets of fewer than 32 bytes. Default: refused. */
   readonly insecureShortSecret?: boolean | undefined;
-  /** Seconds that the sender's clock may differ from ours, 0 to 300. Default: 5. */
-  readonly toleranceSeconds?: number | undefined;
+  /** How far the sender's clock may differ from ours, `"0s"` to `"5m"`. Default: `"5s"`. */
+  readonly clockTolerance?: Duration | undefined;
 }
 
 /** Longest `clientKey` that is looked up; Atlassian's have 36 characters. */
@@ -69,7 +70,7 @@ export function atlassianConnect(
   const where = "atlassianConnect";
   assertOptions(
     options,
-    ["client", "baseUrl", "defaultType", "insecureShortSecret", "toleranceSeconds"],
+    ["client", "baseUrl", "defaultType", "insecureShortSecret", "clockTolerance"],
     where,
   );
   const client: unknown = own(options, "client");
@@ -92,7 +93,7 @@ export function atlassianConnect(
       token: createLookup(client as AtlassianConnectOptions["client"], {
         algorithms: ["HS256"],
         insecureShortSecret: flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`),
-        toleranceSeconds: tokenTolerance(options, where),
+        clockTolerance: tokenTolerance(options, where),
         requiredClaims: ["iat", "qsh"],
       }),
       check: (claims, url) => qshFault(claims, url, basePath),

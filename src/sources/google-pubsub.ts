@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { parseKeySet } from "../auth/jwt/token-key.js";
 import { parseAlgorithms } from "../keys/algorithms.js";
 import type { PublicJwk } from "../keys/public-jwk.js";
+import type { Duration } from "../lib/duration.js";
 import {
   assertOptions,
   choiceOption,
@@ -59,8 +60,8 @@ export interface GooglePubSubOptions {
   readonly unwrapped?: boolean | undefined;
   /** The subscription's acknowledgement deadline, 10 to 600 seconds. Default: 10. */
   readonly ackDeadlineSeconds?: number | undefined;
-  /** Seconds that the sender's clock may differ from ours, 0 to 300. Default: 30. */
-  readonly toleranceSeconds?: number | undefined;
+  /** How far the sender's clock may differ from ours, `"0s"` to `"5m"`. Default: `"30s"`. */
+  readonly clockTolerance?: Duration | undefined;
   /** Keys in place of those that Google publishes: for tests, and for emulators that sign. */
   readonly jwks?: { readonly keys: readonly PublicJwk[] } | undefined;
 }
@@ -89,7 +90,7 @@ export function googlePubSub(options: GooglePubSubOptions): Source {
     options,
     [
       ...["audience", "serviceAccount", "typeAttribute", "data", "unwrapped"],
-      ...["ackDeadlineSeconds", "toleranceSeconds", "jwks"],
+      ...["ackDeadlineSeconds", "clockTolerance", "jwks"],
     ],
     where,
   );
@@ -121,7 +122,7 @@ export function googlePubSub(options: GooglePubSubOptions): Source {
         issuer: "https://accounts.google.com",
         audience: textList(own(options, "audience"), `${where}.audience`),
         algorithms,
-        toleranceSeconds: tokenTolerance(options, where, 30),
+        clockTolerance: tokenTolerance(options, where, "30s"),
         requiredClaims: ["iat", "email"],
         ...keysOf(own(options, "jwks"), `${where}.jwks`),
       },

@@ -1,4 +1,5 @@
 import { type PublicJwk, readPublicJwk } from "../keys/public-jwk.js";
+import type { Duration } from "../lib/duration.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { assertOptions, describe, OptionError, own } from "../lib/options.js";
 import type { MaybePromise } from "../types/credential.js";
@@ -37,8 +38,8 @@ export interface PlaidOptions {
    * seconds, the delivery is answered 503, and Plaid sends it again.
    */
   readonly key: (keyId: string) => MaybePromise<PlaidKey | undefined>;
-  /** Seconds that the sender's clock may differ from ours, 0 to 300. Default: 5. */
-  readonly toleranceSeconds?: number | undefined;
+  /** How far the sender's clock may differ from ours, `"0s"` to `"5m"`. Default: `"5s"`. */
+  readonly clockTolerance?: Duration | undefined;
 }
 
 /** Stands for the issuer that Plaid's tokens do not name. */
@@ -56,7 +57,7 @@ const issuer = "plaid";
  */
 export function plaid(options: PlaidOptions): Source<{ readonly [type: string]: PlaidWebhook }> {
   const where = "plaid";
-  assertOptions(options, ["key", "toleranceSeconds"], where);
+  assertOptions(options, ["key", "clockTolerance"], where);
   const key: unknown = own(options, "key");
   if (typeof key !== "function") {
     throw new OptionError(
@@ -65,7 +66,7 @@ export function plaid(options: PlaidOptions): Source<{ readonly [type: string]: 
     );
   }
   const find = key as PlaidOptions["key"];
-  const toleranceSeconds = tokenTolerance(options, where);
+  const clockTolerance = tokenTolerance(options, where);
   return {
     name: "plaid",
     bodies: ["json"],
@@ -78,8 +79,8 @@ export function plaid(options: PlaidOptions): Source<{ readonly [type: string]: 
         if (keyId === undefined) return undefined;
         const found: unknown = find(keyId);
         return isPromise(found)
-          ? found.then((answer) => credentialOf(answer, keyId, toleranceSeconds))
-          : credentialOf(found, keyId, toleranceSeconds);
+          ? found.then((answer) => credentialOf(answer, keyId, clockTolerance))
+          : credentialOf(found, keyId, clockTolerance);
       },
       tokenMemory: { foundSeconds: 600, missingSeconds: 60, unknownPerMinute: 10 },
     },
@@ -90,7 +91,7 @@ export function plaid(options: PlaidOptions): Source<{ readonly [type: string]: 
 }
 
 /** The options of the JWT credential of a key. TypeErrors become ERR_CREDENTIALS_UNAVAILABLE, for the operator. */
-function credentialOf(found: unknown, keyId: string, toleranceSeconds: number): object | undefined {
+function credentialOf(found: unknown, keyId: string, clockTolerance: Duration): object | undefined {
   if (found === undefined) return undefined;
   const where = "plaid.key's answer";
   const jwk = readPublicJwk(found, where);
@@ -107,8 +108,8 @@ function credentialOf(found: unknown, keyId: string, toleranceSeconds: number): 
     issuer,
     publicKey: found,
     algorithms: ["ES256"],
-    maxAgeSeconds: 300,
-    toleranceSeconds,
+    maxAge: "5m",
+    clockTolerance,
     bodyHashClaim: "request_body_sha256",
     ...(ended === null ? {} : { expiresAt: new Date(ended * 1_000) }),
   };

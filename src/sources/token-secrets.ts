@@ -1,4 +1,5 @@
-import { flagOption, numberOption, own } from "../lib/options.js";
+import { type Duration, durationOption } from "../lib/duration.js";
+import { flagOption, own } from "../lib/options.js";
 import { parseSecrets } from "../signatures/signing-keys.js";
 
 /** What of a JWT credential's options a shared secret decides. */
@@ -36,11 +37,13 @@ export function secretCredentials(
   }));
 }
 
-/** The option `toleranceSeconds` of a source that checks tokens, 0 to 300. */
-export function tokenTolerance(options: Record<string, unknown>, where: string, fallback = 5): number {
-  return numberOption(own(options, "toleranceSeconds"), `${where}.toleranceSeconds`, {
-    min: 0,
-    max: 300,
-    fallback,
-  });
+/** The option `clockTolerance` of a source that checks tokens, checked: `"0s"` to `"5m"`. */
+export function tokenTolerance(
+  options: Record<string, unknown>,
+  where: string,
+  fallback: Duration = "5s",
+): Duration {
+  const given = own(options, "clockTolerance");
+  durationOption(given, `${where}.clockTolerance`, { min: "0s", max: "5m", fallback });
+  return (given ?? fallback) as Duration;
 }

@@ -1,4 +1,5 @@
-import { assertOptions, numberOption, own, stringOption } from "../lib/options.js";
+import { type Duration, durationOption } from "../lib/duration.js";
+import { assertOptions, own, stringOption } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { JwtClaims } from "../types/delivery.js";
 import type {
@@ -29,10 +30,10 @@ export interface VonageOptions {
   readonly apiKey?: string | undefined;
   /** The application's id, which tokens then must name in `application_id`. Default: any of the account. */
   readonly applicationId?: string | undefined;
-  /** Oldest token taken, in seconds since its `iat`, 1 to 86,400. Default: 300. */
-  readonly maxAgeSeconds?: number | undefined;
-  /** Seconds that the sender's clock may be ahead of ours, 0 to 300. Default: 5. */
-  readonly toleranceSeconds?: number | undefined;
+  /** Oldest token accepted, counted from its `iat`, `"1s"` to `"1d"`. Default: `"5m"`. */
+  readonly maxAge?: Duration | undefined;
+  /** How far the sender's clock may be ahead of ours, `"0s"` to `"5m"`. Default: `"5s"`. */
+  readonly clockTolerance?: Duration | undefined;
 }
 
 /**
@@ -51,17 +52,15 @@ export function vonage(options: VonageOptions): Source<{ readonly [type: string]
   const where = "vonage";
   assertOptions(
     options,
-    ["secret", "insecureShortSecret", "apiKey", "applicationId", "maxAgeSeconds", "toleranceSeconds"],
+    ["secret", "insecureShortSecret", "apiKey", "applicationId", "maxAge", "clockTolerance"],
     where,
   );
+  const maxAge = own(options, "maxAge");
+  durationOption(maxAge, `${where}.maxAge`, { min: "1s", max: "1d", fallback: "5m" });
   const rules = {
     issuer: "Vonage",
-    maxAgeSeconds: numberOption(own(options, "maxAgeSeconds"), `${where}.maxAgeSeconds`, {
-      min: 1,
-      max: 86_400,
-      fallback: 300,
-    }),
-    toleranceSeconds: tokenTolerance(options, where),
+    maxAge: maxAge ?? "5m",
+    clockTolerance: tokenTolerance(options, where),
     bodyHashClaim: "payload_hash",
   };
   const expected = new Map<string, string>();

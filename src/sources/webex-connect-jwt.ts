@@ -1,4 +1,5 @@
 import { type LifetimeOptions, lifetimeOptionNames } from "../keys/lifetime.js";
+import type { Duration } from "../lib/duration.js";
 import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
 
 /** What Webex Connect shows of a service's JWT credential, and when it is valid. */
@@ -9,8 +10,8 @@ export interface WebexConnectServiceJwtOptions extends LifetimeOptions {
   readonly serviceId: string;
   /** The service secret as it is shown: base64. */
   readonly secret: string;
-  /** Clock difference allowed, 0 to 300 seconds. Default: 5. */
-  readonly toleranceSeconds?: number;
+  /** Clock difference allowed, `"0s"` to `"5m"`. Default: `"5s"`. */
+  readonly clockTolerance?: Duration | undefined;
   /** `true` accepts a secret of fewer than 32 bytes, which can be guessed the sooner. Default: refused. */
   readonly insecureShortSecret?: boolean;
 }
@@ -21,20 +22,13 @@ export interface WebexConnectServiceJwt extends LifetimeOptions {
   readonly issuer: string;
   readonly secret: { readonly base64: string };
   readonly algorithms: readonly string[];
-  readonly maxAgeSeconds: number;
-  readonly maxLifetimeSeconds: number;
-  readonly toleranceSeconds?: number;
+  readonly maxAge: Duration;
+  readonly maxLifetime: Duration;
+  readonly clockTolerance?: Duration | undefined;
   readonly insecureShortSecret?: boolean;
 }
 
-const known = [
-  "id",
-  "serviceId",
-  "secret",
-  "toleranceSeconds",
-  "insecureShortSecret",
-  ...lifetimeOptionNames,
-];
+const known = ["id", "serviceId", "secret", "clockTolerance", "insecureShortSecret", ...lifetimeOptionNames];
 
 /**
  * The vendor's rules for a service's JWTs (developers.webexconnect.io, Using JWT for API authentication): always HS256;
@@ -55,8 +49,8 @@ export function webexConnectServiceJwt(options: WebexConnectServiceJwtOptions): 
     issuer: stringOption(serviceId, `${where}.serviceId`),
     secret: { base64: stringOption(secret, `${where}.secret`) },
     algorithms: ["HS256"],
-    maxAgeSeconds: 3_600,
+    maxAge: "60m",
     // A later `exp` is no reason to refuse: `iat` plus 60 minutes counts then.
-    maxLifetimeSeconds: 10 * 365 * 86_400,
+    maxLifetime: "3650d",
   };
 }

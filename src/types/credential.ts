@@ -85,14 +85,14 @@ export interface TokenPolicy {
   /** The longest life that a token may claim for itself: `exp` minus `iat` (or minus now), in seconds. */
   readonly maxLifetimeSeconds: number;
   /** Clock difference allowed for `exp`, `nbf` and `iat`, 0 to 300 seconds. */
-  readonly toleranceSeconds: number;
+  readonly clockToleranceSeconds: number;
   readonly requiredClaims: readonly string[];
   /** Accepted `typ` of the token's header, lower case; "jwt" also accepts an absent one. */
   readonly typ: string;
   /** Claim that must hold the SHA-256 of the body; undefined: none. */
   readonly bodyHashClaim: string | undefined;
-  /** `refuse`: a token is good for one delivery, told by its `jti`; the receiver's inbox remembers it. Left out: allow. */
-  readonly replay?: "allow" | "refuse" | undefined;
+  /** A token is good for one delivery, told by its `jti`; the receiver's inbox remembers it. Left out: false. */
+  readonly oneTimeUse?: boolean | undefined;
 }
 
 /** A JWT verification key of one service. */
@@ -103,7 +103,7 @@ export interface TokenCredential extends Credential {
 }
 
 /** What a credential source tells the operator; holds no secret. */
-export interface SourceReport {
+export interface CredentialReport {
   readonly level: "warn" | "error";
   readonly message: string;
   readonly details: object;
@@ -113,7 +113,7 @@ export interface SourceReport {
  * Where credentials are looked up. Both methods return also what is inactive or outside its lifetime: the gate
  * judges that. They throw CredentialsUnavailableError where they cannot answer.
  */
-export interface CredentialSource {
+export interface CredentialProvider {
   /** The issuer of tokens without `iss`. Left out: such tokens are refused. */
   readonly defaultIssuer?: string | undefined;
   /** The key of this kind whose SHA-256 has this lower-case hex form. */
@@ -132,7 +132,7 @@ export interface CredentialSource {
    * Tells `listener` what the operator should know: a file that cannot be read, a key set that cannot be fetched.
    * What was reported before the first listener came is told to it. Returns the function that ends it.
    */
-  observe?(listener: (report: SourceReport) => void): () => void;
+  observe?(listener: (report: CredentialReport) => void): () => void;
   /** Ends watchers, timers and requests. */
   close?(): void;
 }

@@ -51,8 +51,8 @@ const ports = new Map(
             ...(secretHex === undefined
               ? { publicKey: publicJwk! }
               : { secret: Buffer.from(secretHex, "hex") }),
-            toleranceSeconds: 0,
-            maxAgeSeconds: 86_400,
+            clockTolerance: "0s",
+            maxAge: "1d",
             requiredClaims: ["exp"],
           },
         },

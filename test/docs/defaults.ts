@@ -1,5 +1,7 @@
 import ts from "typescript";
 
+const durationText = /^[\d.]+(?:ms|s|m|h|d)$/;
+
 /** What the code of some files falls back to. */
 export interface Defaults {
   /** By option, where one of the checks of lib/options.ts is given the default; normally one value each. */
@@ -36,17 +38,14 @@ function defaultOf(
   if (callee === "flagOption") return { option, value: "false" };
   if (callee === "switchOption" && third !== undefined) return { option, value: third.getText() };
   if (callee === "choiceOption" && fourth !== undefined) return { option, value: fourth.getText() };
-  if (callee === "numberOption" && third !== undefined) return withValue(option, fallbackIn(third, source));
-  // A local shorthand around numberOption: `seconds("cooldownSeconds", 30, 1)`.
-  if (
-    first !== undefined &&
-    ts.isStringLiteral(first) &&
-    second !== undefined &&
-    ts.isNumericLiteral(second)
-  ) {
-    return { option, value: second.getText() };
+  if ((callee === "numberOption" || callee === "durationOption") && third !== undefined) {
+    return withValue(option, fallbackIn(third, source));
   }
-  return undefined;
+  // A local shorthand around one of them: `number("leaseMs", 10_000, …)`, `duration("cooldown", { …, fallback: "30s" })`.
+  if (first === undefined || !ts.isStringLiteral(first) || second === undefined) return undefined;
+  const isValue =
+    ts.isNumericLiteral(second) || (ts.isStringLiteral(second) && durationText.test(second.text));
+  return isValue ? { option, value: second.getText() } : withValue(option, fallbackIn(second, source));
 }
 
 function withValue(option: string, value: string | undefined): { option: string; value: string } | undefined {
@@ -72,7 +71,9 @@ function fallbackIn(bounds: ts.Expression, source: ts.SourceFile): string | unde
         node.name.getText() === bounds.text &&
         node.initializer !== undefined
       ) {
-        value = ts.isIdentifier(node.initializer) ? undefined : fallbackIn(node.initializer, source);
+        const { initializer } = node;
+        const bare = ts.isAsExpression(initializer) ? initializer.expression : initializer;
+        value = ts.isIdentifier(bare) ? undefined : fallbackIn(bare, source);
       }
       ts.forEachChild(node, visit);
     };

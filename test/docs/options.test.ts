@@ -5,8 +5,8 @@ import { describe, expect, it } from "@jest/globals";
 import { sqliteEngine } from "../../src/inbox/sqlite/index.js";
 import {
   createReceiver,
-  credentialsFrom,
   credentialsFromFile,
+  credentialsFromLookup,
   defineCredentials,
   requireAllowedIp,
   requireAuth,
@@ -95,9 +95,9 @@ describe("docs/reference/options.md lists the options that the code knows", () =
     ["a service", namesIn("defineCredentials", service), (w) => tenants({ a: { services: { b: w } } })],
     ["credentialsFromFile", namesIn("credentialsFromFile"), (w) => credentialsFromFile("x.json", w as never)],
     [
-      "credentialsFrom",
-      namesIn("credentialsFrom"),
-      (w) => credentialsFrom({ key: () => undefined }, w as never),
+      "credentialsFromLookup",
+      namesIn("credentialsFromLookup"),
+      (w) => credentialsFromLookup({ key: () => undefined }, w as never),
     ],
   ];
   it.each(sections)("%s", (_, listed, make) => {
@@ -125,7 +125,7 @@ const makers: ReadonlyMap<string, readonly string[]> = new Map([
   ["requireAuth", ["receiver/guards.ts"]],
   ["defineCredentials", ["auth/credentials/define.ts"]],
   ["credentialsFromFile", ["auth/credentials/file.ts"]],
-  ["credentialsFrom", ["auth/credentials/lookup.ts"]],
+  ["credentialsFromLookup", ["auth/credentials/lookup.ts"]],
 ]);
 
 function defaultsBehind(heading: string): Defaults {
@@ -163,10 +163,10 @@ describe("docs/reference/options.md gives the defaults of the code", () => {
     else expect(inCode.map(normal)).toContain(value);
   });
 
-  it("leaves out no number that the code falls back to", () => {
+  it("leaves out no number and no duration that the code falls back to", () => {
     const missing = [...makers.keys()].flatMap((heading) =>
       [...defaultsBehind(heading).named]
-        .filter(([, values]) => values.some((value) => /^[\d_]+$/.test(value)))
+        .filter(([, values]) => values.some((value) => /^[\d_]+$|^"[\d.]+(?:ms|s|m|h|d)"$/.test(value)))
         .map(([option]) => `${heading}: ${option}`)
         .filter((name) => !literals.some(([at, option]) => name === `${at}: ${option}`)),
     );
@@ -178,6 +178,17 @@ describe("what the code falls back to", () => {
   it.each([
     ['numberOption(own(o, "ms"), where, { min: 1, max: 9, fallback: 5 });', "ms", "5"],
     ['const bounds = { fallback: 2_000 };\nnumberOption(own(o, "ms"), where, bounds);', "ms", "2_000"],
+    ['durationOption(own(o, "lease"), where, { min: "1s", fallback: "10s" });', "lease", '"10s"'],
+    [
+      'const bounds = { fallback: "1d" } as const;\ndurationOption(own(o, "age"), where, bounds);',
+      "age",
+      '"1d"',
+    ],
+    [
+      'const d = (name, bounds) => durationOption(own(o, name), "", bounds);\nd("s", { fallback: "30s" });',
+      "s",
+      '"30s"',
+    ],
     ['const s = (name, fallback) => numberOption(own(o, name), "", { fallback });\ns("ms", 30);', "ms", "30"],
     ['choiceOption(own(o, "mode"), where, ["a", "b"], "b");', "mode", '"b"'],
     ["flagOption(o.anyone, where);", "anyone", "false"],

@@ -8,7 +8,7 @@ import { parseJwtOptions } from "../../src/auth/jwt/options.js";
 import { parseToken } from "../../src/auth/jwt/parse.js";
 import { verifyToken } from "../../src/auth/jwt/verify.js";
 import { Refusal } from "../../src/errors.js";
-import type { CredentialSource, TokenCredential } from "../../src/types/credential.js";
+import type { CredentialProvider, TokenCredential } from "../../src/types/credential.js";
 import { signHs } from "../unit/auth/jwt/token-builder.js";
 import { mutated, nasty } from "./mutate.js";
 import { check, checkAsync } from "./settings.js";
@@ -32,7 +32,7 @@ const credentials: readonly TokenCredential[] = signers.map(({ algorithm, verifi
     clock,
   }),
 );
-const source: CredentialSource = {
+const source: CredentialProvider = {
   findKey: () => undefined,
   findTokenCredentials: ({ issuer }) => credentials.filter(({ policy }) => policy.issuer === issuer),
 };
@@ -105,9 +105,9 @@ describe("signed tokens, fuzzed against jose", () => {
   const secret = new Uint8Array(randomBytes(32));
   const policies = [
     { audience: "hooks" },
-    { audience: ["a", "hooks"], toleranceSeconds: 30 },
-    { maxAgeSeconds: 120, toleranceSeconds: 0 },
-    { requiredClaims: ["sub"], toleranceSeconds: 1 },
+    { audience: ["a", "hooks"], clockTolerance: "30s" },
+    { maxAge: "2m", clockTolerance: "0s" },
+    { requiredClaims: ["sub"], clockTolerance: "1s" },
     { typ: "secevent+jwt" },
   ];
   const times = fc.oneof(
@@ -184,12 +184,12 @@ describe("signed tokens, fuzzed against jose", () => {
         );
         if (ours instanceof Refusal) return expect(ours.code).toBe("ERR_TOKEN_INVALID");
         accepted++;
-        const { audience, maxAgeSeconds, toleranceSeconds } = credential.policy;
+        const { audience, maxAgeSeconds, clockToleranceSeconds } = credential.policy;
         const theirs = await jwtVerify(token, secret, {
           algorithms: ["HS256"],
           issuer: "orders",
           currentDate: new Date(nowMs),
-          clockTolerance: toleranceSeconds,
+          clockTolerance: clockToleranceSeconds,
           requiredClaims: maxAgeSeconds === undefined ? ["exp"] : [],
           ...(audience === undefined ? {} : { audience: [...audience] }),
           ...(maxAgeSeconds === undefined ? {} : { maxTokenAge: maxAgeSeconds }),

@@ -2,9 +2,9 @@ import { createServer as createTlsServer } from "node:https";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import {
   type AuthOptions,
-  type CredentialSource,
+  type CredentialProvider,
   createReceiver,
-  credentialsFrom,
+  credentialsFromLookup,
   defineCredentials,
   type JwtOptions,
   requireAuth,
@@ -40,7 +40,7 @@ function receiverWith(auth: AuthOptions, handled: () => void = () => {}) {
 }
 
 /** A source whose JWT lookup is the one given. */
-const sourceOf = (find: CredentialSource["findTokenCredentials"]): CredentialSource => ({
+const sourceOf = (find: CredentialProvider["findTokenCredentials"]): CredentialProvider => ({
   findKey: () => undefined,
   findTokenCredentials: find,
 });
@@ -204,7 +204,7 @@ describe("A: keys of tokens", () => {
       services: { orders: { jwt: { issuer: "orders", ...second.verification, state: "inactive" as const } } },
     };
     const two = defineCredentials({ tenants: { ...definition, zeta: other } });
-    const found = credentialsFrom({
+    const found = credentialsFromLookup({
       token: () => ({ ...unnamed, id: "jwt-1", tenant: "acme", service: "orders" }),
     });
     const statuses: number[] = [];
@@ -269,7 +269,7 @@ describe("A: keys of tokens", () => {
   it("A30 refuses a token from the moment its key is taken away", async () => {
     let known = true;
     const found = { id: "one", tenant: "t", service: "s", issuer: "orders", ...signer.verification };
-    const credentials = credentialsFrom({ token: () => (known ? found : undefined) }, { clock });
+    const credentials = credentialsFromLookup({ token: () => (known ? found : undefined) }, { clock });
     const port = await scene.listen(
       mounts[0]![1](receiverWith({ accept: ["jwt"], credentials }).middleware()),
     );
@@ -298,7 +298,7 @@ const credential = {
     algorithms: ["HS256"],
     maxAgeSeconds: undefined,
     maxLifetimeSeconds: 86_400,
-    toleranceSeconds: 0,
+    clockToleranceSeconds: 0,
     requiredClaims: [],
     typ: "jwt",
     bodyHashClaim: undefined,
@@ -357,7 +357,7 @@ it("A34 refuses a token whose credential has a lifetime that is no number", asyn
 });
 
 describe.each(broken)("A34 where the check of a token %s", (_case, find) => {
-  const source = sourceOf(find as CredentialSource["findTokenCredentials"]);
+  const source = sourceOf(find as CredentialProvider["findTokenCredentials"]);
 
   it("a receiver fails closed: 500, no handler, no detail outside", async () => {
     let handled = 0;

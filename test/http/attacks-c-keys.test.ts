@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import {
-  type CredentialSource,
+  type CredentialProvider,
   createReceiver,
-  credentialsFrom,
+  credentialsFromLookup,
   defineCredentials,
   type FoundKey,
   requireAuth,
@@ -19,7 +19,7 @@ const start = clock.now();
 const key = scene.secret("key");
 const onNodeHttp = mounts[0]![1];
 
-function listenWith(credentials: CredentialSource, handled: (id: string) => void = () => {}) {
+function listenWith(credentials: CredentialProvider, handled: (id: string) => void = () => {}) {
   const receiver = createReceiver({
     name: "orders",
     auth: { accept: ["service-key"], credentials },
@@ -145,7 +145,7 @@ describe("C: lifetimes", () => {
   it("C09 refuses a key that is switched off, at once where the lookup says so", async () => {
     let state: "active" | "inactive" = "active";
     const found = (): FoundKey => ({ id: "k", tenant: "t", service: "s", state });
-    const port = await listenWith(credentialsFrom({ key: found }, { clock }));
+    const port = await listenWith(credentialsFromLookup({ key: found }, { clock }));
     expect((await scene.send(port, { key, body: {} })).status).toBe(200);
     state = "inactive";
     expect((await scene.send(port, { key, body: {} })).status).toBe(401);
@@ -180,7 +180,7 @@ describe("C13: a lookup that cannot answer", () => {
     async (_case, fail) => {
       let handled = 0;
       let answer: () => unknown = fail;
-      const credentials = credentialsFrom({ key: () => answer() as never }, { clock });
+      const credentials = credentialsFromLookup({ key: () => answer() as never }, { clock });
       const port = await listenWith(credentials, () => handled++);
       const refused = await scene.send(port, { key, body: {} });
       expect([refused.status, refused.headers["retry-after"], refused.text]).toEqual([
@@ -201,14 +201,14 @@ describe("C13: a lookup that cannot answer", () => {
     async (entrance) => {
       let asked = (): void => {};
       let hang = true;
-      const credentials = credentialsFrom(
+      const credentials = credentialsFromLookup(
         {
           key: () => {
             asked();
             return hang ? new Promise<never>(() => {}) : good;
           },
         },
-        { clock, deadlineMs: 1500 },
+        { clock, timeout: "1500ms" },
       );
       const guard = requireAuth({ accept: ["service-key"], credentials, clock, logger: scene.logger });
       const port =

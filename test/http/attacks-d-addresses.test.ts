@@ -8,7 +8,7 @@ import {
   type ClientAddressOptions,
   createAllowlist,
   createReceiver,
-  credentialsFrom,
+  credentialsFromLookup,
   defineCredentials,
   type FoundKey,
   type ReceiverOptions,
@@ -244,7 +244,7 @@ it("D19 decides by the address at arrival, though the connection is closed when 
   const wasAsked = new Promise<void>((resolve) => {
     asked = resolve;
   });
-  const credentials = credentialsFrom(
+  const credentials = credentialsFromLookup(
     {
       key: () => {
         asked();

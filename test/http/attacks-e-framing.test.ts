@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "@jest/globals";
-import { createReceiver, credentialsFrom, type ReceiverOptions } from "hookgate";
+import { createReceiver, credentialsFromLookup, type ReceiverOptions } from "hookgate";
 import { createScene, mounts } from "../support/scene.js";
 import { postHead, type Wire } from "../support/wire.js";
 
@@ -322,7 +322,7 @@ it("E10 touches nothing of a body before the credential has passed", async () =>
   const wasAsked = new Promise<void>((resolve) => {
     asked = resolve;
   });
-  const credentials = credentialsFrom({
+  const credentials = credentialsFromLookup({
     key: () => {
       asked();
       return new Promise<undefined>((resolve) => {

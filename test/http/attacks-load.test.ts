@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { afterAll, describe, expect, it } from "@jest/globals";
-import { createReceiver, credentialsFrom, type FoundKey, type ReceiverOptions } from "hookgate";
+import { createReceiver, credentialsFromLookup, type FoundKey, type ReceiverOptions } from "hookgate";
 import { createScene, mounts } from "../support/scene.js";
 import { postHead } from "../support/wire.js";
 
@@ -126,7 +126,7 @@ describe.each(mounts)("under load on %s", (_name, mount) => {
     const wasAsked = new Promise<void>((resolve) => {
       asked = resolve;
     });
-    const credentials = credentialsFrom({
+    const credentials = credentialsFromLookup({
       key: () => {
         asked();
         return new Promise<FoundKey>((resolve) => {

@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import {
   createReceiver,
-  credentialsFrom,
+  credentialsFromLookup,
   defineCredentials,
   type JwtOptions,
   type Receiver,
@@ -22,7 +22,7 @@ beforeEach(() => {
 afterEach(() => scene.end());
 
 function jwt(changes: Partial<JwtOptions> = {}): JwtOptions {
-  return { issuer: "shop", replay: "refuse", ...signer.verification, ...changes } as JwtOptions;
+  return { issuer: "shop", oneTimeUse: true, ...signer.verification, ...changes } as JwtOptions;
 }
 
 function tokenOf(claims: object): Promise<string> {
@@ -44,7 +44,7 @@ describe("claims in the inbox", () => {
   it("have the names that the token has, escapes included", async () => {
     const receiver = scene.receiver({
       engine: scene.engine(),
-      more: { auth: { jwt: jwt({ replay: "allow" }) } },
+      more: { auth: { jwt: jwt({ oneTimeUse: false }) } },
     });
     const names: string[][] = [];
     receiver.on("order.paid", (_event, { caller }) => {
@@ -59,7 +59,7 @@ describe("claims in the inbox", () => {
   });
 });
 
-describe('replay: "refuse"', () => {
+describe("oneTimeUse: true", () => {
   it("A29 answers a used token 401 with another delivery, and 200 duplicate with the same", async () => {
     const receiver = await started({ jwt: jwt() });
     const token = await tokenOf({ jti: "t1" });
@@ -97,7 +97,7 @@ describe('replay: "refuse"', () => {
   it("A29 tells the same jti of two issuers apart", async () => {
     const other = await createTestSigner("HS256");
     const receiver = await started({
-      jwt: [jwt(), { issuer: "bank", id: "bank", replay: "refuse", ...other.verification } as JwtOptions],
+      jwt: [jwt(), { issuer: "bank", id: "bank", oneTimeUse: true, ...other.verification } as JwtOptions],
     });
     const now = Math.floor(Date.now() / 1_000);
     const foreign = await other.sign({ iss: "bank", jti: "t1", exp: now + 60 }, { kid: "bank" });
@@ -115,15 +115,15 @@ describe('replay: "refuse"', () => {
     expect((await scene.send(receiver, first, await tokenOf(claims))).status).toBe(401);
   });
 
-  it("takes a jti of 255 characters, and a token without exp where maxAgeSeconds bounds it", async () => {
-    const receiver = await started({ jwt: jwt({ maxAgeSeconds: 60 }) });
+  it("takes a jti of 255 characters, and a token without exp where maxAge bounds it", async () => {
+    const receiver = await started({ jwt: jwt({ maxAge: "1m" }) });
     const token = await tokenOf({ jti: "x".repeat(255), exp: undefined });
     expect((await scene.send(receiver, first, token)).status).toBe(202);
     expect((await scene.send(receiver, second, token)).status).toBe(401);
   });
 
   it("leaves other tokens alone: they are good until they expire", async () => {
-    const receiver = await started({ jwt: jwt({ replay: "allow" }) });
+    const receiver = await started({ jwt: jwt({ oneTimeUse: false }) });
     const token = await tokenOf({ jti: "t1" });
     expect((await scene.send(receiver, first, token)).status).toBe(202);
     expect((await scene.send(receiver, second, token)).status).toBe(202);
@@ -133,7 +133,7 @@ describe('replay: "refuse"', () => {
     const tenants = { acme: { services: { shop: { jwt: jwt({ id: "shop-1" }) } } } };
     const credentials = defineCredentials({ tenants });
     const needs =
-      /the JWT credential "(jwt-1|shop-1)" has replay: "refuse", which needs a receiver with an `inbox`/;
+      /the JWT credential "(jwt-1|shop-1)" has oneTimeUse: true, which needs a receiver with an `inbox`/;
     expect(() => createReceiver({ name: "orders", auth: { jwt: jwt() } })).toThrow(needs);
     expect(() => createReceiver({ name: "orders", auth: { credentials } })).toThrow(needs);
     expect(() => requireAuth({ credentials })).toThrow(needs);
@@ -141,12 +141,12 @@ describe('replay: "refuse"', () => {
     // A route that takes no tokens does not meet it.
     expect(() => requireAuth({ accept: ["service-key"], credentials })).not.toThrow();
     expect(() =>
-      createReceiver({ name: "orders", auth: { jwt: jwt({ replay: "Refuse" as never }) } }),
-    ).toThrow('replay must be one of "allow", "refuse"');
+      createReceiver({ name: "orders", auth: { jwt: jwt({ oneTimeUse: "yes" as never }) } }),
+    ).toThrow("oneTimeUse must be true or false, not a string");
   });
 
   it("fails closed where a lookup answers with it and there is no inbox: 500", async () => {
-    const credentials = credentialsFrom({
+    const credentials = credentialsFromLookup({
       token: () => ({ ...jwt(), id: "shop-1", tenant: "acme", service: "shop" }),
     });
     const receiver = scene.receiver({
@@ -160,12 +160,12 @@ describe('replay: "refuse"', () => {
     expect((await scene.send(receiver, first, await tokenOf({ jti: "t1" }))).status).toBe(500);
     expect(handled).toBe(false);
     expect(
-      scene.log.some((line) => line.includes('"shop-1" has replay: "refuse", which needs an inbox')),
+      scene.log.some((line) => line.includes('"shop-1" has oneTimeUse: true, which needs an inbox')),
     ).toBe(true);
   });
 
   it("takes it from a lookup where there is one", async () => {
-    const credentials = credentialsFrom({
+    const credentials = credentialsFromLookup({
       token: () => ({ ...jwt(), id: "shop-1", tenant: "acme", service: "shop" }),
     });
     const receiver = await started({ accept: ["jwt"], credentials });

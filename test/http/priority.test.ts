@@ -4,7 +4,7 @@ import express from "express";
 import express4 from "express4";
 import {
   type CredentialKind,
-  type CredentialSource,
+  type CredentialProvider,
   createReceiver,
   defineCredentials,
   requireAuth,
@@ -51,15 +51,15 @@ const credentials = defineCredentials({
 });
 
 /** A source that says which of its lookups were made. */
-function spied(): CredentialSource & { readonly findKey: jest.Mock<CredentialSource["findKey"]> } {
+function spied(): CredentialProvider & { readonly findKey: jest.Mock<CredentialProvider["findKey"]> } {
   return {
     findKey: jest.fn((digest, kind) => credentials.findKey(digest, kind)),
     findTokenCredentials: (hint) => credentials.findTokenCredentials(hint),
   };
 }
 
-type Mount = (accept: readonly CredentialKind[], source: CredentialSource) => RequestListener;
-function receiverFor(accept: readonly CredentialKind[], source: CredentialSource) {
+type Mount = (accept: readonly CredentialKind[], source: CredentialProvider) => RequestListener;
+function receiverFor(accept: readonly CredentialKind[], source: CredentialProvider) {
   const auth = { accept, credentials: source };
   const receiver = createReceiver({ name: "orders", auth, type: () => "any", clock, logger: quiet });
   receiver.onAny(() => {});
@@ -80,7 +80,7 @@ const mounts: readonly (readonly [string, Mount])[] = [
 function guarded(
   app: express.Express,
   accept: readonly CredentialKind[],
-  source: CredentialSource,
+  source: CredentialProvider,
 ): RequestListener {
   app.use(requireAuth({ accept, credentials: source, clock, logger: quiet }), (_req, res) => {
     res.json({});

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, afterEach, describe, expect, it } from "@jest/globals";
-import { createReceiver, credentialsFromFile, type FileCredentials } from "hookgate";
+import { createReceiver, credentialsFromFile, type Duration, type FileCredentials } from "hookgate";
 import { createScene, mounts } from "../support/scene.js";
 
 const scene = createScene();
@@ -36,9 +36,9 @@ function replaceFile(generation: number): void {
   renameSync(`${path}.new`, path);
 }
 
-async function start(pollMs: number) {
+async function start(pollInterval: Duration) {
   replaceFile(0);
-  const credentials = credentialsFromFile(path, { pollMs });
+  const credentials = credentialsFromFile(path, { pollInterval });
   opened.push(credentials);
   const receiver = createReceiver({
     name: "orders",
@@ -71,7 +71,7 @@ async function start(pollMs: number) {
 
 describe("the credentials file, reloaded under load", () => {
   it("C08 C09 loses no delivery over 1,000 reloads, and takes no key that was removed", async () => {
-    const { credentials, status, load } = await start(60_000);
+    const { credentials, status, load } = await start("1m");
     const end = load(1);
     for (let generation = 1; generation <= 1000; generation++) {
       if (generation % 10 === 0) {
@@ -92,7 +92,7 @@ describe("the credentials file, reloaded under load", () => {
   }, 60_000);
 
   it("C08 C09 follows the file by itself, and takes a removed key never again", async () => {
-    const { status, load } = await start(50);
+    const { status, load } = await start("50ms");
     const end = load(1);
     for (let generation = 1; generation <= 20; generation++) {
       replaceFile(generation);
@@ -103,7 +103,7 @@ describe("the credentials file, reloaded under load", () => {
   }, 60_000);
 
   it("C09 keeps the last good state while the file is gone, empty or without any credential", async () => {
-    const { credentials, status } = await start(60_000);
+    const { credentials, status } = await start("1m");
     for (const content of [undefined, "", "{}", '{"tenants":{}}', "null", '{"tenants":null}']) {
       if (content === undefined) rmSync(path);
       else writeFileSync(path, content);

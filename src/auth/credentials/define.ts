@@ -1,7 +1,7 @@
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../../ip/allowlist.js";
 import { type Clock, parseClock } from "../../lib/clock.js";
 import { assertOptions, describe, OptionError, own } from "../../lib/options.js";
-import type { AddressList, KeyKind, Owner, SourceReport } from "../../types/credential.js";
+import type { AddressList, CredentialReport, KeyKind, Owner } from "../../types/credential.js";
 import { type JwtOptions, parseJwtOptions } from "../jwt/options.js";
 import { type KeyOptions, parseId, parseKeyOptions } from "../key-options.js";
 import { type CredentialIndex, IndexBuilder } from "./credential-index.js";
@@ -31,7 +31,7 @@ export interface CredentialsDefinition {
 
 /** Credentials that are at hand: lookups answer without a promise. */
 export interface Credentials extends CredentialIndex {
-  observe(listener: (report: SourceReport) => void): () => void;
+  observe(listener: (report: CredentialReport) => void): () => void;
   /** Ends timers and requests of remote key sets. */
   close(): void;
 }
@@ -39,7 +39,7 @@ export interface Credentials extends CredentialIndex {
 /** What the parsing of a definition needs beside the definition. */
 export interface ModelContext {
   readonly clock: Clock;
-  readonly onEvent: (report: SourceReport) => void;
+  readonly onEvent: (report: CredentialReport) => void;
   /** True: JWT credentials must carry an id. A file demands it, since the command line names them by it. */
   readonly requireIds?: boolean;
   /** What is in use while this is parsed: key sets that it shares are left open if the parsing fails. */

@@ -2,9 +2,10 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Clock, parseClock } from "../../lib/clock.js";
+import { type Duration, durationOption } from "../../lib/duration.js";
 import { type Environment, systemEnvironment } from "../../lib/environment.js";
-import { assertOptions, describe, numberOption, OptionError, own, stringOption } from "../../lib/options.js";
-import type { SourceReport, TokenCredential } from "../../types/credential.js";
+import { assertOptions, describe, OptionError, own, stringOption } from "../../lib/options.js";
+import type { CredentialReport, TokenCredential } from "../../types/credential.js";
 import { parseJwtOptions } from "../jwt/options.js";
 import { reusingRemoteSets } from "../jwt/remote-reuse.js";
 import type { CredentialIndex } from "./credential-index.js";
@@ -21,8 +22,8 @@ import { createReports } from "./reports.js";
 
 /** Options of `credentialsFromFile`. */
 export interface CredentialsFileOptions {
-  /** Milliseconds between two looks at the file, for systems that do not tell of changes. Default: 1000. */
-  readonly pollMs?: number;
+  /** How often the file is checked on systems that do not report changes, `"50ms"` to `"1h"`. Default: `"1s"`. */
+  readonly pollInterval?: Duration | undefined;
   /** The variables that `{ "env": NAME }` refers to. Default: those of the process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
@@ -98,7 +99,7 @@ class WatchedFile implements FileCredentials {
     return this.#current.index.all;
   }
 
-  observe(listener: (report: SourceReport) => void): () => void {
+  observe(listener: (report: CredentialReport) => void): () => void {
     return this.#reports.observe(listener);
   }
 
@@ -248,17 +249,17 @@ function absolutePath(path: unknown): string {
 
 function parseOptions(options: CredentialsFileOptions): ResolvedOptions {
   const where = "credentialsFromFile's options";
-  assertOptions(options, ["pollMs", "env", "clock"], where);
+  assertOptions(options, ["pollInterval", "env", "clock"], where);
   const env = own(options, "env");
   if (env !== undefined && (typeof env !== "object" || env === null)) {
     throw new OptionError(`${where}.env`, ` must be an object such as process.env, not ${describe(env)}`);
   }
   const variables = env as NonNullable<CredentialsFileOptions["env"]> | undefined;
   return {
-    pollMs: numberOption(own(options, "pollMs"), `${where}.pollMs`, {
-      min: 50,
-      max: 3_600_000,
-      fallback: 1000,
+    pollMs: durationOption(own(options, "pollInterval"), `${where}.pollInterval`, {
+      min: "50ms",
+      max: "1h",
+      fallback: "1s",
     }),
     environment: variables === undefined ? systemEnvironment : { variable: (name) => own(variables, name) },
     clock: parseClock(own(options, "clock"), `${where}.clock`),

@@ -4,10 +4,10 @@ import type { Clock } from "../../lib/clock.js";
 import { assertOptions, describe, OptionError, own } from "../../lib/options.js";
 import type {
   AddressList,
+  CredentialReport,
   KeyCredential,
   KeyKind,
   Owner,
-  SourceReport,
   TokenCredential,
 } from "../../types/credential.js";
 import { parseJwtOptions } from "../jwt/options.js";
@@ -30,7 +30,10 @@ const maxRemoteSets = 1000;
  * Compiled tokens and address lists are remembered by the identity of the object that the lookup returned, for as
  * long as that object lives. An object whose members were changed in place is compiled anew.
  */
-export function createLookupCompiler(clock: Clock, onEvent: (report: SourceReport) => void): LookupCompiler {
+export function createLookupCompiler(
+  clock: Clock,
+  onEvent: (report: CredentialReport) => void,
+): LookupCompiler {
   const compiled = new WeakMap<object, { readonly members: Members; readonly credential: TokenCredential }>();
   const lists = new WeakMap<object, AddressList>();
   const remotes = new Map<string, TokenCredential>();

@@ -3,10 +3,11 @@ import type { AllowIpsOptions, Allowlist } from "../../ip/allowlist.js";
 import type { LifetimeOptions } from "../../keys/lifetime.js";
 import { type Clock, parseClock } from "../../lib/clock.js";
 import { withDeadline } from "../../lib/deadline.js";
+import { type Duration, durationOption } from "../../lib/duration.js";
 import { isPromise } from "../../lib/maybe-promise.js";
-import { assertOptions, describe, numberOption, OptionError, own } from "../../lib/options.js";
+import { assertOptions, describe, OptionError, own } from "../../lib/options.js";
 import type {
-  CredentialSource,
+  CredentialProvider,
   KeyCredential,
   KeyKind,
   MaybePromise,
@@ -47,10 +48,10 @@ export interface CredentialLookup {
   }): MaybePromise<FoundToken | readonly FoundToken[] | undefined>;
 }
 
-/** Options of `credentialsFrom`. */
+/** Options of `credentialsFromLookup`. */
 export interface CredentialLookupOptions {
-  /** Milliseconds that a lookup may take, 1 to 60,000. Default: 2000. */
-  readonly deadlineMs?: number;
+  /** Time that a lookup may take, `"1ms"` to `"1m"`. Default: `"2s"`. */
+  readonly timeout?: Duration | undefined;
   readonly clock?: Clock;
 }
 
@@ -60,20 +61,20 @@ export interface CredentialLookupOptions {
  * return the same object again, and its keys are not imported again.
  *
  * @example
- * const credentials = credentialsFrom({
+ * const credentials = credentialsFromLookup({
  *   key: (digest, kind) => db.oneOrUndefined("select … where digest = $1 and kind = $2", [digest, kind]),
  * });
  */
-export function credentialsFrom(
+export function credentialsFromLookup(
   lookup: CredentialLookup,
   options: CredentialLookupOptions = {},
-): CredentialSource {
+): CredentialProvider {
   const { key, token } = parseLookup(lookup);
-  const where = "credentialsFrom's options";
-  assertOptions(options, ["deadlineMs", "clock"], where);
+  const where = "credentialsFromLookup's options";
+  assertOptions(options, ["timeout", "clock"], where);
   const clock = parseClock(own(options, "clock"), `${where}.clock`);
-  const bounds = { min: 1, max: 60_000, fallback: 2000 };
-  const deadlineMs = numberOption(own(options, "deadlineMs"), `${where}.deadlineMs`, bounds);
+  const bounds = { min: "1ms", max: "1m", fallback: "2s" } as const;
+  const timeoutMs = durationOption(own(options, "timeout"), `${where}.timeout`, bounds);
   const reports = createReports();
   const compiler = createLookupCompiler(clock, reports.tell);
 
@@ -89,8 +90,8 @@ export function credentialsFrom(
     const answered = raw.catch((error: unknown) => {
       throw unavailable(`${name} rejected`, error);
     });
-    return withDeadline(answered, { clock, deadlineMs }, () => {
-      throw new CredentialsUnavailableError(`${name} gave no answer within ${deadlineMs} ms`);
+    return withDeadline(answered, { clock, deadlineMs: timeoutMs }, () => {
+      throw new CredentialsUnavailableError(`${name} gave no answer within ${timeoutMs} ms`);
     }).then(readSafely);
   };
 
@@ -119,7 +120,7 @@ export function credentialsFrom(
 function parseLookup(value: unknown): CredentialLookup {
   if (typeof value !== "object" || value === null) {
     throw new OptionError(
-      `credentialsFrom`,
+      `credentialsFromLookup`,
       ` takes an object with the functions key, token or both, not ${describe(value)}`,
     );
   }
@@ -127,11 +128,11 @@ function parseLookup(value: unknown): CredentialLookup {
   const { key, token } = value as Record<string, unknown>;
   for (const [name, method] of Object.entries({ key, token })) {
     if (method === undefined || typeof method === "function") continue;
-    throw new OptionError(`credentialsFrom`, `: ${name} must be a function, not ${describe(method)}`);
+    throw new OptionError(`credentialsFromLookup`, `: ${name} must be a function, not ${describe(method)}`);
   }
   if (key === undefined && token === undefined) {
     throw new OptionError(
-      "credentialsFrom",
+      "credentialsFromLookup",
       " needs the function key(digest, kind), token({ issuer, keyId }) or both",
     );
   }

@@ -1,9 +1,9 @@
-import type { SourceReport } from "../../types/credential.js";
+import type { CredentialReport } from "../../types/credential.js";
 
 /** Passes a source's reports to whoever observes it. */
 export interface Reports {
-  tell(report: SourceReport): void;
-  observe(listener: (report: SourceReport) => void): () => void;
+  tell(report: CredentialReport): void;
+  observe(listener: (report: CredentialReport) => void): () => void;
 }
 
 const backlogLimit = 20;
@@ -13,9 +13,9 @@ const backlogLimit = 20;
  * A listener that throws is passed over.
  */
 export function createReports(): Reports {
-  const listeners = new Set<(report: SourceReport) => void>();
-  let backlog: SourceReport[] = [];
-  const pass = (listener: (report: SourceReport) => void, report: SourceReport): void => {
+  const listeners = new Set<(report: CredentialReport) => void>();
+  let backlog: CredentialReport[] = [];
+  const pass = (listener: (report: CredentialReport) => void, report: CredentialReport): void => {
     try {
       listener(report);
     } catch {
@@ -29,7 +29,7 @@ export function createReports(): Reports {
     },
     observe(given) {
       // A wrapper of its own: the same function may observe twice, and each end must end only its own.
-      const listener = (report: SourceReport): void => given(report);
+      const listener = (report: CredentialReport): void => given(report);
       listeners.add(listener);
       const waiting = backlog;
       backlog = [];

@@ -1,9 +1,9 @@
 import type { Clock } from "../../lib/clock.js";
 import { isPromise } from "../../lib/maybe-promise.js";
 import { OptionError, own } from "../../lib/options.js";
-import type { CredentialSource } from "../../types/credential.js";
+import type { CredentialProvider } from "../../types/credential.js";
 import type { SourceAuth, TokenHint } from "../../types/source.js";
-import { credentialsFrom, type FoundToken } from "./lookup.js";
+import { credentialsFromLookup, type FoundToken } from "./lookup.js";
 import { rememberingLookup } from "./lookup-memory.js";
 import { defaultTenant, singleServiceCredentials } from "./single-service.js";
 
@@ -15,19 +15,19 @@ export interface SourceOwner {
   readonly clock: Clock;
 }
 
-/** Milliseconds that a source's lookup may take: it asks a provider's API, not a database beside us. */
-const lookupDeadlineMs = 5_000;
+/** How long a source's lookup may take: it asks a provider's API, not a database of our own. */
+const lookupTimeout = "5s";
 
 /**
  * The credentials that a source brings: tenant "default", one service. TypeError where they cannot be meant; what the
  * source's own options say wrong, the source has said before.
  */
-export function sourceCredentials(auth: SourceAuth, owner: SourceOwner): CredentialSource {
+export function sourceCredentials(auth: SourceAuth, owner: SourceOwner): CredentialProvider {
   const defaultIssuer = own(auth, "defaultIssuer");
   return { ...credentialsOf(auth, owner), defaultIssuer };
 }
 
-function credentialsOf(auth: SourceAuth, { sourceName, service, clock }: SourceOwner): CredentialSource {
+function credentialsOf(auth: SourceAuth, { sourceName, service, clock }: SourceOwner): CredentialProvider {
   const where = `the source "${sourceName}"`;
   const [jwt, token, memory] = [own(auth, "jwt"), own(auth, "token"), own(auth, "tokenMemory")];
   if ((jwt === undefined) === (token === undefined)) {
@@ -41,9 +41,9 @@ function credentialsOf(auth: SourceAuth, { sourceName, service, clock }: SourceO
     const found = find(hint);
     return isPromise(found) ? found.then(owned) : owned(found);
   };
-  const credentials = credentialsFrom(
+  const credentials = credentialsFromLookup(
     { token: lookup as (hint: TokenHint) => FoundToken | undefined },
-    { clock, deadlineMs: lookupDeadlineMs },
+    { clock, timeout: lookupTimeout },
   );
   return remembering === undefined ? credentials : { ...credentials, noteGenuine: remembering.noteGenuine };
 }

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { Refusal } from "../../errors.js";
 import { BoundedCache } from "../../lib/bounded-cache.js";
 import { isPromise } from "../../lib/maybe-promise.js";
-import type { CredentialSource, MaybePromise, TokenCredential } from "../../types/credential.js";
+import type { CredentialProvider, MaybePromise, TokenCredential } from "../../types/credential.js";
 import { type VerifiedToken, verifyToken } from "./verify.js";
 
 /** Tokens remembered: some 2 MB at the usual size of claims. */
@@ -15,10 +15,10 @@ const remembered = 2_000;
  * with the very key, that the token was checked with. So `exp`, rotation, deactivation and revocation count at once.
  */
 export class TokenMemory {
-  readonly #source: CredentialSource;
+  readonly #source: CredentialProvider;
   readonly #passed = new BoundedCache<VerifiedToken>(remembered);
 
-  constructor(source: CredentialSource) {
+  constructor(source: CredentialProvider) {
     this.#source = source;
   }
 
@@ -52,7 +52,7 @@ export class TokenMemory {
 /** False also where the source or the key set fails: the whole check will then say how. */
 function stillStands(
   known: VerifiedToken,
-  source: CredentialSource,
+  source: CredentialProvider,
   network: string | undefined,
 ): MaybePromise<boolean> {
   try {

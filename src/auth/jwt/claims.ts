@@ -72,8 +72,8 @@ export function tokenLifeMs(
     from = Math.max(from, iat);
     if (policy.maxAgeSeconds !== undefined) until = Math.min(until, iat + policy.maxAgeSeconds);
   }
-  const { toleranceSeconds } = policy;
-  return { fromMs: (from - toleranceSeconds) * 1000, untilMs: (until + toleranceSeconds) * 1000 };
+  const { clockToleranceSeconds } = policy;
+  return { fromMs: (from - clockToleranceSeconds) * 1000, untilMs: (until + clockToleranceSeconds) * 1000 };
 }
 
 function audienceFault(aud: unknown, accepted: readonly string[] | undefined): PolicyFault | undefined {
@@ -97,29 +97,29 @@ function timeFault(claims: Claims, policy: TokenPolicy, now: number): PolicyFaul
   const exp = own(claims, "exp");
   const nbf = own(claims, "nbf");
   const iat = own(claims, "iat");
-  const { maxAgeSeconds, maxLifetimeSeconds, toleranceSeconds } = policy;
+  const { maxAgeSeconds, maxLifetimeSeconds, clockToleranceSeconds } = policy;
   if (!isDate(exp)) return dateFault("exp");
   if (!isDate(nbf)) return dateFault("nbf");
   if (!isDate(iat)) return dateFault("iat");
-  if (iat !== undefined && iat > now + toleranceSeconds)
+  if (iat !== undefined && iat > now + clockToleranceSeconds)
     return broken("issued-in-the-future", `iat is in the future: ${iat}, now ${now}`);
   if (maxAgeSeconds !== undefined) {
-    if (iat === undefined) return broken("issue-time-missing", "iat is missing; maxAgeSeconds requires it");
-    if (now >= iat + maxAgeSeconds + toleranceSeconds) {
+    if (iat === undefined) return broken("issue-time-missing", "iat is missing; maxAge requires it");
+    if (now >= iat + maxAgeSeconds + clockToleranceSeconds) {
       return broken("too-old", `the token is older than ${maxAgeSeconds} s: iat ${iat}, now ${now}`);
     }
   }
-  if (nbf !== undefined && nbf > now + toleranceSeconds)
+  if (nbf !== undefined && nbf > now + clockToleranceSeconds)
     return broken("not-yet-valid", `the token is not valid yet: nbf ${nbf}, now ${now}`);
   if (exp === undefined)
     return maxAgeSeconds === undefined ? broken("no-expiry", "exp is missing") : undefined;
-  if (now >= exp + toleranceSeconds)
+  if (now >= exp + clockToleranceSeconds)
     return broken("expired", `the token has expired: exp ${exp}, now ${now}`);
   if (iat !== undefined && iat > exp) return broken("dates", "iat is after exp");
-  if (exp - (iat ?? now) > maxLifetimeSeconds + toleranceSeconds) {
+  if (exp - (iat ?? now) > maxLifetimeSeconds + clockToleranceSeconds) {
     return broken(
       "lifetime",
-      `the token claims a lifetime of more than ${maxLifetimeSeconds} s (maxLifetimeSeconds)`,
+      `the token claims a lifetime of more than ${maxLifetimeSeconds} s (maxLifetime)`,
     );
   }
   return undefined;
@@ -146,10 +146,10 @@ function requiredFault(claims: Claims, policy: TokenPolicy): PolicyFault | undef
     if ((own(claims, claim) ?? null) === null)
       return broken("claim-missing", `the claim "${claim}" is missing`);
   }
-  if (policy.replay === "refuse" && !isTokenId(own(claims, "jti"))) {
+  if (policy.oneTimeUse === true && !isTokenId(own(claims, "jti"))) {
     return broken(
       "token-id",
-      `jti is missing, empty or longer than ${longestTokenId} characters; replay: "refuse" requires it`,
+      `jti is missing, empty or longer than ${longestTokenId} characters; oneTimeUse requires it`,
     );
   }
   const { bodyHashClaim } = policy;

@@ -4,17 +4,23 @@ import type { PublicJwk } from "../../keys/public-jwk.js";
 import { maxKidLength } from "../../keys/public-jwk.js";
 import type { SecretMaterial } from "../../keys/secret.js";
 import type { Clock } from "../../lib/clock.js";
+import { type Duration, durationOption } from "../../lib/duration.js";
 import {
   assertOptions,
-  choiceOption,
   describe,
   flagOption,
-  numberOption,
   OptionError,
   own,
   stringOption,
+  switchOption,
 } from "../../lib/options.js";
-import type { KeySet, Owner, SourceReport, TokenCredential, TokenPolicy } from "../../types/credential.js";
+import type {
+  CredentialReport,
+  KeySet,
+  Owner,
+  TokenCredential,
+  TokenPolicy,
+} from "../../types/credential.js";
 import { localKeySet } from "./jwks.js";
 import { normalizeTyp } from "./parse.js";
 import { type JwksUriOptions, remoteKeySet } from "./remote-jwks.js";
@@ -51,12 +57,12 @@ export interface JwtOptions extends LifetimeOptions {
   readonly jwks?: { readonly keys: readonly PublicJwk[] };
   /** Where the sender publishes its JWK set; `https:` only. */
   readonly jwksUri?: string | JwksUriOptions;
-  /** Oldest token accepted, in seconds since its `iat`, which is then required, while `exp` is not. Default: no limit. */
-  readonly maxAgeSeconds?: number;
-  /** Longest life that a token may claim: `exp` minus `iat`, or minus now, in seconds. Default: 86400, one day. */
-  readonly maxLifetimeSeconds?: number;
-  /** Clock difference allowed for `exp`, `nbf` and `iat`, 0 to 300 seconds. Default: 5. */
-  readonly toleranceSeconds?: number;
+  /** Oldest token accepted, counted from its `iat`, which is then required, while `exp` is not: `"5m"`. Default: no limit. */
+  readonly maxAge?: Duration | undefined;
+  /** Longest lifetime that a token may claim: `exp` minus `iat`, or minus now. Default: `"1d"`. */
+  readonly maxLifetime?: Duration | undefined;
+  /** Clock difference allowed for `exp`, `nbf` and `iat`, `"0s"` to `"5m"`. Default: `"5s"`. */
+  readonly clockTolerance?: Duration | undefined;
   /** Claims that must be there and not null, such as `["jti"]`. Default: none beside `iss` and `exp`. */
   readonly requiredClaims?: readonly string[];
   /** Accepted `typ` of the header; "JWT" also accepts an absent one. Case does not count. Default: "JWT". */
@@ -64,10 +70,10 @@ export interface JwtOptions extends LifetimeOptions {
   /** Claim that holds the SHA-256 of the body, in hex, base64url or base64. Default: bodies are not bound to tokens. */
   readonly bodyHashClaim?: string;
   /**
-   * "refuse": each token is good for one delivery, told by its `jti`, which is then required: a string of 1 to 255
-   * characters. Needs a receiver with an inbox, which remembers it until it has expired. Default: "allow".
+   * `true`: each token is good for one delivery, told by its `jti`, which is then required: a string of 1 to 255
+   * characters. Needs a receiver with an inbox, which remembers it until it has expired. Default: false.
    */
-  readonly replay?: "allow" | "refuse";
+  readonly oneTimeUse?: boolean | undefined;
   /** `true` accepts an HMAC secret that is shorter than its hash, and can be guessed the sooner. Default: refused. */
   readonly insecureShortSecret?: boolean;
 }
@@ -79,15 +85,15 @@ export interface JwtOptionsContext {
   readonly defaultId: string;
   readonly clock: Clock;
   /** Told when a remote key set cannot be fetched. */
-  readonly onEvent?: (report: SourceReport) => void;
+  readonly onEvent?: (report: CredentialReport) => void;
 }
 
 const keyOptionNames = ["secret", "publicKey", "jwks", "jwksUri"] as const;
 
 const optionNames: readonly string[] = [
   ...["id", "kid", "issuer", "audience", "algorithms", ...keyOptionNames],
-  ...["maxAgeSeconds", "maxLifetimeSeconds", "toleranceSeconds", "requiredClaims", "typ", "bodyHashClaim"],
-  ...["replay", "insecureShortSecret", ...lifetimeOptionNames],
+  ...["maxAge", "maxLifetime", "clockTolerance", "requiredClaims", "typ", "bodyHashClaim"],
+  ...["oneTimeUse", "insecureShortSecret", ...lifetimeOptionNames],
 ];
 
 /** Resolves the options of one JWT credential. TypeError, naming option and fix, for every mistake (ATTACKS A05, A10–A13, A26). */
@@ -113,35 +119,27 @@ export function parseJwtOptions(
 }
 
 function parseRules(options: Record<string, unknown>, where: string): Omit<TokenPolicy, "algorithms"> {
-  const maxAge = own(options, "maxAgeSeconds");
-  const decade = 315_360_000;
-  const positive = { min: 1, max: decade, fallback: 86_400 };
+  const maxAge = own(options, "maxAge");
+  const decade = { min: "1s", max: "3650d", fallback: "1d" } as const;
   const bodyHashClaim = own(options, "bodyHashClaim");
   return {
     issuer: stringOption(own(options, "issuer"), `${where}.issuer`),
     audience: parseAudience(own(options, "audience"), `${where}.audience`),
     maxAgeSeconds:
-      maxAge === undefined ? undefined : numberOption(maxAge, `${where}.maxAgeSeconds`, positive),
-    maxLifetimeSeconds: numberOption(
-      own(options, "maxLifetimeSeconds"),
-      `${where}.maxLifetimeSeconds`,
-      positive,
-    ),
-    toleranceSeconds: numberOption(own(options, "toleranceSeconds"), `${where}.toleranceSeconds`, {
-      min: 0,
-      max: 300,
-      fallback: 5,
-    }),
+      maxAge === undefined ? undefined : durationOption(maxAge, `${where}.maxAge`, decade) / 1000,
+    maxLifetimeSeconds: durationOption(own(options, "maxLifetime"), `${where}.maxLifetime`, decade) / 1000,
+    clockToleranceSeconds:
+      durationOption(own(options, "clockTolerance"), `${where}.clockTolerance`, {
+        min: "0s",
+        max: "5m",
+        fallback: "5s",
+      }) / 1000,
     requiredClaims: stringList(own(options, "requiredClaims") ?? [], `${where}.requiredClaims`),
     typ: normalizeTyp(stringOption(own(options, "typ") ?? "JWT", `${where}.typ`)),
     bodyHashClaim:
       bodyHashClaim === undefined ? undefined : stringOption(bodyHashClaim, `${where}.bodyHashClaim`),
-    replay: choiceOption<"allow" | "refuse">(
-      own(options, "replay"),
-      `${where}.replay`,
-      ["allow", "refuse"],
-      "allow",
-    ),
+    // Not `flagOption`: what leaves it out is the weaker of the two.
+    oneTimeUse: switchOption(own(options, "oneTimeUse"), `${where}.oneTimeUse`, false),
   };
 }
 

@@ -3,16 +3,9 @@ import { isIP } from "node:net";
 import { CredentialsUnavailableError } from "../../errors.js";
 import type { JwsAlgorithm } from "../../keys/algorithms.js";
 import type { Clock } from "../../lib/clock.js";
-import {
-  assertOptions,
-  describe,
-  flagOption,
-  numberOption,
-  OptionError,
-  own,
-  stringOption,
-} from "../../lib/options.js";
-import type { KeySet, SourceReport, VerificationKey } from "../../types/credential.js";
+import { type Duration, type DurationBounds, durationOption } from "../../lib/duration.js";
+import { assertOptions, describe, flagOption, OptionError, own, stringOption } from "../../lib/options.js";
+import type { CredentialReport, KeySet, VerificationKey } from "../../types/credential.js";
 import { fetchKeySet } from "./fetch-key-set.js";
 import { type LocalKeySet, localKeySet } from "./jwks.js";
 import { createPrivateAddressCheck } from "./private-address.js";
@@ -23,15 +16,15 @@ export interface JwksUriOptions {
   /** Where the set stands; `https:` only, redirects are not followed. */
   readonly uri: string;
   /** Certificate authorities in PEM, instead of those that Node trusts. */
-  readonly ca?: string;
-  /** Time for one fetch as a whole, in milliseconds. Default: 5000. */
-  readonly timeoutMs?: number;
-  /** Least time between the starts of two fetches, in seconds, whatever tokens ask for. Default: 30. */
-  readonly cooldownSeconds?: number;
-  /** Age at which the set is fetched again, in seconds. Default: 600. */
-  readonly maxAgeSeconds?: number;
-  /** How long beyond `maxAgeSeconds` the last good set serves while fetching fails, in seconds. Default: 3600. */
-  readonly staleIfErrorSeconds?: number;
+  readonly ca?: string | undefined;
+  /** Time for one fetch as a whole, `"100ms"` to `"1m"`. Default: `"5s"`. */
+  readonly timeout?: Duration | undefined;
+  /** Least time between the starts of two fetches, whatever tokens ask for, `"1s"` to `"30d"`. Default: `"30s"`. */
+  readonly cooldown?: Duration | undefined;
+  /** Age at which the set is fetched again, `"1s"` to `"30d"`. Default: `"10m"`. */
+  readonly maxAge?: Duration | undefined;
+  /** How long after `maxAge` the last good set is still used while fetching fails, `"0s"` to `"30d"`. Default: `"1h"`. */
+  readonly staleIfError?: Duration | undefined;
   /** `true` lets the set stand on a loopback, private or link-local address. Default: refused (SSRF). */
   readonly dangerouslyAllowPrivateAddress?: boolean;
 }
@@ -42,10 +35,8 @@ export interface RemoteContext {
   /** Algorithms that are asked for; undefined: the usual one of each key. */
   readonly algorithms: readonly JwsAlgorithm[] | undefined;
   readonly clock: Clock;
-  readonly onEvent: ((report: SourceReport) => void) | undefined;
+  readonly onEvent: ((report: CredentialReport) => void) | undefined;
 }
-
-const day = 86_400;
 
 /**
  * Reads `jwksUri`, a URL or options, into a key set. Nothing is fetched before the first token asks. TypeError for
@@ -56,19 +47,11 @@ export function remoteKeySet(options: unknown, context: RemoteContext): KeySet {
   const given: unknown = typeof options === "string" ? { uri: options } : options;
   assertOptions(
     given,
-    [
-      "uri",
-      "ca",
-      "timeoutMs",
-      "cooldownSeconds",
-      "maxAgeSeconds",
-      "staleIfErrorSeconds",
-      "dangerouslyAllowPrivateAddress",
-    ],
+    ["uri", "ca", "timeout", "cooldown", "maxAge", "staleIfError", "dangerouslyAllowPrivateAddress"],
     where,
   );
-  const seconds = (name: string, fallback: number, min: number): number =>
-    numberOption(own(given, name), `${where}.${name}`, { min, max: 30 * day, fallback }) * 1000;
+  const duration = (name: string, bounds: DurationBounds): number =>
+    durationOption(own(given, name), `${where}.${name}`, bounds);
   const allowPrivate = flagOption(
     own(given, "dangerouslyAllowPrivateAddress"),
     `${where}.dangerouslyAllowPrivateAddress`,
@@ -78,14 +61,10 @@ export function remoteKeySet(options: unknown, context: RemoteContext): KeySet {
     ...context,
     uri: parseUri(own(given, "uri"), `${where}.uri`, isForbiddenAddress),
     ca: parseCa(own(given, "ca"), `${where}.ca`),
-    timeoutMs: numberOption(own(given, "timeoutMs"), `${where}.timeoutMs`, {
-      min: 100,
-      max: 60_000,
-      fallback: 5000,
-    }),
-    cooldownMs: seconds("cooldownSeconds", 30, 1),
-    maxAgeMs: seconds("maxAgeSeconds", 600, 1),
-    staleIfErrorMs: seconds("staleIfErrorSeconds", 3600, 0),
+    timeoutMs: duration("timeout", { min: "100ms", max: "1m", fallback: "5s" }),
+    cooldownMs: duration("cooldown", { min: "1s", max: "30d", fallback: "30s" }),
+    maxAgeMs: duration("maxAge", { min: "1s", max: "30d", fallback: "10m" }),
+    staleIfErrorMs: duration("staleIfError", { min: "0s", max: "30d", fallback: "1h" }),
     isForbiddenAddress,
   });
 }
@@ -235,7 +214,7 @@ class RemoteKeySet implements KeySet {
     }
   }
 
-  #tell(level: SourceReport["level"], what: string, reason = this.#lastFailure): void {
+  #tell(level: CredentialReport["level"], what: string, reason = this.#lastFailure): void {
     const details = { jwksUri: this.#name, reason };
     this.#settings.onEvent?.({ level, message: `${this.#settings.where}: the key set ${what}`, details });
   }

@@ -7,7 +7,7 @@ import { CredentialsUnavailableError, Refusal } from "../../errors.js";
 import { own } from "../../lib/options.js";
 import { printable } from "../../lib/printable.js";
 import type {
-  CredentialSource,
+  CredentialProvider,
   MaybePromise,
   TokenCredential,
   VerificationKey,
@@ -44,7 +44,7 @@ const maxKeysPerToken = 4;
  */
 export function verifyToken(
   token: string,
-  source: CredentialSource,
+  source: CredentialProvider,
   now: number,
   network?: string,
 ): MaybePromise<VerifiedToken | Refusal> {

@@ -7,7 +7,7 @@ import { Refusal } from "../../../src/errors.js";
 import { createTestSigner } from "../../../src/testing/index.js";
 import type {
   Credential,
-  CredentialSource,
+  CredentialProvider,
   KeyCredential,
   Owner,
   TokenCredential,
@@ -29,7 +29,10 @@ function always(owner: Owner): Omit<Credential, "id"> {
 }
 
 /** A source that knows one key and one issuer, and notes which of the two it is asked for. */
-function source(kind: KeyCredential["kind"], owner: Owner): CredentialSource & { readonly asked: string[] } {
+function source(
+  kind: KeyCredential["kind"],
+  owner: Owner,
+): CredentialProvider & { readonly asked: string[] } {
   const asked: string[] = [];
   const digest = createHash("sha256").update(key).digest();
   return {
@@ -53,7 +56,7 @@ function tokenCredential(owner: Owner): TokenCredential {
     algorithms: ["ES256"],
     maxAgeSeconds: undefined,
     maxLifetimeSeconds: 86_400,
-    toleranceSeconds: 0,
+    clockToleranceSeconds: 0,
     requiredClaims: [],
     typ: "jwt",
     bodyHashClaim: undefined,
@@ -68,7 +71,7 @@ function tokenCredential(owner: Owner): TokenCredential {
 const token = () => signer.sign({ iss: "orders", exp: nowMs / 1000 + 60 });
 
 function policyWith(
-  credentials: CredentialSource | undefined,
+  credentials: CredentialProvider | undefined,
   over: { readonly acceptsJwt?: boolean; readonly keyKinds?: AuthPolicy["keyKinds"] } = {},
 ): AuthPolicy {
   const { acceptsJwt = true, keyKinds = ["service-key"] } = over;
@@ -173,7 +176,7 @@ describe("authenticate", () => {
 
   it("C13 waits for a source that answers later", async () => {
     const now = source("service-key", orders);
-    const later: CredentialSource = { ...now, findKey: async (digest, kind) => now.findKey(digest, kind) };
+    const later: CredentialProvider = { ...now, findKey: async (digest, kind) => now.findKey(digest, kind) };
     expect(await ask(policyWith(later), ["key", key])).toMatchObject({ method: "service-key" });
     expect(await ask(policyWith(later), ["key", "wrong"])).toBe("ERR_KEY_INVALID");
   });
@@ -181,7 +184,7 @@ describe("authenticate", () => {
 
 describe("authenticate: a JWT in the key header", () => {
   const policy = (
-    credentials: CredentialSource,
+    credentials: CredentialProvider,
     over: Parameters<typeof policyWith>[1] = {},
   ): AuthPolicy => ({
     ...policyWith(credentials, over),
@@ -231,7 +234,7 @@ describe("authenticate: a JWT in the key header", () => {
 });
 
 describe("authenticate: a bare key in Authorization", () => {
-  const policy = (credentials: CredentialSource): AuthPolicy => ({
+  const policy = (credentials: CredentialProvider): AuthPolicy => ({
     ...policyWith(credentials),
     places: { keyInAuthorization: true },
   });

@@ -53,7 +53,7 @@ describe("resolveAuth", () => {
     [{ credentials, serviceKey: key }, "mixes two forms"],
     [
       { accept: ["jwt"] },
-      "createReceiver.auth.credentials must come from defineCredentials, credentialsFromFile or credentialsFrom, not undefined",
+      "createReceiver.auth.credentials must come from defineCredentials, credentialsFromFile or credentialsFromLookup, not undefined",
     ],
     [{ credentials: {} }, "credentials must come from"],
     [
@@ -143,7 +143,7 @@ describe("resolveAuth with a source", () => {
     [{ jwt, token: () => undefined }, 'the source "hub": auth must have either `jwt` or `token`'],
     [{ jwt: { issuer: "hub", secret: "short" } }, 'the source "hub".jwt.secret has 5 bytes'],
     [{ jwt: [] }, 'the source "hub".jwt is an empty array'],
-    [{ jwt: { ...jwt, replay: "refuse" } }, "needs a receiver with an `inbox`"],
+    [{ jwt: { ...jwt, oneTimeUse: true } }, "needs a receiver with an `inbox`"],
   ])("names the source where its own %j cannot be meant", (own, message) => {
     expect(() => withSource(undefined, { own })).toThrow(message);
   });

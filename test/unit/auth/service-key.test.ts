@@ -3,7 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import { findCaller, hashKey, judgeKey } from "../../../src/auth/service-key.js";
 import { CredentialsUnavailableError, Refusal } from "../../../src/errors.js";
 import type {
-  CredentialSource,
+  CredentialProvider,
   KeyCredential,
   KeyKind,
   MaybePromise,
@@ -31,7 +31,7 @@ function credential(over: Partial<KeyCredential> = {}): KeyCredential {
 
 type Find = (digest: string, kind: KeyKind) => MaybePromise<KeyCredential | undefined>;
 
-function source(find: Find): CredentialSource & { readonly asked: KeyKind[] } {
+function source(find: Find): CredentialProvider & { readonly asked: KeyKind[] } {
   const asked: KeyKind[] = [];
   return {
     asked,

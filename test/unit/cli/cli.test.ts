@@ -439,7 +439,7 @@ describe("hookgate token sign", () => {
     await run(`key new ${owner} --id k`);
     const edited = document();
     const list = edited.tenants.acme?.services.orders?.jwt ?? [];
-    Object.assign(list[0] as object, { requiredClaims: ["sub"], maxLifetimeSeconds: 600 });
+    Object.assign(list[0] as object, { requiredClaims: ["sub"], maxLifetime: "10m" });
     list.push({ id: "remote", issuer: "hub2", jwksUri: "https://issuer.example/jwks.json" });
     writeFileSync(file, JSON.stringify(edited));
     const failures: [string, number, RegExp][] = [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import {
   createReceiver,
-  credentialsFrom,
+  credentialsFromLookup,
   defineCredentials,
   OptionError,
   requireAllowedIp,
@@ -137,7 +137,7 @@ describe("an error about an option", () => {
     ["name", () => requireAllowedIp(["192.0.2.1"], { name: "" })],
     ["list", () => requireAllowedIp(1 as never)],
     ["tenants", () => defineCredentials({ tenants: 1 } as never)],
-    ["deadlineMs", () => credentialsFrom({ key: () => undefined }, { deadlineMs: 0 })],
+    ["timeout", () => credentialsFromLookup({ key: () => undefined }, { timeout: "0s" })],
     ["options", () => createReceiver(undefined as never)],
   ])("is a TypeError with its code, and names %s", (option, run) => {
     const error = errorOf(run);

@@ -206,7 +206,7 @@ describe("a token that a source describes", () => {
       secret,
       audience: ["one", "two"],
       typ: "hook+jwt",
-      maxLifetimeSeconds: 5,
+      maxLifetime: "5s",
       requiredClaims: ["jti"],
       bodyHashClaim: "hash",
     };

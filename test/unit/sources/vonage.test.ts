@@ -81,7 +81,7 @@ describe("vonage", () => {
     for (const iat of [nowSeconds - 304, nowSeconds + 5]) {
       expect(await gate.ask(await bearer({ iat }), { body })).toMatchObject({ method: "jwt" });
     }
-    const strict = tokenGate(vonage({ secret, maxAgeSeconds: 10, toleranceSeconds: 0 }));
+    const strict = tokenGate(vonage({ secret, maxAge: "10s", clockTolerance: "0s" }));
     expect(await strict.ask(await bearer({ iat: nowSeconds - 10 }), { body })).toBe("ERR_TOKEN_INVALID");
     expect(await strict.ask(await bearer({ iat: nowSeconds - 9 }), { body })).toMatchObject({
       method: "jwt",
@@ -169,8 +169,11 @@ describe("vonage", () => {
     [{ secret: "short-secret-of-24-bytes" }, "vonage.secret has 24 bytes; at least 32 are required"],
     [{ secret, apiKey: "" }, "vonage.apiKey must be a string that is not empty"],
     [{ secret, applicationID: "x" }, 'vonage has no option "applicationID"; did you mean "applicationId"?'],
-    [{ secret, toleranceSeconds: 301 }, "vonage.toleranceSeconds must be a number from 0 to 300"],
-    [{ secret, maxAgeSeconds: 0 }, "vonage.maxAgeSeconds must be a number from 1 to 86400"],
+    [
+      { secret, clockTolerance: "301s" },
+      'vonage.clockTolerance must be a duration such as "10s", from "0s" to "5m"',
+    ],
+    [{ secret, maxAge: "0s" }, 'vonage.maxAge must be a duration such as "10s", from "1s" to "1d"'],
   ])("F07 refuses the options %j", (options, message) => {
     expect(() => vonage(options as VonageOptions)).toThrow(message);
   });

@@ -409,8 +409,8 @@ describe("webexConnectServiceJwt", () => {
       issuer: "SID",
       secret: { base64: "c2VjcmV0" },
       algorithms: ["HS256"],
-      maxAgeSeconds: 3600,
-      maxLifetimeSeconds: 315_360_000,
+      maxAge: "60m",
+      maxLifetime: "3650d",
       state: "inactive",
       expiresAt,
     });

@@ -20,7 +20,7 @@ import {
 } from "../../../../src/auth/credentials/file.js";
 import { systemClock } from "../../../../src/lib/clock.js";
 import { createFakeClock } from "../../../../src/testing/fake-clock.js";
-import type { SourceReport } from "../../../../src/types/credential.js";
+import type { CredentialReport } from "../../../../src/types/credential.js";
 
 const secret = "p9Vq2Lx7Rw4Nz8Ty1Kb6Mc3Hd5Js0GfA";
 
@@ -60,10 +60,13 @@ function replace(document: unknown): void {
   renameSync(beside, path);
 }
 
-function open(options?: CredentialsFileOptions): { credentials: FileCredentials; reports: SourceReport[] } {
+function open(options?: CredentialsFileOptions): {
+  credentials: FileCredentials;
+  reports: CredentialReport[];
+} {
   const credentials = credentialsFromFile(path, options);
   opened.push(credentials);
-  const reports: SourceReport[] = [];
+  const reports: CredentialReport[] = [];
   credentials.observe((report) => reports.push(report));
   return { credentials, reports };
 }
@@ -107,8 +110,12 @@ describe("credentialsFromFile", () => {
     expect(() => credentialsFromFile(folder)).toThrow(/cannot be read \(EISDIR\)/);
     expect(() => credentialsFromFile("")).toThrow(TypeError);
     write(withKey("a"));
-    expect(() => credentialsFromFile(path, { pollMs: 0 })).toThrow(/pollMs must be a number from 50/);
-    expect(() => credentialsFromFile(path, { poll: 1 } as object)).toThrow(/did you mean "pollMs"/);
+    expect(() => credentialsFromFile(path, { pollInterval: "49ms" })).toThrow(
+      /pollInterval must be a duration such as "10s", from "50ms" to "1h"/,
+    );
+    expect(() => credentialsFromFile(path, { pollIntervals: 1 } as object)).toThrow(
+      /did you mean "pollInterval"/,
+    );
     expect(() => credentialsFromFile(path, { env: "HOME" } as object)).toThrow(/env must be an object/);
   });
 
@@ -218,7 +225,7 @@ describe("credentialsFromFile", () => {
   it("C09 follows the file within one poll, whatever the system tells", async () => {
     write(withKey("a"));
     const clock = createFakeClock();
-    const { credentials } = open({ clock, pollMs: 1000 });
+    const { credentials } = open({ clock, pollInterval: "1s" });
     replace(withKey("b"));
     clock.advance(1000);
     await until(() => has(credentials, "b"));
@@ -234,7 +241,7 @@ describe("credentialsFromFile", () => {
 
   it("C09 follows at once where the system tells, long before the poll", async () => {
     write(withKey("a"));
-    const { credentials } = open({ pollMs: 3_600_000 });
+    const { credentials } = open({ pollInterval: "1h" });
     replace(withKey("b"));
     await until(() => has(credentials, "b"));
   });
@@ -283,7 +290,7 @@ describe("credentialsFromFile", () => {
   it("gives an editor a moment to finish a file before it reports", async () => {
     write(withKey("a"));
     const clock = createFakeClock();
-    const { credentials, reports } = open({ clock, pollMs: 10_000 });
+    const { credentials, reports } = open({ clock, pollInterval: "10s" });
     write("{");
     clock.advance(10_000);
     // The retry of the half-written file is waiting beside the poll.
@@ -358,7 +365,7 @@ describe("credentialsFromFile", () => {
       ),
     });
     write(state(0));
-    const { credentials, reports } = open({ pollMs: 50 });
+    const { credentials, reports } = open({ pollInterval: "50ms" });
     const find = (text: string): string | undefined => credentials.findKey(hex(text), "profile-key")?.id;
     let reading = true;
     let looks = 0;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import { type CredentialLookup, credentialsFrom } from "../../../../src/auth/credentials/lookup.js";
+import { type CredentialLookup, credentialsFromLookup } from "../../../../src/auth/credentials/lookup.js";
 import { CredentialsUnavailableError } from "../../../../src/errors.js";
 import { createAllowlist } from "../../../../src/ip/allowlist.js";
 import { createFakeClock } from "../../../../src/testing/fake-clock.js";
@@ -26,10 +26,10 @@ function answering(answer: unknown): CredentialLookup {
   return { key: () => answer, token: () => answer } as CredentialLookup;
 }
 
-describe("credentialsFrom", () => {
+describe("credentialsFromLookup", () => {
   it("hands digest and kind to the lookup, and reads its answer", () => {
     const asked: unknown[] = [];
-    const credentials = credentialsFrom({
+    const credentials = credentialsFromLookup({
       key(...args) {
         asked.push(args);
         return { ...found, state: "inactive", expiresAt: "2030-01-01T00:00:00Z", allowIps: ["203.0.113.1"] };
@@ -49,13 +49,13 @@ describe("credentialsFrom", () => {
   });
 
   it("answers at once where the lookup does, later where it does", async () => {
-    const sync = credentialsFrom(answering(undefined));
+    const sync = credentialsFromLookup(answering(undefined));
     expect(sync.findKey(digest, "service-key")).toBeUndefined();
     expect(sync.findTokenCredentials(hint)).toEqual([]);
-    const later = credentialsFrom(answering(Promise.resolve(undefined)));
+    const later = credentialsFromLookup(answering(Promise.resolve(undefined)));
     expect(await later.findKey(digest, "service-key")).toBeUndefined();
     expect(await later.findTokenCredentials(hint)).toEqual([]);
-    const profile = credentialsFrom({ key: async () => ({ id: "p", tenant: "acme" }) });
+    const profile = credentialsFromLookup({ key: async () => ({ id: "p", tenant: "acme" }) });
     expect(await profile.findKey(digest, "profile-key")).toMatchObject({ kind: "profile-key", id: "p" });
   });
 
@@ -66,20 +66,22 @@ describe("credentialsFrom", () => {
         return this.#row;
       }
     }
-    expect(credentialsFrom(new Store()).findKey(digest, "service-key")).toMatchObject({ id: "k" });
+    expect(credentialsFromLookup(new Store()).findKey(digest, "service-key")).toMatchObject({ id: "k" });
   });
 
   it("takes one JWT credential or several, and leaves out those of another issuer", async () => {
-    expect(credentialsFrom({ token: () => token }).findTokenCredentials(hint)).toMatchObject([
+    expect(credentialsFromLookup({ token: () => token }).findTokenCredentials(hint)).toMatchObject([
       { kind: "jwt", id: "k", owner: { tenant: "acme", service: "orders" } },
     ]);
-    const several = credentialsFrom({ token: async () => [token, { ...token, id: "l", issuer: "other" }] });
+    const several = credentialsFromLookup({
+      token: async () => [token, { ...token, id: "l", issuer: "other" }],
+    });
     expect(await several.findTokenCredentials(hint)).toMatchObject([{ id: "k" }]);
   });
 
   it("compiles the same object once, and again when a member was changed in place", () => {
     const kept = { ...token, state: "active" as "active" | "inactive" };
-    const credentials = credentialsFrom({ token: () => kept });
+    const credentials = credentialsFromLookup({ token: () => kept });
     const [first] = credentials.findTokenCredentials(hint) as unknown[];
     const [again] = credentials.findTokenCredentials(hint) as unknown[];
     expect(again).toBe(first);
@@ -88,14 +90,14 @@ describe("credentialsFrom", () => {
   });
 
   it("does not mistake one object for two keys", () => {
-    const credentials = credentialsFrom({ key: () => found });
+    const credentials = credentialsFromLookup({ key: () => found });
     const other = createHash("sha256").update("other").digest("hex");
     credentials.findKey(digest, "service-key");
     expect(credentials.findKey(other, "service-key")).toMatchObject({ digest: Buffer.from(other, "hex") });
   });
 
   it("keeps a remote key set for equal answers, and closes it at the end", async () => {
-    const credentials = credentialsFrom({
+    const credentials = credentialsFromLookup({
       token: () => ({ ...found, issuer: "i", jwksUri: "https://issuer.example/jwks.json" }),
     });
     const [first] = await credentials.findTokenCredentials(hint);
@@ -113,13 +115,13 @@ describe("credentialsFrom", () => {
 
   it("compiles a list once, and takes a shared allowlist as it is", async () => {
     const allowIps = ["203.0.113.0/24"];
-    const credentials = credentialsFrom({ key: () => ({ ...found, allowIps }) });
+    const credentials = credentialsFromLookup({ key: () => ({ ...found, allowIps }) });
     const first = await credentials.findKey(digest, "service-key");
     const again = await credentials.findKey(digest, "service-key");
     expect(first?.owner.allowIps[0]).toBeDefined();
     expect(again?.owner.allowIps[0]).toBe(first?.owner.allowIps[0]);
     const shared = createAllowlist(["203.0.113.0/24"]);
-    const sharing = credentialsFrom({ key: () => ({ ...found, allowIps: shared }) });
+    const sharing = credentialsFromLookup({ key: () => ({ ...found, allowIps: shared }) });
     expect(sharing.findKey(digest, "service-key")).toMatchObject({ owner: { allowIps: [shared] } });
   });
 
@@ -135,7 +137,7 @@ describe("credentialsFrom", () => {
     ["a list that is none", { ...found, allowIps: ["everywhere"] }],
   ])("C13 takes %s for a failure", async (_name, answer) => {
     for (const given of [answer, Promise.resolve(answer)]) {
-      const credentials = credentialsFrom(answering(given));
+      const credentials = credentialsFromLookup(answering(given));
       const byKey = await failure(() => credentials.findKey(digest, "service-key"));
       expect(byKey.message).toMatch(/^the lookup key\(\) returned what cannot be used: its answer/);
       const byToken = await failure(() => credentials.findTokenCredentials(hint));
@@ -144,9 +146,11 @@ describe("credentialsFrom", () => {
   });
 
   it("C13 refuses a profile key with a service, and a weak secret", async () => {
-    const profile = await failure(() => credentialsFrom({ key: () => found }).findKey(digest, "profile-key"));
+    const profile = await failure(() =>
+      credentialsFromLookup({ key: () => found }).findKey(digest, "profile-key"),
+    );
     expect(profile.message).toMatch(/service is set, but a profile key belongs to its tenant/);
-    const weak = credentialsFrom({ token: () => ({ ...token, secret: "short-secret" }) });
+    const weak = credentialsFromLookup({ token: () => ({ ...token, secret: "short-secret" }) });
     const text = (await failure(() => weak.findTokenCredentials(hint))).message;
     expect(text).toMatch(/secret has 12 bytes/);
     expect(text).not.toContain("short-secret");
@@ -161,7 +165,7 @@ describe("credentialsFrom", () => {
       throw canary;
     };
     for (const later of [true, false]) {
-      const credentials = credentialsFrom({ key: fail(later), token: fail(later) });
+      const credentials = credentialsFromLookup({ key: fail(later), token: fail(later) });
       for (const run of [
         () => credentials.findKey(digest, "service-key"),
         () => credentials.findKey(digest, "service-key"),
@@ -178,7 +182,9 @@ describe("credentialsFrom", () => {
   it("hands on the lookup's own CredentialsUnavailableError", async () => {
     const own = new CredentialsUnavailableError("the vault is sealed");
     expect(
-      await failure(() => credentialsFrom({ key: () => Promise.reject(own) }).findKey(digest, "service-key")),
+      await failure(() =>
+        credentialsFromLookup({ key: () => Promise.reject(own) }).findKey(digest, "service-key"),
+      ),
     ).toBe(own);
   });
 
@@ -189,7 +195,7 @@ describe("credentialsFrom", () => {
       new Promise((_resolve, no) => {
         reject = no;
       });
-    const credentials = credentialsFrom({ key }, { clock });
+    const credentials = credentialsFromLookup({ key }, { clock });
     const failing = failure(() => credentials.findKey(digest, "service-key"));
     clock.advance(1999);
     expect(clock.pending).toBe(1);
@@ -208,21 +214,22 @@ describe("credentialsFrom", () => {
 
   it("leaves no timer behind an answer in time", async () => {
     const clock = createFakeClock();
-    const credentials = credentialsFrom({ key: async () => found }, { clock, deadlineMs: 5 });
+    const credentials = credentialsFromLookup({ key: async () => found }, { clock, timeout: "5ms" });
     await credentials.findKey(digest, "service-key");
     expect(clock.pending).toBe(0);
   });
 
   it("refuses to be made of what is no lookup", () => {
-    const make = (...args: unknown[]): unknown => (credentialsFrom as (...a: unknown[]) => unknown)(...args);
+    const make = (...args: unknown[]): unknown =>
+      (credentialsFromLookup as (...a: unknown[]) => unknown)(...args);
     expect(() => make(undefined)).toThrow(
       /takes an object with the functions key, token or both, not undefined/,
     );
     expect(() => make({})).toThrow(/needs the function key\(digest, kind\), token/);
     expect(() => make({ key: "k" })).toThrow(/key must be a function, not a string/);
-    expect(() => make({ key: () => undefined }, { deadlineMs: 0 })).toThrow(
-      /deadlineMs must be a number from 1/,
+    expect(() => make({ key: () => undefined }, { timeout: "0s" })).toThrow(
+      /timeout must be a duration such as "10s", from "1ms" to "1m"/,
     );
-    expect(() => make({ key: () => undefined }, { deadline: 5 })).toThrow(/did you mean "deadlineMs"/);
+    expect(() => make({ key: () => undefined }, { timeouts: "5s" })).toThrow(/did you mean "timeout"/);
   });
 });

@@ -5,7 +5,7 @@ import { CredentialsUnavailableError, Refusal } from "../../../../src/errors.js"
 import { isPromise } from "../../../../src/lib/maybe-promise.js";
 import { createFakeClock, createTestSigner } from "../../../../src/testing/index.js";
 import type {
-  CredentialSource,
+  CredentialProvider,
   KeySet,
   TokenCredential,
   VerificationKey,
@@ -18,12 +18,12 @@ const start = clock.now();
 const seconds = start / 1000;
 
 function credential(more: object = {}): TokenCredential {
-  const options = { issuer: "orders", toleranceSeconds: 0, ...signer.verification, ...more };
+  const options = { issuer: "orders", clockTolerance: "0s", ...signer.verification, ...more };
   return parseJwtOptions(options, "jwt", { owner, defaultId: "jwt-1", clock });
 }
 
 /** A source that counts how often a key is asked to check a signature. */
-class Source implements CredentialSource {
+class Source implements CredentialProvider {
   list: readonly TokenCredential[] = [];
   checks = 0;
   failing = false;
@@ -105,8 +105,8 @@ describe("TokenMemory", () => {
     expect([await verdict(start - 1000), await verdict(start)]).toEqual(["ERR_TOKEN_INVALID", "passed"]);
   });
 
-  it("A25 honours maxAgeSeconds", async () => {
-    source.hold(credential({ maxAgeSeconds: 30 }));
+  it("A25 honours maxAge", async () => {
+    source.hold(credential({ maxAge: "30s" }));
     expect([await verdict(start + 29_999), await verdict(start + 30_000)]).toEqual([
       "passed",
       "ERR_TOKEN_INVALID",

@@ -9,7 +9,7 @@ const basis: TokenPolicy = {
   algorithms: ["HS256", "HS512"],
   maxAgeSeconds: undefined,
   maxLifetimeSeconds: 86_400,
-  toleranceSeconds: 5,
+  clockToleranceSeconds: 5,
   requiredClaims: [],
   typ: "jwt",
   bodyHashClaim: undefined,
@@ -86,8 +86,8 @@ describe("policyFault", () => {
   it("A24 refuses exp from the tolerated instant on", () => {
     expect(fault({ exp: now - 4.999 })).toBeUndefined();
     expect(fault({ exp: now - 5 })).toContain("has expired");
-    expect(fault({ exp: now }, { toleranceSeconds: 0 })).toContain("has expired");
-    expect(fault({ exp: now + 0.001 }, { toleranceSeconds: 0 })).toBeUndefined();
+    expect(fault({ exp: now }, { clockToleranceSeconds: 0 })).toContain("has expired");
+    expect(fault({ exp: now + 0.001 }, { clockToleranceSeconds: 0 })).toBeUndefined();
   });
 
   it.each([

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { remoteKeySet } from "../../../../src/auth/jwt/remote-jwks.js";
 import { CredentialsUnavailableError } from "../../../../src/errors.js";
 import { createFakeClock, type FakeClock } from "../../../../src/testing/fake-clock.js";
-import type { KeySet, SourceReport, VerificationKey } from "../../../../src/types/credential.js";
+import type { CredentialReport, KeySet, VerificationKey } from "../../../../src/types/credential.js";
 import { ed25519, jwkOf, p256, rsa } from "../../keys/keys.js";
 import { type KeySetServer, startKeySetServer } from "./key-set-server.js";
 import { certificate } from "./tls-fixture.js";
@@ -14,7 +14,7 @@ type Answerer = Extract<KeySetServer["answer"], (...args: never[]) => unknown>;
 
 let server: KeySetServer;
 let clock: FakeClock;
-let reports: SourceReport[];
+let reports: CredentialReport[];
 let open: KeySet[];
 
 beforeEach(async () => {
@@ -104,8 +104,8 @@ describe("remoteKeySet", () => {
     expect(await kidsOf(set, "a")).toEqual([]);
   });
 
-  it("refreshes behind the answer once the set is older than maxAgeSeconds", async () => {
-    const set = create({ maxAgeSeconds: 60 });
+  it("refreshes behind the answer once the set is older than maxAge", async () => {
+    const set = create({ maxAge: "1m" });
     await kidsOf(set, "a");
     server.answer = setOf("b");
     clock.advance(59_999);
@@ -117,8 +117,8 @@ describe("remoteKeySet", () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it("A32 keeps the last good set until staleIfErrorSeconds have passed, then cannot answer", async () => {
-    const set = create({ maxAgeSeconds: 60, staleIfErrorSeconds: 100 });
+  it("A32 keeps the last good set until staleIfError has passed, then cannot answer", async () => {
+    const set = create({ maxAge: "1m", staleIfError: "100s" });
     await kidsOf(set, "a");
     server.answer = (_req, res) => res.writeHead(500).end();
     clock.advance(60_000);
@@ -235,7 +235,7 @@ describe("remoteKeySet", () => {
       res.write('{"keys":');
       arrived = true;
     };
-    const found = kidsOf(create({ timeoutMs: 500 }), "a");
+    const found = kidsOf(create({ timeout: "500ms" }), "a");
     const refused = expect(found).rejects.toThrow("no complete answer within 500 ms");
     await until(() => arrived);
     clock.advance(500);
@@ -298,10 +298,16 @@ describe("remoteKeySet", () => {
     ["https://[::ffff:10.0.0.1]/", /outside the public internet/],
     ["https://169.254.169.254/latest/meta-data", /outside the public internet/],
     [{ uri: "https://issuer.example/", ca: "x" }, /ca must be a certificate in PEM/],
-    [{ uri: "https://issuer.example/", timeout: 1 }, /no option "timeout"; did you mean "timeoutMs"/],
-    [{ uri: "https://issuer.example/", timeoutMs: 0 }, /timeoutMs must be a number from 100 to 60000/],
-    [{ uri: "https://issuer.example/", cooldownSeconds: 0 }, /cooldownSeconds must be a number from 1/],
-    [{ uri: "https://issuer.example/", maxAgeSeconds: Number.NaN }, /maxAgeSeconds must be a number/],
+    [{ uri: "https://issuer.example/", timeouts: 1 }, /no option "timeouts"; did you mean "timeout"/],
+    [
+      { uri: "https://issuer.example/", timeout: "0s" },
+      /timeout must be a duration such as "10s", from "100ms" to "1m"/,
+    ],
+    [
+      { uri: "https://issuer.example/", cooldown: "0s" },
+      /cooldown must be a duration such as "10s", from "1s" to "30d"/,
+    ],
+    [{ uri: "https://issuer.example/", maxAge: Number.NaN }, /maxAge must be a duration/],
     [{ uri: "https://issuer.example/", dangerouslyAllowPrivateAddress: 1 }, /must be true or left out/],
   ])("A32 refuses %p at construction", (options, message) => {
     const context = { where: "jwt.jwksUri", algorithms: undefined, clock, onEvent: undefined };

@@ -10,7 +10,7 @@ import {
 } from "../../../../src/auth/jwt/verify.js";
 import { CredentialsUnavailableError, Refusal } from "../../../../src/errors.js";
 import { systemClock } from "../../../../src/lib/clock.js";
-import type { CredentialSource, KeySet, TokenCredential } from "../../../../src/types/credential.js";
+import type { CredentialProvider, KeySet, TokenCredential } from "../../../../src/types/credential.js";
 import { ed25519, jwkOf, p256, p384, p521, rsa } from "../../keys/keys.js";
 import { signHs, signWith } from "./token-builder.js";
 
@@ -21,11 +21,11 @@ const secret = randomBytes(64);
 const claims = { iss: "orders", exp: now + 60 };
 
 function credential(options: Record<string, unknown>, defaultId = "jwt-1"): TokenCredential {
-  const full = { issuer: "orders", toleranceSeconds: 0, ...options };
+  const full = { issuer: "orders", clockTolerance: "0s", ...options };
   return parseJwtOptions(full, "auth.jwt", { owner, defaultId, clock: systemClock });
 }
 
-function sourceOf(credentials: readonly TokenCredential[]): CredentialSource {
+function sourceOf(credentials: readonly TokenCredential[]): CredentialProvider {
   return {
     findKey: () => undefined,
     findTokenCredentials: ({ issuer }) => credentials.filter(({ policy }) => policy.issuer === issuer),
@@ -131,7 +131,7 @@ describe("verifyToken", () => {
       notBeforeMs: Number.NEGATIVE_INFINITY,
       expiresAtMs: nowMs + 30_000,
     });
-    const endless = credential({ id: "main", secret, toleranceSeconds: 7 });
+    const endless = credential({ id: "main", secret, clockTolerance: "7s" });
     const verified = (await verifyToken(token, sourceOf([endless]), nowMs)) as VerifiedToken;
     expect(verified.expiresAtMs).toBe(nowMs + 67_000);
   });
@@ -222,10 +222,10 @@ describe("verifyToken", () => {
   });
 
   it("tells the source issuer and kid, and takes answers that come later", async () => {
-    const find = jest.fn<CredentialSource["findTokenCredentials"]>(async () => [
+    const find = jest.fn<CredentialProvider["findTokenCredentials"]>(async () => [
       credential({ id: "k", secret }),
     ]);
-    const source: CredentialSource = { findKey: () => undefined, findTokenCredentials: find };
+    const source: CredentialProvider = { findKey: () => undefined, findTokenCredentials: find };
     const token = signHs({ alg: "HS256", kid: "k" }, claims, secret);
     expect(await verifyToken(token, source, nowMs)).not.toBeInstanceOf(Refusal);
     expect(find).toHaveBeenCalledWith({ issuer: "orders", keyId: "k" });
