@@ -1,7 +1,8 @@
 /** The package as users get it: packed, installed into small projects, and run there. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, posix } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { proseOf } from "../docs/pages.js";
 import {
   bytesIn,
   cleanUp,
@@ -42,10 +43,83 @@ function given(): Packed {
 }
 
 describe("the tarball", () => {
-  it("holds dist, README, LICENSE and package.json, and nothing else", () => {
-    const others = given().files.filter((path) => !/^dist\//.test(path));
-    expect(others.sort()).toEqual(["LICENSE", "README.md", "package.json"]);
-    expect(given().files.filter((path) => /^dist\/.*(?<!\.js|\.d\.ts)$/.test(path))).toEqual([]);
+  const inTarball = (path: string): string => join(given().linked, "node_modules/hookgate", path);
+  const textOf = (path: string): string => readFileSync(inTarball(path), "utf8");
+  /** Targets that a packed file refers to relatively and that are not packed themselves. */
+  const missing = (path: string, targets: readonly (string | undefined)[]): string[] =>
+    targets
+      .map((target = "") => posix.join(posix.dirname(path), target))
+      .filter((target) => !existsSync(inTarball(target)))
+      .map((target) => `${path} refers to ${target}`);
+
+  it("holds code, sources, docs, examples and the changelog, and nothing else", () => {
+    const kinds = /^(dist\/.*\.(js|d\.ts|js\.map)|src\/.*\.ts|docs\/.*\.md|examples\/.*\.(ts|md|json))$/;
+    const others = given().files.filter((path) => !kinds.test(path));
+    expect(others.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+    for (const name of ["src/index.ts", "docs/errors.md", "examples/quickstart/server.ts"]) {
+      expect(given().files).toContain(name);
+    }
+  });
+
+  it("holds nothing that an earlier build left behind", () => {
+    expect(given().files.filter((path) => path.includes("stale"))).toEqual([]);
+  });
+
+  it("has working links in its pages", () => {
+    const pages = given().files.filter((path) => path.endsWith(".md"));
+    expect(pages.length).toBeGreaterThan(20);
+    const dead = pages.flatMap((path) =>
+      missing(
+        path,
+        [...proseOf({ path, text: textOf(path) }).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)].map(
+          ([, to]) => to,
+        ),
+      ),
+    );
+    expect(dead).toEqual([]);
+  });
+
+  it("has the sources that its maps point to, except for the command line and the engine conformance suite", () => {
+    const maps = given().files.filter((path) => path.endsWith(".js.map"));
+    const unmapped = given()
+      .files.filter((path) => path.endsWith(".js") && !maps.includes(`${path}.map`))
+      .filter((path) => !/^dist\/(cli|testing\/engine-conformance)/.test(path));
+    expect(unmapped).toEqual([]);
+    expect(maps.flatMap((path) => missing(path, JSON.parse(textOf(path)).sources))).toEqual([]);
+  });
+
+  it("has every declaration that its entries lead to", () => {
+    const seen = new Set<string>();
+    const visit = (path: string): string[] => {
+      if (seen.has(path)) return [];
+      seen.add(path);
+      const imports = [...textOf(path).matchAll(/(?:from|import|import\() ?"(\.[^"]+)\.js"/g)].map(
+        ([, to]) => `${to}.d.ts`,
+      );
+      const dead = missing(path, imports);
+      if (dead.length > 0) return dead;
+      return imports.flatMap((to) => visit(posix.join(posix.dirname(path), to)));
+    };
+    const entries = Object.values(manifest.exports as Record<string, { types?: string }>);
+    expect(entries.flatMap(({ types }) => (types === undefined ? [] : visit(posix.join(types))))).toEqual([]);
+    expect(seen.size).toBeGreaterThan(20);
+  });
+
+  it("leads from a stack trace to the line in src", () => {
+    const project = makeProject(given().linked, "traces", { type: "module", express: 5 });
+    writeFileSync(
+      join(project, "trace.js"),
+      'import { createReceiver } from "hookgate";\ntry { createReceiver({ nam: "x" }); } catch (error) { console.log(error.stack); }\n',
+    );
+    const stack = run(project, process.execPath, ["--enable-source-maps", "trace.js"]);
+    const frames = [...stack.matchAll(/hookgate\/((?:src|dist)\/[^:)]+):(\d+):\d+/g)];
+    expect(frames.length).toBeGreaterThan(1);
+    for (const [, file = "", line] of frames) {
+      expect([file, textOf(file).split("\n")[Number(line) - 1]]).toEqual([
+        expect.stringMatching(/^src\/.*\.ts$/),
+        expect.stringMatching(/\w\(/),
+      ]);
+    }
   });
 
   it("holds code and declarations behind every entry of exports, and the bin", () => {

@@ -61,16 +61,20 @@ export function pack(): Packed {
     "package.json",
     "README.md",
     "LICENSE",
+    "CHANGELOG.md",
     "docs",
+    "examples",
     "src",
     "tsconfig.json",
     "tsconfig.build.json",
-    "build-package.js",
   ];
-  const unpublished = ["test", "examples", "biome.json", "package-lock.json"];
+  const unpublished = ["test", "biome.json", "package-lock.json"];
   for (const name of [...sources, ...unpublished]) {
     if (existsSync(join(root, name))) cpSync(join(root, name), join(copy, name), { recursive: true });
   }
+  // What an earlier build left must not be packed.
+  mkdirSync(join(copy, "dist/auth"), { recursive: true });
+  writeFileSync(join(copy, "dist/auth/stale.js"), "");
   symlinkSync(modules, join(copy, "node_modules"), "junction");
   const output = run(copy, "npm", ["pack", "--json", "--pack-destination", folder]);
   const [packed] = JSON.parse(output.slice(output.indexOf("["))) as [
