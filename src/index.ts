@@ -50,9 +50,9 @@ export {
   type HealthyReceiver,
   healthHandler,
 } from "./http/health-handler.js";
-export type { ChangeOptions, Inbox, InboxFilter, InboxSelection } from "./inbox/inspection.js";
+export type { ChangeOptions, Inbox, InboxFilter, InboxSelection } from "./inbox/admin.js";
 export type { InboxOptions } from "./inbox/options.js";
-export type { RetentionOptions } from "./inbox/retention-options.js";
+export type { RetentionOptions } from "./inbox/retention.js";
 export { type AllowIpsOptions, type Allowlist, createAllowlist } from "./ip/allowlist.js";
 export type { ClientAddressOptions } from "./ip/client-address.js";
 export type { Clock } from "./lib/clock.js";

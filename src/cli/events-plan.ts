@@ -1,4 +1,4 @@
-import { changeSteps } from "../inbox/change-steps.js";
+import { changeSteps } from "../inbox/admin.js";
 import { printable } from "../lib/printable.js";
 import type { Change, EventFilter, EventRecord, Selection } from "../types/engine.js";
 import { refused } from "./command.js";

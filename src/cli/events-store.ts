@@ -44,7 +44,7 @@ async function engineOf(path: string, io: CommandIo): Promise<InboxEngine<unknow
 export async function loadSqlite() {
   const [{ backUpFile }, { restoreFile }, { loadDriver }] = await Promise.all([
     import("../inbox/sqlite/backup.js"),
-    import("../inbox/sqlite/restore.js"),
+    import("../inbox/sqlite/backup.js"),
     import("../inbox/sqlite/driver.js"),
   ]);
   return { backUpFile, restoreFile, open: loadDriver() };

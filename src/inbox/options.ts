@@ -11,7 +11,7 @@ import {
   switchOption,
 } from "../lib/options.js";
 import type { InboxEngine } from "../types/engine.js";
-import { parseRetention, type Retention, type RetentionOptions } from "./retention-options.js";
+import { parseRetention, type Retention, type RetentionOptions } from "./retention.js";
 
 /** The option `inbox` of a receiver. `Tx` comes from the engine: what `context.complete` lets handlers write into. */
 export interface InboxOptions<Tx = never> {

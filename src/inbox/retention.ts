@@ -1,9 +1,9 @@
 import type { Clock } from "../lib/clock.js";
 import { isClockAhead } from "../lib/clock-ahead.js";
-import type { InboxEngine, PurgeOptions } from "../types/engine.js";
-import type { HeldWatch } from "./held-watch.js";
+import { assertOptions, numberOption, own } from "../lib/options.js";
+import { printable } from "../lib/printable.js";
+import type { InboxEngine, InboxStats, PurgeOptions } from "../types/engine.js";
 import type { InboxObserver } from "./observer.js";
-import type { Retention } from "./retention-options.js";
 
 /** Milliseconds between two looks at what is too old. */
 const everyMs = 60_000;
@@ -113,4 +113,104 @@ export async function purge(
     if (deleted < rule.limit) return total;
     await pause();
   }
+}
+
+/** How long events are kept whose tasks have ended. Those with a task that waits or runs are never deleted. */
+export interface RetentionOptions {
+  /** Milliseconds that done and ignored events are kept, 0 to 315,360,000,000. Default: 604,800,000, seven days. */
+  readonly doneMs?: number | undefined;
+  /** Milliseconds that events with a dead letter are kept, 0 to 315,360,000,000. Default: 2,592,000,000, thirty days. */
+  readonly deadMs?: number | undefined;
+  /** As many done and ignored events are kept, the newest. Default: no limit. */
+  readonly done?: number | undefined;
+  /** As many events with a dead letter are kept, the newest. Default: no limit. */
+  readonly dead?: number | undefined;
+}
+
+/** `RetentionOptions`, resolved. */
+export interface Retention {
+  readonly doneMs: number;
+  readonly deadMs: number;
+  readonly done: number | undefined;
+  readonly dead: number | undefined;
+}
+
+const decadeMs = 315_360_000_000;
+
+/** Reads the option `retention`. Throws a TypeError that names the option and the fix. */
+export function parseRetention(value: unknown, where: string): Retention {
+  const given: unknown = value === undefined ? {} : value;
+  assertOptions(given, ["doneMs", "deadMs", "done", "dead"], where);
+  const count = (name: "done" | "dead"): number | undefined => {
+    const most = own(given, name);
+    if (most === undefined) return undefined;
+    return numberOption(most, `${where}.${name}`, { min: 0, max: 1_000_000_000, fallback: 0, integer: true });
+  };
+  return {
+    doneMs: numberOption(own(given, "doneMs"), `${where}.doneMs`, {
+      min: 0,
+      max: decadeMs,
+      fallback: 604_800_000,
+    }),
+    deadMs: numberOption(own(given, "deadMs"), `${where}.deadMs`, {
+      min: 0,
+      max: decadeMs,
+      fallback: 2_592_000_000,
+    }),
+    done: count("done"),
+    dead: count("dead"),
+  };
+}
+
+/** What a watch looks at, and whom it tells. */
+export interface HeldWatchParts {
+  readonly engine: Pick<InboxEngine, "stats">;
+  readonly receiver: string;
+  readonly observer: Pick<InboxObserver, "note">;
+}
+
+/**
+ * Tells the operator of tasks that stay behind a dead letter (`deadHead: "hold"`): once when a handler's first task is held,
+ * and again when that comes back after an end.
+ */
+export class HeldWatch {
+  readonly #parts: HeldWatchParts;
+  #held: ReadonlyMap<string, string> = new Map();
+
+  constructor(parts: HeldWatchParts) {
+    this.#parts = parts;
+  }
+
+  /** Asks the store. Rejects with what it says. */
+  async look(): Promise<void> {
+    const { engine, receiver } = this.#parts;
+    this.take(await engine.stats({ receiver }));
+  }
+
+  /** Takes what the store said. */
+  take({ handlers }: Pick<InboxStats, "handlers">): void {
+    const held = new Map<string, string>();
+    for (const { handler, held: tasks, holding, oldestHeldMs } of handlers) {
+      if (tasks === 0) continue;
+      const oldest = oldestHeldMs === undefined ? "" : `, the oldest for ${minutes(oldestHeldMs)}`;
+      const finding = `${counted(tasks, "task")} of the handler "${printable(handler)}" held behind ${counted(holding, "dead letter")} (deadHead: "hold")${oldest}; replay, drop or purge the dead letters: retention keeps them`;
+      held.set(handler, finding);
+      if (this.#held.has(handler)) continue;
+      this.#parts.observer.note("warn", finding, { handler, held: tasks, holding });
+    }
+    this.#held = held;
+  }
+
+  /** What was held at the last look, one line for each handler. */
+  findings(): readonly string[] {
+    return [...this.#held.values()];
+  }
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function minutes(ms: number): string {
+  return counted(Math.round(ms / 60_000), "minute");
 }

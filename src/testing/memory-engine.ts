@@ -1,6 +1,6 @@
-import { createMemoryEngine } from "../inbox/sqlite/memory.js";
-import { parseSetup } from "../inbox/sqlite/setup.js";
-import type { SqliteTransaction } from "../inbox/sqlite/transaction.js";
+import { parseSetup } from "../inbox/sqlite/connection.js";
+import { createMemoryEngine } from "../inbox/sqlite/engine.js";
+import type { SqliteTransaction } from "../inbox/sqlite/user-statements.js";
 import { assertOptions, OptionError, own } from "../lib/options.js";
 import type { InboxEngine } from "../types/engine.js";
 

@@ -1,7 +1,7 @@
 // The store in a process of its own, for store-process.js. Frames on standard input and output: two lengths, JSON, bytes.
 import { loadDriver } from "../../dist/inbox/sqlite/driver.js";
+import { decodeRequests, encodeReplies } from "../../dist/inbox/sqlite/protocol.js";
 import { Store } from "../../dist/inbox/sqlite/store.js";
-import { decodeRequests, encodeReplies } from "../../dist/inbox/sqlite/wire.js";
 import { FrameReader, writeFrame } from "./frames.js";
 
 const store = new Store(JSON.parse(process.argv[2]), loadDriver());

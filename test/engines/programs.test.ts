@@ -4,12 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { CopyHost } from "../../src/inbox/sqlite/copy-host.js";
+import { CopyHost, restoreFile } from "../../src/inbox/sqlite/backup.js";
 import { loadDriver } from "../../src/inbox/sqlite/driver.js";
 import { ThreadHost } from "../../src/inbox/sqlite/host.js";
-import { packDeliveries } from "../../src/inbox/sqlite/pack.js";
-import { parseRead, QueryHost } from "../../src/inbox/sqlite/query-host.js";
-import { restoreFile } from "../../src/inbox/sqlite/restore.js";
+import { packDeliveries } from "../../src/inbox/sqlite/protocol.js";
+import { parseRead, QueryHost } from "../../src/inbox/sqlite/queries.js";
 import { buildSources } from "../support/built-sources.js";
 import { newDelivery } from "../support/inbox-parts.js";
 

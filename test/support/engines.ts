@@ -6,9 +6,8 @@ import type { SqliteTransaction } from "hookgate/sqlite";
 import type { ConformanceEffects, ConformanceHarness } from "hookgate/testing";
 import type { ConnectionOptions } from "../../src/inbox/sqlite/connection.js";
 import { loadDriver, type SqliteDatabase } from "../../src/inbox/sqlite/driver.js";
-import { SqliteEngine } from "../../src/inbox/sqlite/engine.js";
+import { createMemoryEngine, SqliteEngine } from "../../src/inbox/sqlite/engine.js";
 import { LocalHost, MemoryHost } from "../../src/inbox/sqlite/host.js";
-import { createMemoryEngine } from "../../src/inbox/sqlite/memory.js";
 
 export type SqliteTestEngine = InboxEngine<SqliteTransaction>;
 

@@ -1,7 +1,7 @@
 /** The least that an engine can be, a Map without capabilities: proves the conformance suite on what is not SQLite. */
 import type * as Inbox from "hookgate";
 import { createConsumer } from "../../src/inbox/polling/claim-loop.js";
-import type { ClaimedTask, Claims, TaskSource } from "../../src/inbox/polling/task-source.js";
+import type { ClaimedTask, Claims, TaskSource } from "../../src/inbox/polling/task-queue.js";
 import { storedPart } from "../../src/testing/engine-conformance-scene.js";
 import * as records from "./map-records.js";
 

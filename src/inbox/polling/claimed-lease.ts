@@ -1,7 +1,7 @@
 import { isInstance, taskErrorOf } from "../../lib/kept-error.js";
 import { LeaseLostError } from "../../lib/task-errors.js";
 import type { Lease, SettledReport, Verdict } from "../../types/engine.js";
-import type { ClaimedTask, TaskSource } from "./task-source.js";
+import type { ClaimedTask, TaskSource } from "./task-queue.js";
 
 /** Opens what `complete` hands to the user; `writes` is read when the user's function has ended. */
 export type OpenTx<Tx, Write> = () => { readonly tx: Tx; readonly writes: readonly Write[] };

@@ -1,18 +1,9 @@
 import type { Acceptance, NewEvent } from "../../types/engine.js";
-import type { Connection } from "./connection.js";
-import type { Names } from "./names.js";
+import type { StoreParts } from "./id-table.js";
+import { toStored } from "./id-table.js";
 import { hasOthers } from "./order.js";
 import type { AcceptRequest, PackedDelivery, Times } from "./protocol.js";
 import { state } from "./schema.js";
-import type { Tally } from "./tally.js";
-import { toStored } from "./text.js";
-
-/** What the parts of a store share. */
-export interface StoreParts {
-  readonly connection: Connection;
-  readonly names: Names;
-  readonly tally: Tally;
-}
 
 /** Stores deliveries within one transaction. */
 export class Acceptor {

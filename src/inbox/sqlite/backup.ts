@@ -1,5 +1,7 @@
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
+  chownSync,
   closeSync,
   fsyncSync,
   linkSync,
@@ -12,8 +14,10 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { BackupReport } from "../../types/engine.js";
-import { type OpenDatabase, resultCode, type SqliteDatabase } from "./driver.js";
-import { assertInbox } from "./schema.js";
+import { startChild } from "./child.js";
+import type { OpenDatabase, SqliteDatabase } from "./driver.js";
+import { resultCode, resultCodes } from "./errors.js";
+import { assertInbox, assertNotNewer } from "./schema.js";
 
 /** The check of a copy looks up every row of every index: with the upper pages in memory it takes half as long. */
 const checkCacheKib = 128 * 1024;
@@ -83,12 +87,9 @@ function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === "ENOENT") return "its folder does not exist";
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") return "its folder cannot be written to";
-  if (resultCode(error) === fullCode || code === "ENOSPC") return "the disk is full";
+  if (resultCode(error) === resultCodes.full || code === "ENOSPC") return "the disk is full";
   return error instanceof Error ? error.message : String(error);
 }
-
-/** SQLITE_FULL. */
-const fullCode = 13;
 
 /** The files that SQLite keeps beside a database. */
 const companions = ["-wal", "-shm", "-journal"] as const;
@@ -162,3 +163,155 @@ export function sync(path: string): void {
     closeSync(descriptor);
   }
 }
+
+/** What is restored, and where. */
+export interface RestoreParts {
+  readonly open: OpenDatabase;
+  readonly copy: string;
+  readonly target: string;
+  /** The name that a file which is there gets; undefined: it is not replaced. */
+  readonly setAside: string | undefined;
+}
+
+/** What a restore has done. */
+export interface RestoreReport {
+  readonly sizeBytes: number;
+  /** Whether a file was there, and has the other name now. */
+  readonly replaced: boolean;
+}
+
+/**
+ * Puts the copy of an inbox in place of its file, or where none is. Throws where the copy is corrupt, holds no inbox or one
+ * of a newer version, and where a process uses the file; then the file is as it was.
+ */
+export function restoreFile({ open, copy, target, setAside }: RestoreParts): RestoreReport {
+  assertWhole(open, copy);
+  const db = open(copy, { readOnly: true });
+  try {
+    assertInbox(db);
+    assertNotNewer(db);
+    const isThere = lstatSync(target, { throwIfNoEntry: false }) !== undefined;
+    if (!isThere || setAside === undefined) {
+      const { sizeBytes } = copyDatabase({ db, open, source: copy, target });
+      return { sizeBytes, replaced: false };
+    }
+    assertFree(setAside);
+    const release = hold(open, target);
+    try {
+      return { sizeBytes: replace(writeCopy({ db, open, target }), target, setAside), replaced: true };
+    } finally {
+      release();
+    }
+  } finally {
+    db.close();
+  }
+}
+
+const damagedCodes: readonly number[] = [resultCodes.corrupt, resultCodes.notADatabase];
+
+/** Keeps every other process out of a file, whose log is in it then. Answers with the function that ends that. */
+function hold(open: OpenDatabase, path: string): () => void {
+  const db: SqliteDatabase = open(path, { readOnly: false });
+  try {
+    db.exec("PRAGMA busy_timeout = 0");
+    // SQLite leaves the log of writes only where nobody else has the file open.
+    db.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+  } catch (error) {
+    db.close();
+    const code = resultCode(error);
+    if (code === resultCodes.busy) {
+      throw new Error(`${path} is in use; stop every process that has it open first`, { cause: error });
+    }
+    if (!damagedCodes.includes(code)) throw error;
+    const fix = `stop the app, move ${path} and its -wal and -shm files away, and restore again`;
+    throw new Error(`${path} is damaged, so hookgate cannot tell whether it is in use: ${fix}`, {
+      cause: error,
+    });
+  }
+  return () => {
+    db.exec("ROLLBACK");
+    db.close();
+  };
+}
+
+/** Gives the file its other name, and the copy its own: at every moment there is a file. Answers with its size. */
+function replace(copy: string, target: string, setAside: string): number {
+  try {
+    const { uid, gid } = statSync(target);
+    const { uid: ownUid, gid: ownGid } = statSync(copy);
+    // Restored as root, the app must still be able to open it.
+    if (uid !== ownUid || gid !== ownGid) chownSync(copy, uid, gid);
+    keepAs(target, setAside);
+    renameSync(copy, target);
+  } catch (error) {
+    rmSync(copy, { force: true });
+    throw error;
+  }
+  sync(dirname(target));
+  return statSync(target).size;
+}
+
+function keepAs(path: string, other: string): void {
+  try {
+    linkSync(path, other);
+  } catch {
+    // A file system without links.
+    renameSync(path, other);
+  }
+}
+
+/** Makes copies of a file, each in a process of its own: the engine's end does not wait for them. */
+export class CopyHost {
+  readonly #source: string;
+  readonly #program: URL;
+  readonly #running = new Set<(error: Error) => void>();
+
+  /** `program` is the seam for tests. */
+  constructor(source: string, program: URL = new URL("./copy-process.js", import.meta.url)) {
+    this.#source = source;
+    this.#program = program;
+  }
+
+  /** Rejects as `backUpFile` throws, and where `end` is called before the copy is made; then nothing is left of it. */
+  copy(target: string): Promise<BackupReport> {
+    return new Promise((resolve, reject) => {
+      const partial = partialOf(target);
+      const child: ChildProcess = startChild(this.#program, "inbox.backup");
+      let answer: CopyAnswer | undefined;
+      let ended: Error | undefined;
+      const end = (error: Error): void => {
+        ended ??= error;
+        child.kill("SIGKILL");
+      };
+      this.#running.add(end);
+      child.on("message", (message: CopyAnswer) => {
+        answer = message;
+      });
+      child.on("error", end);
+      child.on("exit", () => {
+        this.#running.delete(end);
+        if (answer !== undefined && "report" in answer) return resolve(answer.report);
+        rmSync(partial, { force: true });
+        reject(ended ?? new Error(answer?.message ?? `the copy ${target} was not made: its process ended`));
+      });
+      child.send({ source: this.#source, target, partial }, (error) => {
+        if (error !== null) end(error);
+      });
+    });
+  }
+
+  /** Ends the processes; what they were making is deleted. */
+  end(): void {
+    for (const end of [...this.#running]) end(new Error("the engine was closed"));
+  }
+}
+
+/** What is copied, as it is sent to the process. */
+export interface CopyOrder {
+  readonly source: string;
+  readonly target: string;
+  /** Where the copy is written until it is whole. */
+  readonly partial: string;
+}
+
+export type CopyAnswer = { readonly report: BackupReport } | { readonly message: string };

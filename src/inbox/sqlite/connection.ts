@@ -1,11 +1,12 @@
 import { existsSync, statSync } from "node:fs";
+import { describe, OptionError, stringOption } from "../../lib/options.js";
 import type { CompactReport } from "../../types/engine.js";
-import { type OpenDatabase, resultCode, type SqliteDatabase, type SqliteStatement } from "./driver.js";
+import type { OpenDatabase, SqliteDatabase, SqliteStatement } from "./driver.js";
 import type { EndFlag } from "./end-flag.js";
+import { resultCode, resultCodes, SqliteError } from "./errors.js";
 import { FileIdentity } from "./file-identity.js";
 import { createPrivateFile } from "./file-system.js";
 import { assertStillKnown, assertVersion, migrate } from "./schema.js";
-import { SqliteError } from "./sqlite-error.js";
 
 export interface ConnectionOptions {
   readonly path: string;
@@ -28,10 +29,6 @@ export interface HowToOpen {
   /** Told what somebody should look at. */
   readonly note?: ((message: string) => void) | undefined;
 }
-
-/** SQLITE_CORRUPT, SQLITE_READONLY. */
-const corruptCode = 11;
-const readOnlyCode = 8;
 
 /** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
 const checkedBytes = 64 * 1024 * 1024;
@@ -183,7 +180,7 @@ export class Connection {
     // A quick check does not compare indexes with their tables. The connection that writes must: a task missing from an index never runs.
     const check = readOnly ? "quick_check" : "integrity_check";
     const [row] = this.db.prepare(`PRAGMA ${check}(1)`).all() as Partial<Record<string, string>>[];
-    if (row?.[check] !== "ok") throw new SqliteError(String(row?.[check]), corruptCode);
+    if (row?.[check] !== "ok") throw new SqliteError(String(row?.[check]), resultCodes.corrupt);
   }
 
   #prepareWriting(setup: readonly string[], end: EndFlag | undefined): void {
@@ -199,7 +196,7 @@ export class Connection {
     try {
       this.db.exec("DELETE FROM hookgate_meta WHERE name = ''");
     } catch (error) {
-      if (resultCode(error) === readOnlyCode) throw error;
+      if (resultCode(error) === resultCodes.readOnly) throw error;
     }
   }
 
@@ -230,4 +227,12 @@ export class Connection {
     const value: unknown = typeof row === "object" && row !== null ? Reflect.get(row, column) : 0;
     return Number(value);
   }
+}
+
+/** Reads the option `setup`: SQL that is run when the store is opened. TypeError where it is no list of texts. */
+export function parseSetup(value: unknown, where: string): readonly string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value))
+    throw new OptionError(where, ` must be a list of SQL statements, not ${describe(value)}`);
+  return value.map((sql: unknown, index) => stringOption(sql, `${where}[${index}]`));
 }

@@ -117,47 +117,41 @@ const nothingInstalled =
   `Node.js ${process.versions.node} has no SQLite built in (22.13 and later do): run ` +
   "`npm install @photostructure/sqlite@1`, or use a newer Node.js";
 
-/**
- * SQLite's texts of result codes. @photostructure/sqlite leaves the code away from errors of `get`, `all` and `iterate`, so
- * that nothing else tells them apart there.
- */
-const codesOfTexts: ReadonlyMap<string, number> = new Map([
-  ["database is locked", 5],
-  ["attempt to write a readonly database", 8],
-  ["disk I/O error", 10],
-  ["database disk image is malformed", 11],
-  ["database or disk is full", 13],
-  ["unable to open database file", 14],
-  ["file is not a database", 26],
-]);
+/** SQLite itself, and what is known to hold it: better-sqlite3, sqlite3, libsql, SQLCipher, Prisma's query engine. */
+const known = /sqlite|sqlcipher|libsql|query[_-]engine/i;
 
-/**
- * SQLite's primary result code (https://sqlite.org/rescode.html) of an error that a driver threw, 1 (SQLITE_ERROR) where the
- * driver does not tell which; 0 for any other.
- */
-export function resultCode(error: unknown): number {
-  if (typeof error !== "object" || error === null) return 0;
-  const code: unknown = Reflect.get(error, "errcode");
-  if (typeof code === "number") return code & 0xff;
-  if (Reflect.get(error, "code") !== "ERR_SQLITE_ERROR") return 0;
-  return codesOfTexts.get(String(Reflect.get(error, "message"))) ?? 1;
+/** What macOS loads by itself. */
+const ofTheSystem = "/usr/lib/libsqlite3.dylib";
+
+/** Paths of the SQLite libraries in this process, without the one that the engine uses. It takes some milliseconds. */
+export function otherLibraries(
+  loaded: readonly string[] = sharedObjects(),
+  own: string | undefined = driverFolder(),
+): readonly string[] {
+  return loaded.filter(
+    (path) =>
+      known.test(path) &&
+      path !== ofTheSystem &&
+      (own === undefined || !path.startsWith(own)) &&
+      !isOfNode(path),
+  );
 }
 
-/** SQLITE_BUSY: another process holds the lock. */
-export function isBusy(error: unknown): boolean {
-  return resultCode(error) === 5;
+/** Node.js as some distributions build it uses the system's library. */
+function isOfNode(path: string): boolean {
+  const shared: unknown = Reflect.get(process.config.variables, "node_shared_sqlite");
+  return shared === true && /libsqlite3\.[^/]*$/.test(path);
 }
 
-/** Result codes behind which a connection is not used again: what it holds of the file may be wrong (ATTACKS H13). */
-const fatalCodes: ReadonlySet<number> = new Set([
-  8, // SQLITE_READONLY
-  10, // SQLITE_IOERR
-  11, // SQLITE_CORRUPT
-  14, // SQLITE_CANTOPEN
-  26, // SQLITE_NOTADB
-]);
-
-/** Whether the connection must be opened anew. */
-export function isFatal(error: unknown): boolean {
-  return fatalCodes.has(resultCode(error));
+function sharedObjects(): readonly string[] {
+  const { report } = process;
+  // Sockets are of no interest, and their names are looked up.
+  const before: unknown = Reflect.get(report, "excludeNetwork");
+  Reflect.set(report, "excludeNetwork", true);
+  try {
+    const found: unknown = Reflect.get(report.getReport(), "sharedObjects");
+    return Array.isArray(found) ? found.filter((path) => typeof path === "string") : [];
+  } finally {
+    Reflect.set(report, "excludeNetwork", before);
+  }
 }

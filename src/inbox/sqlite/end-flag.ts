@@ -53,3 +53,42 @@ export class EndFlag {
     Atomics.notify(this.#cells, cell);
   }
 }
+
+/** Milliseconds between two tries; the last one repeats. Those of SQLite's own busy handler, which nothing can interrupt. */
+export const delaysMs = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
+export interface Patience {
+  /** Milliseconds to wait for another process's transaction. */
+  readonly busyTimeoutMs: number;
+  readonly end: EndFlag;
+}
+
+/** Yields the milliseconds to wait before each further try; `attempt` returns true where a lock was in the way. */
+export function* whileBusy(
+  attempt: () => boolean,
+  { busyTimeoutMs, end }: Patience,
+): Generator<number, void> {
+  const giveUpAtMs = performance.now() + busyTimeoutMs;
+  for (let tries = 0; attempt(); tries++) {
+    const leftMs = giveUpAtMs - performance.now();
+    if (leftMs <= 0 || end.raised) return;
+    yield Math.min(delaysMs[Math.min(tries, delaysMs.length - 1)] ?? 0, leftMs);
+  }
+}
+
+/** Takes the steps of a generator on a thread that may be blocked. */
+export function waitThrough<T>(steps: Generator<number, T>, end: EndFlag): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    end.wait(step.value);
+  }
+}
+
+/** Takes the steps of a generator; the event loop goes on between them. */
+export async function pauseThrough<T>(steps: Generator<number, T>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await new Promise((resolve) => setTimeout(resolve, step.value));
+  }
+}

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
-import { resolve } from "node:path";
+import { statfsSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { endsBefore } from "../../lib/abort.js";
 import type {
   Acceptance,
@@ -23,25 +24,20 @@ import type {
   Selection,
 } from "../../types/engine.js";
 import { createConsumer } from "../polling/claim-loop.js";
-import { ClockAheadError } from "./clock-ahead.js";
+import type { CopyHost } from "./backup.js";
+import { ClockAheadError, StoreClock } from "./clocks.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
-import type { CopyHost } from "./copy-host.js";
-import type { SqliteValue } from "./driver.js";
+import { type SourceParts, SqliteTaskSource, WorkBell } from "./consumer.js";
+import { otherLibraries, type SqliteValue } from "./driver.js";
+import { StoreEndedError } from "./errors.js";
 import { FileHosts, type Role } from "./file-hosts.js";
 import { fileIdentity, networkFileSystem, publicMode } from "./file-system.js";
-import { probeWrites, sizesOf } from "./health.js";
-import type { Host } from "./host.js";
-import { otherLibraries } from "./loaded-libraries.js";
+import { type Host, MemoryHost } from "./host.js";
 import { changeStep, listEvents, Purger, type Queues } from "./long-work.js";
-import { packDeliveries } from "./pack.js";
-import type { RecordedStatement, Times } from "./protocol.js";
-import type { SqliteRow } from "./query.js";
-import { parseRead, QueryHost, type ReadOptions, rowsOf } from "./query-host.js";
+import { packDeliveries, type Times } from "./protocol.js";
+import { parseRead, QueryHost, type ReadOptions, rowsOf, type SqliteRow } from "./queries.js";
 import { RequestQueue } from "./queue.js";
-import { type SourceParts, SqliteTaskSource, WorkBell } from "./source.js";
-import { StoreClock } from "./store-clock.js";
-import { StoreEndedError } from "./store-ended.js";
-import { openTransaction, type SqliteTransaction } from "./transaction.js";
+import { openTransaction, type RecordedStatement, type SqliteTransaction } from "./user-statements.js";
 
 /** What an open engine works with. */
 interface Opened extends SourceParts {
@@ -329,4 +325,48 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
 
 async function closeAll(queues: readonly RequestQueue[]): Promise<void> {
   for (const queue of queues) await queue.close();
+}
+
+/** A write that was answered within this time says as much as a new one. */
+const recentMs = 5_000;
+
+/** Whether the file takes writes: by the last one, or by one that changes nothing and is synced like any other. */
+export async function probeWrites(queue: RequestQueue): Promise<Pick<EngineHealth, "writable" | "reason">> {
+  if (queue.wroteAgoMs() < recentMs) return { writable: true };
+  try {
+    await queue.ask({ op: "probe" });
+    return { writable: true };
+  } catch (error) {
+    return { writable: false, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The sizes of the file and its log, and the room on its disk; without opening them. Empty for one in memory. */
+export function sizesOf(path: string): Pick<EngineHealth, "fileBytes" | "logBytes" | "freeBytes"> {
+  if (path === memoryPath) return {};
+  const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return { fileBytes: sizeOf(path), logBytes: sizeOf(`${path}-wal`), freeBytes: bavail * bsize };
+  } catch {
+    // The folder is gone, or may not be read: the writes tell what that means.
+    return {};
+  }
+}
+
+/** What a test may say of its engine in memory. */
+export interface MemoryParts extends EngineParts {
+  readonly makeHost?: ((options: ConnectionOptions) => Host) | undefined;
+}
+
+/** An engine whose store is in the memory of this process: made at the first `open`, it lives as long as the engine. */
+export function createMemoryEngine(setup: readonly string[], parts: MemoryParts = {}): SqliteEngine {
+  const { makeHost = (given: ConnectionOptions) => new MemoryHost(given), ...test } = parts;
+  const connection = { path: memoryPath, readOnly: false, setup, busyTimeoutMs: 0 };
+  let host: Host | undefined;
+  const keepHost = (given: ConnectionOptions): Host => {
+    host ??= makeHost(given);
+    return host;
+  };
+  return new SqliteEngine(connection, keepHost, test);
 }

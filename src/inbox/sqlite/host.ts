@@ -1,17 +1,22 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { handlePatiently, openPatiently, type Patience, pauseThrough } from "./busy.js";
 import type { ConnectionOptions } from "./connection.js";
-import { type OpenDatabase, resultCode } from "./driver.js";
-import { EndFlag } from "./end-flag.js";
-import { exitHook } from "./exit-hook.js";
-import type { Note, Reply, Request, Times } from "./protocol.js";
-import { SqliteError } from "./sqlite-error.js";
-import { Store } from "./store.js";
-import { StoreEndedError } from "./store-ended.js";
+import type { OpenDatabase } from "./driver.js";
+import { EndFlag, type Patience, pauseThrough } from "./end-flag.js";
+import { resultCode, SqliteError, StoreEndedError } from "./errors.js";
+import {
+  decodeReplies,
+  encodeRequests,
+  type Message,
+  type Note,
+  type PortableError,
+  type Reply,
+  type Request,
+  type Times,
+} from "./protocol.js";
+import { handlePatiently, openPatiently, Store } from "./store.js";
 import type { ThreadData } from "./thread.js";
-import { decodeReplies, encodeRequests, type Message, type PortableError } from "./wire.js";
 
 /** Where a store runs. One message at a time is under way. */
 export interface Host {
@@ -192,3 +197,33 @@ function typed(error: Error): Error {
   const code = resultCode(error);
   return code === 0 ? error : new SqliteError(error.message, code);
 }
+
+/** What must have ended before the process does. */
+export interface Ending {
+  /** Tells it to end. */
+  begin(): void;
+  /** Blocks until it has ended. */
+  wait(): void;
+}
+
+/** One listener of `process`, however many things must end: eleven of one event are taken for a leak. */
+class ExitHook {
+  readonly #endings = new Set<Ending>();
+  readonly #exit = (): void => {
+    for (const ending of this.#endings) ending.begin();
+    for (const ending of this.#endings) ending.wait();
+  };
+
+  /** Returns the function that takes it back. */
+  add(ending: Ending): () => void {
+    if (this.#endings.size === 0) process.on("exit", this.#exit);
+    this.#endings.add(ending);
+    return () => {
+      this.#endings.delete(ending);
+      if (this.#endings.size === 0) process.off("exit", this.#exit);
+    };
+  }
+}
+
+/** The process has one end, hence one of these. */
+export const exitHook = new ExitHook();

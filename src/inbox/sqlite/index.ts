@@ -8,24 +8,19 @@ import {
   stringOption,
 } from "../../lib/options.js";
 import type { InboxEngine } from "../../types/engine.js";
-import { memoryPath } from "./connection.js";
-import { CopyHost } from "./copy-host.js";
+import { CopyHost } from "./backup.js";
+import { memoryPath, parseSetup } from "./connection.js";
 import type { SqliteValue } from "./driver.js";
-import { SqliteEngine } from "./engine.js";
+import { createMemoryEngine, SqliteEngine } from "./engine.js";
 import { LocalHost, ThreadHost } from "./host.js";
-import { createMemoryEngine } from "./memory.js";
-import type { SqliteRow } from "./query.js";
-import type { ReadOptions } from "./query-host.js";
-import { parseSetup } from "./setup.js";
-import type { SqliteTransaction } from "./transaction.js";
+import type { ReadOptions, SqliteRow } from "./queries.js";
+import type { SqliteTransaction } from "./user-statements.js";
 
 export type { SqliteValue } from "./driver.js";
+export { SqliteError } from "./errors.js";
+export type { ReadOptions, SqliteRow } from "./queries.js";
 
-export type { SqliteRow } from "./query.js";
-export type { ReadOptions } from "./query-host.js";
-export { SqliteError } from "./sqlite-error.js";
-
-export type { SqliteTransaction } from "./transaction.js";
+export type { SqliteTransaction } from "./user-statements.js";
 
 /** The engine that `sqliteEngine` makes. */
 export interface SqliteInboxEngine extends InboxEngine<SqliteTransaction> {

@@ -7,9 +7,9 @@ import type {
   PurgeOptions,
   Selection,
 } from "../../types/engine.js";
-import { eventNumber, type SearchFilter } from "./filter.js";
+import { eventNumber } from "./id-table.js";
 import type { RequestQueue } from "./queue.js";
-import type { Found } from "./search.js";
+import type { Found, SearchFilter } from "./search.js";
 
 /** Events of one step of a change: a transaction that holds up the deliveries that come in meanwhile. */
 const perChange = 200;

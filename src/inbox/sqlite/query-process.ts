@@ -4,12 +4,7 @@
  */
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { loadDriver } from "./driver.js";
-import { failure, type Query, type QueryAnswer, runQuery } from "./query.js";
-
-/** A query, as it is sent to the process. */
-export interface FileQuery extends Query {
-  readonly path: string;
-}
+import { type FileQuery, failure, type QueryAnswer, runQuery } from "./queries.js";
 
 /** SQLite takes no more memory than this for one query, in bytes. */
 const heapLimit = 256 * 1024 * 1024;

@@ -1,5 +1,5 @@
-import { isBusy, type SqliteDatabase, type SqliteStatement } from "./driver.js";
-import { StoreEndedError } from "./store-ended.js";
+import type { SqliteDatabase, SqliteStatement } from "./driver.js";
+import { isBusy, StoreEndedError } from "./errors.js";
 
 /** Numbers of a task's state in the file. */
 export const state = { waiting: 0, blocked: 1, running: 2, done: 3, dead: 4, dropped: 5 } as const;

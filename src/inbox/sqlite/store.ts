@@ -1,24 +1,20 @@
-import { Acceptor, type StoreParts } from "./accept.js";
+import { Acceptor } from "./accept.js";
 import { copyDatabase } from "./backup.js";
-import { Changes } from "./changes.js";
+import { Changes, purgeEvents } from "./changes.js";
+import { WallClock } from "./clocks.js";
 import { Connection, type ConnectionOptions, memoryPath } from "./connection.js";
-import { Consumers } from "./consumers.js";
-import { isBusy, isFatal, loadDriver, type OpenDatabase } from "./driver.js";
-import { EndFlag } from "./end-flag.js";
-import { explainError } from "./explain-error.js";
+import { Tally } from "./counters.js";
+import { loadDriver, type OpenDatabase } from "./driver.js";
+import { EndFlag, type Patience, whileBusy } from "./end-flag.js";
+import { explainError, isBusy, isFatal, StoreEndedError } from "./errors.js";
 import { changeOf, FileChangedError } from "./file-identity.js";
-import { Names } from "./names.js";
+import { Names, type StoreParts } from "./id-table.js";
 import type { Reply, Request, Times } from "./protocol.js";
-import { purgeEvents } from "./purge.js";
-import { runQuery } from "./query.js";
-import { Records } from "./records.js";
+import { runQuery } from "./queries.js";
+import { Records, readStats } from "./records.js";
 import { Search } from "./search.js";
-import { readStats } from "./stats.js";
-import { Steps } from "./steps.js";
-import { StoreEndedError } from "./store-ended.js";
-import { Tally } from "./tally.js";
-import { UserWrites } from "./user-writes.js";
-import { WallClock } from "./wall-clock.js";
+import { Consumers, Steps } from "./task-queries.js";
+import { UserWrites } from "./user-statements.js";
 
 /** Requests that share one transaction; the others have one each, or none. */
 const shared: ReadonlySet<Request["op"]> = new Set([
@@ -331,4 +327,40 @@ function completeWith(
   if (!steps.complete(claim, times)) return false;
   for (const statement of statements) userWrites.run(statement);
   return true;
+}
+
+/** Opens a store; the reply is the store's clock. Yields the milliseconds to wait before each further try. */
+export function* openPatiently(store: Store, patience: Patience): Generator<number, Reply> {
+  let reply: Reply = { ok: true, value: 0 };
+  yield* whileBusy(() => {
+    try {
+      reply = { ok: true, value: store.open() };
+    } catch (error) {
+      reply = { ok: false, error };
+    }
+    return metLock(reply);
+  }, patience);
+  return reply;
+}
+
+/** Carries out a group of requests; those that met a lock are tried again together. Yields as `openPatiently` does. */
+export function* handlePatiently(
+  store: Store,
+  requests: readonly Request[],
+  times: Times,
+  patience: Patience,
+): Generator<number, readonly Reply[]> {
+  const replies = new Map<Request, Reply>();
+  let left = requests;
+  yield* whileBusy(() => {
+    const given = store.handle(left, times);
+    for (const [index, request] of left.entries()) replies.set(request, given[index] as Reply);
+    left = left.filter((_, index) => metLock(given[index] as Reply));
+    return left.length > 0;
+  }, patience);
+  return requests.map((request) => replies.get(request) as Reply);
+}
+
+export function metLock(reply: Reply): boolean {
+  return !reply.ok && isBusy(reply.error);
 }

@@ -1,12 +1,11 @@
 /** Runs a store on a thread of its own, so that the disk never holds up the event loop. */
 import { parentPort, workerData } from "node:worker_threads";
-import { handlePatiently, openPatiently, waitThrough } from "./busy.js";
 import type { ConnectionOptions } from "./connection.js";
 import { loadDriver } from "./driver.js";
-import { EndFlag } from "./end-flag.js";
+import { EndFlag, waitThrough } from "./end-flag.js";
 import type { Note, Reply, Times } from "./protocol.js";
-import { Store } from "./store.js";
-import { decodeRequests, encodeReplies, type Message, portable } from "./wire.js";
+import { decodeRequests, encodeReplies, type Message, portable } from "./protocol.js";
+import { handlePatiently, openPatiently, Store } from "./store.js";
 
 /** What the thread is started with. */
 export interface ThreadData {

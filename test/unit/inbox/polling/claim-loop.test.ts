@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { createConsumer } from "../../../../src/inbox/polling/claim-loop.js";
-import type { ClaimedTask, Claims, TaskSource } from "../../../../src/inbox/polling/task-source.js";
+import type { ClaimedTask, Claims, TaskSource } from "../../../../src/inbox/polling/task-queue.js";
 import { LeaseLostError } from "../../../../src/lib/task-errors.js";
 import type {
   ConsumeOptions,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { otherLibraries } from "../../../../src/inbox/sqlite/loaded-libraries.js";
+import { otherLibraries } from "../../../../src/inbox/sqlite/driver.js";
 
 describe("other SQLite libraries in this process", () => {
   it.each([

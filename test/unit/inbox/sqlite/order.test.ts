@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { ClaimedTask } from "../../../../src/inbox/polling/task-source.js";
+import type { ClaimedTask } from "../../../../src/inbox/polling/task-queue.js";
 import {
   loadDriver,
   type SqliteDatabase,
   type SqliteStatement,
 } from "../../../../src/inbox/sqlite/driver.js";
-import { packDeliveries } from "../../../../src/inbox/sqlite/pack.js";
 import type { Answers, Request } from "../../../../src/inbox/sqlite/protocol.js";
+import { packDeliveries } from "../../../../src/inbox/sqlite/protocol.js";
 import { Store } from "../../../../src/inbox/sqlite/store.js";
 import type { NewTask, Verdict } from "../../../../src/types/engine.js";
 import { newDelivery } from "../../../support/inbox-parts.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { firstKeyword, hasSecondStatement } from "../../../../src/inbox/sqlite/sql-text.js";
+import { firstKeyword, hasSecondStatement } from "../../../../src/inbox/sqlite/user-statements.js";
 
 describe("firstKeyword", () => {
   it.each([

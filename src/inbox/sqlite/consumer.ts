@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { ConsumeOptions, Verdict } from "../../types/engine.js";
-import type { ClaimedTask, Claims, TaskSource } from "../polling/task-source.js";
-import { eventNumber } from "./filter.js";
-import type { ClaimName, Pulse, RecordedStatement } from "./protocol.js";
+import type { ClaimedTask, Claims, TaskSource } from "../polling/task-queue.js";
+import type { StoreClock } from "./clocks.js";
+import { eventNumber } from "./id-table.js";
+import type { ClaimName, Pulse } from "./protocol.js";
 import type { RequestQueue } from "./queue.js";
-import type { StoreClock } from "./store-clock.js";
+import type { RecordedStatement } from "./user-statements.js";
 
 /** What a consumer needs of its engine. */
 export interface SourceParts {

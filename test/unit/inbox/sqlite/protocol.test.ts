@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
-import type { Claims } from "../../../../src/inbox/polling/task-source.js";
+import type { Claims } from "../../../../src/inbox/polling/task-queue.js";
 import type { Reply, Request } from "../../../../src/inbox/sqlite/protocol.js";
 import {
   decodeReplies,
   decodeRequests,
   encodeReplies,
   encodeRequests,
-} from "../../../../src/inbox/sqlite/wire.js";
+} from "../../../../src/inbox/sqlite/protocol.js";
 
 const bytesOf = (text: string): ArrayBuffer => new TextEncoder().encode(text).slice().buffer;
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { StoppedError } from "../../../src/errors.js";
 import { createHandlers } from "../../../src/events/handlers.js";
 import { createCatalog } from "../../../src/events/schemas.js";
-import { createInspection, type Inbox, noInbox } from "../../../src/inbox/inspection.js";
+import { createInspection, type Inbox, noInbox } from "../../../src/inbox/admin.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 import type { InboxEngine } from "../../../src/types/engine.js";
 import { idleEngine, listen } from "../../support/inbox-parts.js";

@@ -39,3 +39,15 @@ function withoutValues(message: string): string {
     "$1 ...",
   );
 }
+
+/** What a run fails with whose stored data breaks the schema. */
+export class InvalidData extends Error {
+  /** ERR_EVENT_INVALID, or what else kept the bytes from being read. */
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.reason);
+    this.name = "InvalidData";
+    this.refusal = refusal;
+  }
+}

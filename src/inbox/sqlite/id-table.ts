@@ -1,5 +1,6 @@
+import { parseJson } from "../../lib/json.js";
 import type { Connection } from "./connection.js";
-import { fromStored, toStored } from "./text.js";
+import type { Tally } from "./counters.js";
 
 /** A handler as the file knows it. */
 export interface HandlerRow {
@@ -136,4 +137,34 @@ function toHandler(row: unknown): HandlerRow {
     ordered: number;
   };
   return { handler, receiver, name: fromStored(name), hold: hold === 1, ordered: ordered === 1 };
+}
+
+/**
+ * Text of others as SQLite keeps it. UTF-8 has no lone surrogates, and a driver ends text at its first NUL: ids that differ
+ * behind one would become the same. Such text, and text that begins with our mark, is kept as JSON behind the mark.
+ */
+const mark = "\u0001";
+const unstorable = /[\p{Surrogate}\0]/u;
+
+/** The form in which text is stored and compared. */
+export function toStored(text: string): string {
+  return text.startsWith(mark) || unstorable.test(text) ? mark + JSON.stringify(text) : text;
+}
+
+/** The text that a stored form stands for. */
+export function fromStored(stored: string): string {
+  return stored.startsWith(mark) ? (parseJson(stored.slice(1)) as string) : stored;
+}
+
+/** The number behind a record id; undefined where it is none. */
+export function eventNumber(recordId: string): number | undefined {
+  const digits = /^rec_([1-9]\d{0,15})$/.exec(recordId)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** What the parts of a store share. */
+export interface StoreParts {
+  readonly connection: Connection;
+  readonly names: Names;
+  readonly tally: Tally;
 }

@@ -1,5 +1,29 @@
 import type { Connection } from "./connection.js";
 
+/**
+ * The clock that due times follow: it starts at the later of the machine's clock and the store's last reading, goes on by
+ * the monotonic clock, and never back. A machine whose clock is set while it runs expires and delays nothing (ATTACKS H15).
+ */
+export class StoreClock {
+  readonly #monotonicMs: () => number;
+  #offsetMs: number;
+
+  constructor(startMs: number, monotonicMs: () => number = () => performance.now()) {
+    this.#monotonicMs = monotonicMs;
+    this.#offsetMs = startMs - monotonicMs();
+  }
+
+  /** Milliseconds; at the start those since the epoch. */
+  now(): number {
+    return this.#monotonicMs() + this.#offsetMs;
+  }
+
+  /** Follows another process that is ahead. */
+  follow(readingMs: number): void {
+    this.#offsetMs = Math.max(this.#offsetMs, readingMs - this.#monotonicMs());
+  }
+}
+
 /** A clock that is no further ahead of the last sign of life is believed: processes pause, and clocks are corrected. */
 const mostAheadMs = 3_600_000;
 /** A clock that is further ahead is believed again once the store was in use under it for so long. */
@@ -65,4 +89,25 @@ function after({ wall, doubtedAt, doubtedMs }: Known, now: number): Known {
   // A longer step is a pause, or another leap: it proves nothing.
   const usedMs = doubtedMs + (step > 0 && step <= mostAheadMs ? step : 0);
   return usedMs >= provenMs ? believed : { wall, doubtedAt: now, doubtedMs: usedMs };
+}
+
+/** The machine's clock says a time that the store does not believe; nothing was deleted by age. */
+export class ClockAheadError extends Error {
+  readonly code = "ERR_CLOCK_AHEAD";
+  /** How far the clock is ahead of the last sign of life in the store, in milliseconds. */
+  readonly aheadMs: number;
+
+  constructor(aheadMs: number) {
+    super(
+      `the machine's clock is ${spanOf(aheadMs)} ahead of the last activity in the inbox: either the clock is wrong, or the inbox ` +
+        "was not in use; nothing is deleted by age until it has been in use for 6 hours with this clock",
+    );
+    this.name = "ClockAheadError";
+    this.aheadMs = aheadMs;
+  }
+}
+
+function spanOf(ms: number): string {
+  const hours = Math.floor(ms / 3_600_000);
+  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} days`;
 }

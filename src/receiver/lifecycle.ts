@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StoppedError } from "../errors.js";
 import type { HandlerRegistry } from "../events/handlers.js";
+import type { Store } from "../inbox/inbox.js";
+import type { InboxObserver } from "../inbox/observer.js";
 import { endsBefore } from "../lib/abort.js";
 import type { Clock } from "../lib/clock.js";
 import { assertOptions, numberOption, own } from "../lib/options.js";
-import type { InboxObserver } from "./observer.js";
-import type { Store } from "./store.js";
 
 /** What is started and closed. */
 export interface LifeParts<Tx> {

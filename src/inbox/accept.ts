@@ -2,12 +2,15 @@ import { hash } from "node:crypto";
 import { Refusal } from "../errors.js";
 import type { OpenedEnvelope } from "../events/extract.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
+import { describe } from "../lib/options.js";
+import { printable } from "../lib/printable.js";
 import { withoutQueryValues } from "../lib/query-names.js";
 import type { Caller, Delivery } from "../types/delivery.js";
-import type { NewDelivery, NewEvent, NewTask, TaskError, TokenUse } from "../types/engine.js";
+import type { Acceptance, NewDelivery, NewEvent, NewTask, TaskError, TokenUse } from "../types/engine.js";
+import type { Outcome } from "../types/outcome.js";
+import { invalidDataError } from "./invalid-data.js";
+import type { InboxObserver } from "./observer.js";
 import type { InboxSettings } from "./options.js";
-import { orderKeyOf } from "./order-key.js";
-import { invalidDataError } from "./task-error.js";
 
 /** A delivery that passed every check, and what it says. */
 export interface CheckedDelivery {
@@ -119,4 +122,94 @@ function taskOf(
   const orderKey = orderKeyOf(handler, event, dead !== undefined);
   if (orderKey instanceof Refusal) return orderKey;
   return orderKey === undefined ? { handler: name, dead } : { handler: name, orderKey, deadHead, dead };
+}
+
+/**
+ * The order key of an event for a handler; undefined without one. ERR_INTERNAL where `orderBy` throws or returns something
+ * else. Data that breaks its schema is given as it came: what goes wrong with it counts as no key.
+ */
+export function orderKeyOf(
+  { name, orderBy }: Pick<RegisteredHandler, "name" | "orderBy">,
+  event: OpenedEnvelope,
+  isInvalid: boolean,
+): string | undefined | Refusal {
+  if (orderBy === undefined) return undefined;
+  let key: unknown;
+  try {
+    key = orderBy(event);
+  } catch (error) {
+    return isInvalid ? undefined : new Refusal("ERR_INTERNAL", `orderBy of handler "${name}" threw`, error);
+  }
+  if (typeof key === "string") return key;
+  if (key === undefined || isInvalid) return undefined;
+  const reason = `orderBy of handler "${name}" must return a string or undefined, not ${describe(key)}`;
+  return new Refusal("ERR_INTERNAL", reason);
+}
+
+/**
+ * What the sender is told of a delivery that was to be stored: ERR_EVENT_CONFLICT, ERR_TOKEN_INVALID for a token that was
+ * used before, ERR_OVERLOADED for a full backlog, ERR_STORE_UNAVAILABLE.
+ */
+export function judgeAcceptance(delivery: NewDelivery, acceptance: Acceptance | Refusal): Outcome | Refusal {
+  if (acceptance instanceof Refusal) return acceptance;
+  const { events } = delivery;
+  const ids = events.map(({ id }) => id);
+  switch (acceptance.status) {
+    case "stored":
+      return events.every(({ tasks }) => tasks.length === 0)
+        ? { status: "ignored", ids, stored: true }
+        : { status: "accepted", ids };
+    case "duplicate":
+      return { status: "duplicate", ids };
+    case "conflict":
+      return new Refusal(
+        "ERR_EVENT_CONFLICT",
+        `the event "${printable(acceptance.id)}" was accepted before, with another body; the first one stays`,
+      );
+    case "replayed":
+      return new Refusal(
+        "ERR_TOKEN_INVALID",
+        "the token was used before, with another delivery (replay)",
+        undefined,
+        "replay",
+      );
+    case "full":
+      return new Refusal(
+        "ERR_OVERLOADED",
+        `${acceptance.backlog} tasks wait or run; inbox.maxBacklog is ${delivery.maxBacklog}`,
+      );
+    default:
+      return new Refusal("ERR_INTERNAL", "the inbox's engine answered with what is no acceptance");
+  }
+}
+
+/** Tells of dead letters among what was stored, and of a repetition with another body. */
+export function tellStored(
+  delivery: NewDelivery,
+  acceptance: Acceptance | Refusal,
+  observer: Pick<InboxObserver, "dead" | "note">,
+): void {
+  if (acceptance instanceof Refusal) return;
+  const { events, requestId } = delivery;
+  if (acceptance.status === "duplicate" && acceptance.bodyDiffers) {
+    const which = events.length === 1 ? "the event" : "events, among them";
+    const message = `${which} "${printable(events[0]?.id ?? "")}" came again with another body; the first one stays`;
+    observer.note("warn", message, { requestId });
+  }
+  if (acceptance.status !== "stored") return;
+  for (const [at, recordId] of acceptance.recordIds.entries()) {
+    // An engine of somebody's own may tell of more records than there are events.
+    const event = events[acceptance.positions[at] ?? at];
+    if (event !== undefined) tellDead(recordId, event, observer);
+  }
+}
+
+function tellDead(
+  recordId: string,
+  { id, type, tasks }: NewEvent,
+  observer: Pick<InboxObserver, "dead">,
+): void {
+  for (const { handler, dead } of tasks) {
+    if (dead !== undefined) observer.dead({ recordId, event: { id, type }, handler, attempt: 0 }, dead);
+  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { HeldWatch } from "../../../src/inbox/held-watch.js";
+import { HeldWatch } from "../../../src/inbox/retention.js";
 import type { HandlerStats } from "../../../src/types/engine.js";
 import { idleEngine, listen, noTasks } from "../../support/inbox-parts.js";
 

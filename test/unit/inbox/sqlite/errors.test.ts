@@ -2,12 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
-import {
-  isFatal,
-  loadDriver,
-  resultCode,
-  type SqliteStatement,
-} from "../../../../src/inbox/sqlite/driver.js";
+import { loadDriver, type SqliteStatement } from "../../../../src/inbox/sqlite/driver.js";
+import { isFatal, resultCode } from "../../../../src/inbox/sqlite/errors.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hookgate-driver-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

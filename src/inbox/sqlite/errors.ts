@@ -1,16 +1,76 @@
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { resultCode } from "./driver.js";
-import { SqliteError } from "./sqlite-error.js";
 
-/** SQLite's result codes that tell of the file and its disk, not of a statement (https://sqlite.org/rescode.html). */
-const busy = 5;
-const readOnly = 8;
-const ioError = 10;
-const corrupt = 11;
-const full = 13;
-const cannotOpen = 14;
-const notADatabase = 26;
+/** What SQLite said; `errcode` is its result code. */
+export class SqliteError extends Error {
+  readonly errcode: number;
+
+  constructor(message: string, errcode: number, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "SqliteError";
+    this.errcode = errcode;
+  }
+}
+
+/** Why a store is not used any more, not even after it was opened anew: only a restart of the process helps. */
+export class StoreEndedError extends Error {}
+
+/** SQLite's result codes that this engine acts on (https://sqlite.org/rescode.html). */
+export const resultCodes = {
+  busy: 5,
+  readOnly: 8,
+  interrupted: 9,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  notAuthorized: 23,
+  notADatabase: 26,
+} as const;
+
+/**
+ * SQLite's messages for result codes. @photostructure/sqlite omits the code from errors of `get`, `all` and `iterate`.
+ */
+const codesOfTexts: ReadonlyMap<string, number> = new Map([
+  ["database is locked", resultCodes.busy],
+  ["attempt to write a readonly database", resultCodes.readOnly],
+  ["disk I/O error", resultCodes.ioError],
+  ["database disk image is malformed", resultCodes.corrupt],
+  ["database or disk is full", resultCodes.full],
+  ["unable to open database file", resultCodes.cannotOpen],
+  ["file is not a database", resultCodes.notADatabase],
+]);
+
+/**
+ * SQLite's primary result code (https://sqlite.org/rescode.html) of an error that a driver threw, 1 (SQLITE_ERROR) where the
+ * driver does not tell which; 0 for any other.
+ */
+export function resultCode(error: unknown): number {
+  if (typeof error !== "object" || error === null) return 0;
+  const code: unknown = Reflect.get(error, "errcode");
+  if (typeof code === "number") return code & 0xff;
+  if (Reflect.get(error, "code") !== "ERR_SQLITE_ERROR") return 0;
+  return codesOfTexts.get(String(Reflect.get(error, "message"))) ?? 1;
+}
+
+/** SQLITE_BUSY: another process holds the lock. */
+export function isBusy(error: unknown): boolean {
+  return resultCode(error) === resultCodes.busy;
+}
+
+/** Result codes after which a connection is not used again: its cached pages may be wrong (ATTACKS H13). */
+const fatalCodes: ReadonlySet<number> = new Set([
+  resultCodes.readOnly,
+  resultCodes.ioError,
+  resultCodes.corrupt,
+  resultCodes.cannotOpen,
+  resultCodes.notADatabase,
+]);
+
+/** Whether the connection must be opened anew. */
+export function isFatal(error: unknown): boolean {
+  return fatalCodes.has(resultCode(error));
+}
 
 /**
  * An error of SQLite in the words of an operator: which file, what is wrong with it, and what to do. Any other error, such as
@@ -31,18 +91,18 @@ export function explainError(error: unknown, path: string): unknown {
 
 function reasonOf(code: number, path: string): string | undefined {
   switch (code) {
-    case busy:
+    case resultCodes.busy:
       return "is locked by another process; find the one that holds it, or raise sqliteEngine's busyTimeoutMs";
-    case full:
+    case resultCodes.full:
       return "cannot grow: the disk is full; free some space, and deliveries are accepted again";
-    case notADatabase:
+    case resultCodes.notADatabase:
       return "is not a SQLite database, and was left as it is; give sqliteEngine another path";
-    case corrupt:
+    case resultCodes.corrupt:
       return "is corrupt, and was left as it is; stop the app, and restore a backup with `npx hookgate restore`";
-    case cannotOpen:
-    case readOnly:
+    case resultCodes.cannotOpen:
+    case resultCodes.readOnly:
       return obstacleOf(path);
-    case ioError:
+    case resultCodes.ioError:
       return (
         missingOf(path) ??
         "could not be read or written: an input/output error; check the disk and the system's log"

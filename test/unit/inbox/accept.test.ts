@@ -2,8 +2,13 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
 import { type RegisteredHandler, readHandler } from "../../../src/events/handler-options.js";
-import { type CheckedDelivery, type CheckedEvent, newDelivery } from "../../../src/inbox/new-delivery.js";
-import { judgeAcceptance, tellStored } from "../../../src/inbox/outcome.js";
+import {
+  type CheckedDelivery,
+  type CheckedEvent,
+  judgeAcceptance,
+  newDelivery,
+  tellStored,
+} from "../../../src/inbox/accept.js";
 import type { Acceptance, NewEvent } from "../../../src/types/engine.js";
 import { listen } from "../../support/inbox-parts.js";
 

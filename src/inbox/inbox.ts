@@ -7,10 +7,9 @@ import { printable } from "../lib/printable.js";
 import type { Consumer, EndOptions, HandlerPolicy, InboxEngine, NewDelivery } from "../types/engine.js";
 import { Acceptor, type SettleAcceptance } from "./acceptor.js";
 import type { InboxHealth } from "./health.js";
-import { HeldWatch } from "./held-watch.js";
 import type { InboxObserver } from "./observer.js";
 import type { InboxSettings } from "./options.js";
-import { startRetention } from "./retention.js";
+import { HeldWatch, startRetention } from "./retention.js";
 import { type ReadData, Worker } from "./worker.js";
 
 /** What a store is made of. */

@@ -1,0 +1,147 @@
+import type { OpenTx } from "../polling/claimed-lease.js";
+import type { Connection } from "./connection.js";
+import { type SqliteValue, toSqliteValue } from "./driver.js";
+import { resultCodes } from "./errors.js";
+
+/** A statement of the user's, recorded by `tx.run`. */
+export interface RecordedStatement {
+  readonly sql: string;
+  readonly params: readonly SqliteValue[];
+}
+
+/** What we use of a row of `EXPLAIN` (https://sqlite.org/opcode.html). */
+interface Instruction {
+  readonly opcode: string;
+  readonly p1: number;
+  readonly p2: number;
+  readonly p3: number;
+}
+
+/** Programs looked at; users have a handful of statements. */
+const remembered = 1_000;
+
+/**
+ * Runs the statements that users commit with a completion, and refuses those that would write to our own tables. What a
+ * statement writes is read from its compiled program, which includes the programs of its triggers and foreign keys; its
+ * text could hide that.
+ */
+export class UserWrites {
+  readonly #connection: Connection;
+  /** Statements found harmless under the schema of `#schemaVersion`. */
+  readonly #harmless = new Set<string>();
+  #schemaVersion = -1;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Within a transaction that writes, so that the schema stays as it was checked. */
+  run({ sql, params }: RecordedStatement): void {
+    this.#assertHarmless(sql);
+    this.#connection.statement(sql).run(...params);
+  }
+
+  #assertHarmless(sql: string): void {
+    const row = this.#connection.statement("PRAGMA schema_version").get() as {
+      readonly schema_version: number;
+    };
+    // Another trigger may do more, and a table may have moved.
+    if (row.schema_version !== this.#schemaVersion || this.#harmless.size >= remembered) {
+      this.#schemaVersion = row.schema_version;
+      this.#harmless.clear();
+    }
+    if (this.#harmless.has(sql)) return;
+    const table = this.#ownTableWritten(sql);
+    if (table !== undefined) {
+      const message = `tx.run: the statement writes to ${table}, a table of the inbox, directly or through a trigger; keep your data in your own tables`;
+      throw Object.assign(new Error(message), { errcode: resultCodes.notAuthorized });
+    }
+    this.#harmless.add(sql);
+  }
+
+  #ownTableWritten(sql: string): string | undefined {
+    const program = this.#connection.db.prepare(`EXPLAIN ${sql}`).all() as Instruction[];
+    for (const { opcode, p1, p2, p3 } of program) {
+      let root: number | undefined;
+      if (opcode === "OpenWrite" && p3 === 0) root = p2;
+      // DELETE without WHERE empties a table as a whole.
+      else if (opcode === "Clear" && p2 === 0) root = p1;
+      if (root === undefined) continue;
+      const table = this.#tableAt(root);
+      if (table?.startsWith("hookgate_") === true) return table;
+    }
+    return undefined;
+  }
+
+  /** The table whose rows or index begin at this page. */
+  #tableAt(root: number): string | undefined {
+    const row = this.#connection
+      .statement("SELECT lower(tbl_name) AS name FROM main.sqlite_schema WHERE rootpage = ?")
+      .get(root) as { readonly name: string } | undefined;
+    return row?.name;
+  }
+}
+
+/** What `context.complete` hands out: records statements that are committed together with the completion. */
+export interface SqliteTransaction {
+  /**
+   * Records one INSERT, UPDATE, DELETE or REPLACE (or a WITH before one of them); it runs when the completion is committed,
+   * hence gives nothing back. Throws a TypeError for any other statement and for values that SQLite does not store. A
+   * statement that writes to a table of the inbox, by itself or by a trigger, makes the completion reject.
+   */
+  run(sql: string, params?: readonly (SqliteValue | boolean)[]): void;
+}
+
+/** Statements that write rows; one that ends or begins a transaction would commit half of the group. */
+const writing = /^(?:\s+|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:insert|update|delete|replace|with)\b/i;
+
+/** Opens a recorder of statements. */
+export const openTransaction: OpenTx<SqliteTransaction, RecordedStatement> = () => {
+  const writes: RecordedStatement[] = [];
+  return {
+    writes,
+    tx: {
+      run(sql, params = []) {
+        if (typeof sql !== "string" || !writing.test(sql)) {
+          throw new TypeError("tx.run takes one INSERT, UPDATE, DELETE or REPLACE statement as text");
+        }
+        if (hasSecondStatement(sql))
+          throw new TypeError("tx.run takes one statement, and more than one was given");
+        if (!Array.isArray(params))
+          throw new TypeError("tx.run's params must be an array, one value for each ?");
+        writes.push({
+          sql,
+          params: params.map((value, index) => toSqliteValue(value, `tx.run's params[${index}]`)),
+        });
+      },
+    },
+  };
+};
+
+/** A comment, a string, a quoted name, or anything else that is one piece to a search for what lies between statements. */
+const piece =
+  /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)|[\s\S]/g;
+
+/** The first word of a statement in lower case, behind white space and comments; empty where there is none. */
+export function firstKeyword(sql: string): string {
+  let word = "";
+  for (const [text] of sql.matchAll(piece)) {
+    if (/^[a-z]$/i.test(text)) word += text.toLowerCase();
+    else if (word !== "" || !/^(?:\s|--|\/\*)/.test(text)) return word;
+  }
+  return word;
+}
+
+/**
+ * Whether more than white space and comments follows the end of the first statement. Drivers compile the first statement
+ * and pass over the rest without a word.
+ */
+export function hasSecondStatement(sql: string): boolean {
+  if (!sql.includes(";")) return false;
+  let ended = false;
+  for (const [text] of sql.matchAll(piece)) {
+    if (text === ";") ended = true;
+    else if (ended && !/^(?:\s|--|\/\*)/.test(text)) return true;
+  }
+  return false;
+}
