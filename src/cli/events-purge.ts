@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { isClockAhead } from "../lib/clock-ahead.js";
+import { isClockAhead } from "../lib/clock.js";
 import { printable } from "../lib/printable.js";
 import {
   type CommandIo,

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import type { PublicJwk } from "../keys/public-jwk.js";
+import type { PublicJwk } from "../keys/public-key.js";
 import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { atlassianConnect } from "../sources/atlassian-connect.js";

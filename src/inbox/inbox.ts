@@ -1,7 +1,7 @@
 import { StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
-import { endsBefore } from "../lib/abort.js";
 import type { Clock } from "../lib/clock.js";
+import { endsBefore } from "../lib/deadline.js";
 import { OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { Consumer, EndOptions, HandlerPolicy, InboxEngine, NewDelivery } from "../types/engine.js";

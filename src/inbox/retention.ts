@@ -1,5 +1,4 @@
-import type { Clock } from "../lib/clock.js";
-import { isClockAhead } from "../lib/clock-ahead.js";
+import { type Clock, isClockAhead } from "../lib/clock.js";
 import { assertOptions, numberOption, own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { InboxEngine, InboxStats, PurgeOptions } from "../types/engine.js";

@@ -2,7 +2,7 @@ import { assertOptions, choiceOption, flagOption, own } from "../lib/options.js"
 import type { AddressList } from "../types/credential.js";
 import type { IpAddress } from "../types/ip.js";
 import type { RangeSet } from "./range-set.js";
-import { parseRanges, type RangeListRules } from "./ranges.js";
+import { parseRanges, type RangeListRules } from "./range-set.js";
 
 /** Who may send: the ranges alone, or with how they are meant. Left out: the address is not checked at all. */
 export type AllowIpsOptions =

@@ -1,14 +1,15 @@
+import { Refusal } from "../errors.js";
 import { assertOptions, choiceOption, describe, numberOption, OptionError, own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
+import type { AddressList } from "../types/credential.js";
 import type { IpAddress } from "../types/ip.js";
-import { parsePeerAddress } from "./address.js";
+import { formatIp, parseIp, parsePeerAddress } from "./address.js";
 import { parseRange, type Range } from "./cidr.js";
-import { parseForwarded, readForwardedForEntry, readForwardedNode } from "./forwarded.js";
 import type { RangeSet } from "./range-set.js";
-import { parseRanges } from "./ranges.js";
+import { parseRanges } from "./range-set.js";
 
 /** Words that stand for ranges of proxies. "unix": the peer of a Unix socket, which has no address. */
-export type ProxyName = "loopback" | "linklocal" | "uniquelocal" | "unix";
+type ProxyName = "loopback" | "linklocal" | "uniquelocal" | "unix";
 
 /** How the sender's address is found. Left out: it is the address that the connection comes from. */
 export interface ClientAddressOptions {
@@ -217,4 +218,191 @@ class HopHeader {
   #parse(text: string): IpAddress | undefined {
     return this.name === "forwarded" ? readForwardedNode(text) : readForwardedForEntry(text);
   }
+}
+
+/** Where a request came from, as far as it can be known. */
+export interface SenderAddress {
+  readonly ip: IpAddress | undefined;
+  /** Canonical text of `ip`. */
+  readonly text: string | undefined;
+  /** Why `ip` is undefined, for the operator; empty where it is known. */
+  readonly fault: string;
+  /** The request's header lines, for the operator's hint in a refusal. */
+  readonly rawHeaders: readonly string[];
+  readonly resolver: ClientAddressResolver;
+}
+
+/** Told of what a list in shadow mode would have refused. */
+export interface ShadowListener {
+  wouldRefuse(refusal: Refusal): void;
+}
+
+/** Finds the sender's address. To be called before anything is awaited: a closed socket has none (ATTACKS D19). */
+export function findSender(
+  resolver: ClientAddressResolver,
+  remoteAddress: string | undefined,
+  rawHeaders: readonly string[],
+): SenderAddress {
+  const found = resolver.resolve(remoteAddress, rawHeaders);
+  return found instanceof UnknownAddress
+    ? { ip: undefined, text: undefined, fault: found.unknown, rawHeaders, resolver }
+    : { ip: found, text: formatIp(found), fault: "", rawHeaders, resolver };
+}
+
+/**
+ * Asks the lists in turn; all must have the address. The first that enforces and says no gives ERR_ADDRESS_REFUSED;
+ * a list in shadow mode only tells `shadow`.
+ */
+export function refuseAddress(
+  lists: readonly AddressList[],
+  sender: SenderAddress,
+  shadow: ShadowListener,
+): Refusal | undefined {
+  for (const list of lists) {
+    if (sender.ip !== undefined && list.has(sender.ip)) continue;
+    const reason =
+      sender.ip === undefined
+        ? `the sender's address cannot be known: ${sender.fault}`
+        : `${sender.text} is in no range of the allowlist`;
+    const fault = sender.ip === undefined ? "address-unknown" : "not-listed";
+    const refusal = new Refusal("ERR_ADDRESS_REFUSED", reason + proxyHint(sender), undefined, fault);
+    if (list.mode === "enforce") return refusal;
+    shadow.wouldRefuse(refusal);
+  }
+  return undefined;
+}
+
+/** The commonest mistake: a proxy in front that nobody declared, so that every sender has the proxy's address. */
+export function proxyHint({ resolver, rawHeaders, text }: SenderAddress): string {
+  if (resolver.readsHeaders) return "";
+  const header = rawHeaders.find((name, i) => i % 2 === 0 && /^(x-forwarded-for|forwarded)$/i.test(name));
+  if (header === undefined) return "";
+  return `; the request has ${header}: if ${text ?? "the peer"} is a proxy of yours, declare it in clientAddress.trustedProxies`;
+}
+
+/** The characters of a token (RFC 9110 section 5.6.2). */
+const tokenCharacters: ReadonlySet<string> = new Set(
+  "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+);
+
+/**
+ * One entry of X-Forwarded-For, spaces and tabs around it aside: an address, or one with a port, where IPv6 then
+ * stands in brackets. Undefined for anything else: "unknown", quotes, names that hide an address (ATTACKS D03).
+ */
+function readForwardedForEntry(text: string): IpAddress | undefined {
+  const start = skipSpace(text, 0);
+  let end = text.length;
+  while (end > start && isSpace(text.charAt(end - 1))) end--;
+  const entry = text.slice(start, end);
+  return parseIp(entry) ?? readNode(entry, isPort);
+}
+
+/**
+ * The value of a `for` parameter of Forwarded (RFC 7239 section 6): an address, with or without a port; IPv6 stands
+ * in brackets always. Undefined for anything else.
+ */
+function readForwardedNode(text: string): IpAddress | undefined {
+  return readNode(text, (port) => isPort(port) || /^_[\w.-]+$/.test(port));
+}
+
+/**
+ * Reads one line of Forwarded (RFC 7239 section 4) and gives the `for` of each element, left to right, undefined
+ * where an element has none. Undefined for the whole line where it breaks the grammar anywhere: quotes that a
+ * sender left open would otherwise swallow what the proxies wrote behind them.
+ */
+function parseForwarded(line: string): readonly (string | undefined)[] | undefined {
+  const nodes: (string | undefined)[] = [];
+  let at = 0;
+  for (;;) {
+    const element = readElement(line, skipSpace(line, at));
+    if (element === undefined) return undefined;
+    nodes.push(element.text);
+    at = skipSpace(line, element.end);
+    if (at === line.length) return nodes;
+    if (line.charAt(at) !== ",") return undefined;
+    at++;
+  }
+}
+
+interface Piece<Text> {
+  readonly text: Text;
+  /** Where the next piece begins. */
+  readonly end: number;
+}
+
+/** Pairs of name and value between semicolons; the element's text is the value of its one `for`. */
+function readElement(line: string, from: number): Piece<string | undefined> | undefined {
+  let node: string | undefined;
+  let at = from;
+  for (;;) {
+    const name = readToken(line, at);
+    if (name.text !== "") {
+      const value = line.charAt(name.end) === "=" ? readValue(line, name.end + 1) : undefined;
+      if (value === undefined) return undefined;
+      if (name.text.toLowerCase() === "for") {
+        if (node !== undefined) return undefined;
+        node = value.text;
+      }
+      at = value.end;
+    }
+    if (line.charAt(at) !== ";") return { text: node, end: at };
+    at++;
+  }
+}
+
+function readValue(line: string, from: number): Piece<string> | undefined {
+  if (line.charAt(from) === '"') return readQuoted(line, from + 1);
+  const token = readToken(line, from);
+  return token.text === "" ? undefined : token;
+}
+
+/** What stands up to the closing quote (RFC 9110 section 5.6.4); undefined where there is none. */
+function readQuoted(line: string, from: number): Piece<string> | undefined {
+  let text = "";
+  for (let at = from; at < line.length; at++) {
+    let character = line.charAt(at);
+    if (character === '"') return { text, end: at + 1 };
+    if (character === "\\") {
+      at++;
+      character = line.charAt(at);
+    }
+    // Also true of the nothing behind a last backslash.
+    if ((character < " " && character !== "\t") || character === "\x7f") return undefined;
+    text += character;
+  }
+  return undefined;
+}
+
+function readToken(line: string, from: number): Piece<string> {
+  let end = from;
+  while (tokenCharacters.has(line.charAt(end))) end++;
+  return { text: line.slice(from, end), end };
+}
+
+function skipSpace(line: string, from: number): number {
+  let at = from;
+  while (isSpace(line.charAt(at))) at++;
+  return at;
+}
+
+function isSpace(character: string): boolean {
+  return character === " " || character === "\t";
+}
+
+/** IPv4, or IPv6 in brackets, then perhaps a colon and a port. */
+function readNode(text: string, acceptsPort: (port: string) => boolean): IpAddress | undefined {
+  // Behind the closing bracket; 0 where there is none, which leaves an opening one to parseIp to refuse.
+  const close = text.startsWith("[") ? text.indexOf("]") + 1 : 0;
+  const colon = text.indexOf(":", close);
+  if (colon !== -1 && !acceptsPort(text.slice(colon + 1))) return undefined;
+  const host = colon === -1 ? text : text.slice(0, colon);
+  if (close === 0) return parseIp(host);
+  const inner = text.slice(1, close - 1);
+  return host.length === close && inner.includes(":") ? parseIp(inner) : undefined;
+}
+
+/** Decimal, without leading zeros, up to 65535. */
+function isPort(text: string): boolean {
+  const port = Number(text);
+  return Number.isInteger(port) && port >= 0 && port <= 65535 && String(port) === text;
 }

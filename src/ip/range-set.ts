@@ -1,84 +1,94 @@
+import { describe, OptionError } from "../lib/options.js";
 import type { IpAddress } from "../types/ip.js";
 import { wordAt } from "./address.js";
-import { isWhole, type Range } from "./cidr.js";
-import { compareAt, RangeIndex, type RangeTable } from "./range-index.js";
+import { explainRange, isWhole, parseRange, type Range } from "./cidr.js";
 
-/** Where IPv4 stands within IPv6. Those addresses are IPv4 here, so that no IPv6 range is ever asked for them. */
+/** The ranges of one family, sorted, none of them overlapping or touching another. */
+interface RangeTable {
+  /** Words per address. */
+  readonly width: number;
+  readonly count: number;
+  /** First and last address of each range, one range after the other. */
+  readonly bounds: Uint32Array;
+}
+
+/** The IPv4-mapped block of IPv6. Those addresses are read as IPv4, so no IPv6 range is ever asked for them. */
 const mappedBlock: Range = { family: 6, first: [0, 0, 0xffff, 0], last: [0, 0, 0xffff, 0xffffffff] };
 
-/** An immutable set of address ranges. To look into one of 100,000 costs less than twice what one of 10 costs. */
+/** An immutable set of address ranges. A lookup is one binary search. */
 export class RangeSet {
-  /** How many ranges are left once those that overlap or touch have become one. */
+  /** Number of ranges after merging those that overlap or touch. */
   readonly size: number;
-  /** A family that the ranges hold every address of, one by one or together; undefined where there is none. */
+  /** A family of which the ranges, taken together, contain every address; undefined where there is none. */
   readonly wholeFamily: 4 | 6 | undefined;
-  readonly #ip4: RangeIndex;
-  readonly #ip6: RangeIndex;
+  readonly #ip4: RangeTable;
+  readonly #ip6: RangeTable;
 
   constructor(ranges: readonly Range[]) {
-    const ip4 = compile(ofFamily(ranges, 4), 1);
     const ranges6 = ofFamily(ranges, 6);
-    const ip6 = compile(ranges6, 4);
-    this.size = ip4.count + ip6.count;
-    if (ip4.count === 1 && reachesBothEnds(ip4)) this.wholeFamily = 4;
-    else if (reachesBothEnds(ip6) && compile([...ranges6, mappedBlock], 4).count === 1) this.wholeFamily = 6;
-    this.#ip4 = new RangeIndex(trim(ip4));
-    this.#ip6 = new RangeIndex(trim(ip6));
+    this.#ip4 = compile(ofFamily(ranges, 4), 1);
+    this.#ip6 = compile(ranges6, 4);
+    this.size = this.#ip4.count + this.#ip6.count;
+    if (isWholeFamily(this.#ip4)) this.wholeFamily = 4;
+    else if (isWholeFamily(compile([...ranges6, mappedBlock], 4))) this.wholeFamily = 6;
   }
 
-  /** Whether a range holds the address. A range holds addresses of its own family only (ATTACKS D11). */
-  has(address: IpAddress): boolean {
-    return (address.family === 4 ? this.#ip4 : this.#ip6).has(address.words);
+  /** Whether a range contains the address. A range contains addresses of its own family only (ATTACKS D11). */
+  has({ family, words }: IpAddress): boolean {
+    return family === 4 ? contains(this.#ip4, words) : contains(this.#ip6, words);
   }
+}
+
+/** Finds the first range that ends at the address or after it; the address is in that range or in none. */
+function contains({ width, count, bounds }: RangeTable, words: readonly number[]): boolean {
+  const word = words[0] as number;
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const last = (2 * middle + 1) * width;
+    // Read here, since the first word nearly always decides: the call alone would double the time.
+    const difference = (bounds[last] as number) - word;
+    if (difference < 0 || (difference === 0 && compareAt(bounds, last, words) < 0)) low = middle + 1;
+    else high = middle;
+  }
+  return low < count && compareAt(bounds, 2 * low * width, words) <= 0;
+}
+
+/** Negative, zero or positive: how the address in `bounds` at `offset` compares with `words`. */
+function compareAt(bounds: Uint32Array, offset: number, words: readonly number[]): number {
+  for (let k = 0; k < words.length; k++) {
+    const difference = (bounds[offset + k] as number) - (words[k] as number);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 function ofFamily(ranges: readonly Range[], family: 4 | 6): Range[] {
   return ranges.filter((range) => range.family === family);
 }
 
-/** Whether the first range begins where the family begins, and the last one ends where it ends. */
-function reachesBothEnds({ width, count, bounds }: RangeTable): boolean {
-  return count > 0 && isWhole({ first: bounds.subarray(0, width), last: bounds.subarray(-width) });
+function isWholeFamily({ width, count, bounds }: RangeTable): boolean {
+  return count === 1 && isWhole({ first: bounds.subarray(0, width), last: bounds.subarray(width) });
 }
 
-/** Sorts the ranges and makes one of those that overlap or touch. */
+/** Sorts the ranges and merges those that overlap or touch. */
 function compile(ranges: Range[], width: number): RangeTable {
   ranges.sort(byFirst);
   const bounds = new Uint32Array(ranges.length * 2 * width);
   let end = 0;
   for (const { first, last } of ranges) {
     const previous = end - width;
-    if (end > 0 && (compareAt(bounds, previous, first, width) >= 0 || isNext(bounds, previous, first))) {
-      if (compareAt(bounds, previous, last, width) < 0) bounds.set(last, previous);
+    if (end > 0 && (compareAt(bounds, previous, first) >= 0 || isNext(bounds, previous, first))) {
+      if (compareAt(bounds, previous, last) < 0) bounds.set(last, previous);
       continue;
     }
     bounds.set(first, end);
     bounds.set(last, end + width);
     end += 2 * width;
   }
-  return { width, count: end / (2 * width), bounds: bounds.subarray(0, end) };
-}
-
-/**
- * Leaves out the words at the end that every range holds whole. Of IPv6 networks they are half, and how much memory a
- * look-up may have to wait for is what it costs.
- */
-function trim(table: RangeTable): RangeTable {
-  const { count, bounds } = table;
-  let width = table.width;
-  while (width > 1 && isHeldWhole(table, width - 1)) width--;
-  const trimmed = new Uint32Array(2 * count * width);
-  for (let n = 0; n < trimmed.length; n++) {
-    trimmed[n] = wordAt(bounds, Math.floor(n / width) * table.width + (n % width));
-  }
-  return { width, count, bounds: trimmed };
-}
-
-function isHeldWhole({ width, bounds }: RangeTable, word: number): boolean {
-  for (let at = word; at < bounds.length; at += 2 * width) {
-    if (bounds[at] !== 0 || bounds[at + width] !== 0xffffffff) return false;
-  }
-  return true;
+  // A copy, so that what merging left over is not kept in memory.
+  return { width, count: end / (2 * width), bounds: bounds.slice(0, end) };
 }
 
 function byFirst(a: Range, b: Range): number {
@@ -88,13 +98,76 @@ function byFirst(a: Range, b: Range): number {
   return wordAt(a.first, k) - wordAt(b.first, k);
 }
 
-/** Whether `words` is the address right behind the one in `table` at `offset`. */
-function isNext(table: Uint32Array, offset: number, words: readonly number[]): boolean {
+/** Whether `words` is the address right after the one in `bounds` at `offset`. */
+function isNext(bounds: Uint32Array, offset: number, words: readonly number[]): boolean {
   let carry = 1;
   for (let k = words.length - 1; k >= 0; k--) {
-    const sum = wordAt(table, offset + k) + carry;
+    const sum = wordAt(bounds, offset + k) + carry;
     if (sum >>> 0 !== words[k]) return false;
     carry = sum > 0xffffffff ? 1 : 0;
   }
   return true;
+}
+
+/** How a list of ranges is read. */
+export interface RangeListRules {
+  /** Whether the list may hold every address of a family. */
+  readonly allowAny: boolean;
+  /** What to write instead of such a list. */
+  readonly anyFix: string;
+  /** Words that stand for ranges. Default: none. */
+  readonly names?: ReadonlyMap<string, readonly Range[]>;
+}
+
+const mostFaultsNamed = 10;
+
+/**
+ * Reads a list of addresses and CIDR ranges and compiles it. An empty list holds nothing; duplicates are merged.
+ * A range written as IPv4-mapped IPv6 is the IPv4 range; no other IPv6 range, "::/0" included, holds IPv4.
+ * Throws one TypeError for all entries that cannot be used: the first ten by name, each with reason and fix
+ * (ATTACKS D09 to D14).
+ */
+export function parseRanges(entries: unknown, where: string, rules: RangeListRules): RangeSet {
+  if (!Array.isArray(entries)) throw new OptionError(where, ` ${explainList(entries)}`);
+  const ranges: Range[] = [];
+  const faults: string[] = [];
+  for (let index = 0; index < entries.length; index++) {
+    const read = readEntry(entries[index], rules);
+    if (typeof read !== "string") ranges.push(...read);
+    else faults.push(`\n  [${index}] ${read}`);
+  }
+  if (faults.length > 0) {
+    const count = faults.length === 1 ? "1 entry" : `${faults.length} entries`;
+    const more = faults.length > mostFaultsNamed ? `\n  and ${faults.length - mostFaultsNamed} more` : "";
+    const named = faults.slice(0, mostFaultsNamed).join("");
+    throw new OptionError(where, ` has ${count} that cannot be used:${named}${more}`);
+  }
+  const set = new RangeSet(ranges);
+  if (set.wholeFamily !== undefined && !rules.allowAny) {
+    throw new OptionError(
+      where,
+      ` holds every IPv${set.wholeFamily} address when its ranges are combined; ${rules.anyFix}`,
+    );
+  }
+  return set;
+}
+
+function explainList(value: unknown): string {
+  if (typeof value === "string") return 'must be an array, also for one range: write ["203.0.113.0/24"]';
+  if (value === undefined || value === null) {
+    return `is ${value}, not an array of strings such as "203.0.113.0/24"; an empty array lets nobody in`;
+  }
+  return `must be an array of strings such as "203.0.113.0/24", not ${describe(value)}`;
+}
+
+/** The ranges that an entry stands for, or why it cannot be used. */
+function readEntry(entry: unknown, rules: RangeListRules): readonly Range[] | string {
+  if (typeof entry === "string") {
+    const named = rules.names?.get(entry);
+    if (named !== undefined) return named;
+    const range = parseRange(entry);
+    if (range !== undefined && (rules.allowAny || !isWhole(range))) return [range];
+    if (range !== undefined) return `"${entry}" holds every IPv${range.family} address; ${rules.anyFix}`;
+  }
+  return explainRange(entry, [...(rules.names?.keys() ?? [])]);
 }

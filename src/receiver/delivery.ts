@@ -11,7 +11,7 @@ import {
   refuseAddress,
   type SenderAddress,
   type ShadowListener,
-} from "../ip/sender-address.js";
+} from "../ip/client-address.js";
 import { timeOf } from "../lib/clock.js";
 import { type Patience, withDeadline } from "../lib/deadline.js";
 import { isPromise } from "../lib/maybe-promise.js";

@@ -3,7 +3,7 @@ import { type Authenticated, authenticate } from "../auth/authenticate.js";
 import { TokenMemory } from "../auth/jwt/cache.js";
 import { errorEntry, Refusal } from "../errors.js";
 import type { OpenedEnvelope } from "../events/extract.js";
-import { findSender, type ShadowListener } from "../ip/sender-address.js";
+import { findSender, type ShadowListener } from "../ip/client-address.js";
 import { assertOptions, describe, OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { CredentialProvider } from "../types/credential.js";

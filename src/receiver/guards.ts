@@ -8,8 +8,9 @@ import {
   type ClientAddressOptions,
   type ClientAddressResolver,
   clientAddressResolver,
+  findSender,
+  refuseAddress,
 } from "../ip/client-address.js";
-import { findSender, refuseAddress } from "../ip/sender-address.js";
 import { type Clock, parseClock } from "../lib/clock.js";
 import { assertOptions, own, stringOption, switchOption } from "../lib/options.js";
 import type { Logger } from "../types/logger.js";

@@ -3,8 +3,8 @@ import { StoppedError } from "../errors.js";
 import type { HandlerRegistry } from "../events/handlers.js";
 import type { Store } from "../inbox/inbox.js";
 import type { InboxObserver } from "../inbox/observer.js";
-import { endsBefore } from "../lib/abort.js";
 import type { Clock } from "../lib/clock.js";
+import { endsBefore } from "../lib/deadline.js";
 import { assertOptions, numberOption, own } from "../lib/options.js";
 
 /** What is started and closed. */

@@ -15,7 +15,7 @@ import type { Catalog, Validation } from "../events/schemas.js";
 import type { Store } from "../inbox/inbox.js";
 import type { InboxSettings } from "../inbox/options.js";
 import type { ClientAddressResolver } from "../ip/client-address.js";
-import { refuseAddress, type SenderAddress, type ShadowListener } from "../ip/sender-address.js";
+import { refuseAddress, type SenderAddress, type ShadowListener } from "../ip/client-address.js";
 import type { Clock } from "../lib/clock.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";

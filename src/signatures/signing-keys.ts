@@ -1,8 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { createSecretKey } from "node:crypto";
 import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../keys/lifetime.js";
-import { type PublicJwk, readPublicJwk } from "../keys/public-jwk.js";
-import { readPublicPem } from "../keys/public-pem.js";
+import { type PublicJwk, readPublicJwk, readPublicPem } from "../keys/public-key.js";
 import { assertNotPublicKey, assertTrimmed, type SecretMaterial, secretBytes } from "../keys/secret.js";
 import { guessableSecret } from "../keys/weak-keys.js";
 import { assertOptions, describe, OptionError, own, ownMembers, stringOption } from "../lib/options.js";

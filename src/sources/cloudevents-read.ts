@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { decodeUtf8 } from "../lib/strict-json.js";
+import { decodeUtf8 } from "../lib/json.js";
 import type { ParsedDelivery } from "../types/source.js";
 import { attributesFault, isJsonType, isTextType, mediaTypeOf } from "./cloudevents-attributes.js";
 import { decodeHeaderValue, unquote } from "./cloudevents-header-value.js";

@@ -1,5 +1,5 @@
+import { parseStrictJson } from "../lib/json.js";
 import { assertOptions } from "../lib/options.js";
-import { parseStrictJson } from "../lib/strict-json.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { ComposedDelivery, ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
 import type { GithubEventMap } from "./github-types.js";

@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
 import { parseKeySet } from "../auth/jwt/token-key.js";
 import { parseAlgorithms } from "../keys/algorithms.js";
-import type { PublicJwk } from "../keys/public-jwk.js";
+import type { PublicJwk } from "../keys/public-key.js";
 import type { Duration } from "../lib/duration.js";
+import { parseStrictJsonBytes } from "../lib/json.js";
 import {
   assertOptions,
   choiceOption,
@@ -12,7 +13,6 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
-import { parseStrictJsonBytes } from "../lib/strict-json.js";
 import type { JwtClaims } from "../types/delivery.js";
 import type {
   ComposedDelivery,

@@ -1,5 +1,5 @@
 import { type LifetimeOptions, lifetimeOptionNames } from "../keys/lifetime.js";
-import type { PublicJwk } from "../keys/public-jwk.js";
+import type { PublicJwk } from "../keys/public-key.js";
 import type { SecretMaterial } from "../keys/secret.js";
 import {
   assertOptions,
@@ -11,8 +11,7 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
-import { messageAlgorithms } from "../signatures/http-message/algorithms.js";
-import { createMessageCheck } from "../signatures/http-message/verify.js";
+import { createMessageCheck, messageAlgorithms } from "../signatures/http-message/verify.js";
 import { parsePublicUrl } from "../signatures/public-url.js";
 import { parsePublicKeys, parseSecrets } from "../signatures/signing-keys.js";
 import type { MessageAlgorithm, MessageKey, MessageScheme } from "../types/signature.js";

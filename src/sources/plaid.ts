@@ -1,4 +1,4 @@
-import { type PublicJwk, readPublicJwk } from "../keys/public-jwk.js";
+import { type PublicJwk, readPublicJwk } from "../keys/public-key.js";
 import type { Duration } from "../lib/duration.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { assertOptions, describe, OptionError, own } from "../lib/options.js";

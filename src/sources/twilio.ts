@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { parseForm } from "../body/form.js";
+import { parseForm } from "../body/parse.js";
 import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
 import { parsePublicUrl } from "../signatures/public-url.js";
 import { parseSecrets, type SigningSecrets } from "../signatures/signing-keys.js";

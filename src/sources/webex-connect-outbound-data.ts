@@ -1,4 +1,4 @@
-import { parseStrictJson } from "../lib/strict-json.js";
+import { parseStrictJson } from "../lib/json.js";
 import { memberOf } from "./reading.js";
 import {
   type MemberTable,

@@ -1,7 +1,7 @@
 // `node test/bench/ranges.js` after a build: what a check against a list of ranges costs, by its length. One process,
 // interleaved rounds, medians; half of the addresses asked for are in the list. No sockets.
 import { parseIp } from "../../dist/ip/address.js";
-import { parseRanges } from "../../dist/ip/ranges.js";
+import { parseRanges } from "../../dist/ip/range-set.js";
 
 const rounds = 15;
 const asked = 4096;

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { createAllowlist } from "hookgate";
 import { formatIp, formatWords, parseIp, parsePeerAddress } from "../../src/ip/address.js";
 import { parseRange } from "../../src/ip/cidr.js";
-import { parseRanges } from "../../src/ip/ranges.js";
+import { parseRanges } from "../../src/ip/range-set.js";
 import type { IpAddress } from "../../src/types/ip.js";
 import { mutated, nasty } from "./mutate.js";
 import { check } from "./settings.js";

@@ -1,11 +1,10 @@
 import { MIMEType } from "node:util";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { parseForm } from "../../src/body/form.js";
 import { createMediaTypes } from "../../src/body/media-type.js";
-import { parseBody } from "../../src/body/parse.js";
+import { parseBody, parseForm } from "../../src/body/parse.js";
 import { Refusal } from "../../src/errors.js";
-import { parseStrictJsonBytes } from "../../src/lib/strict-json.js";
+import { parseStrictJsonBytes } from "../../src/lib/json.js";
 import { type ReferenceJson, readReference } from "../support/reference-json.js";
 import { mutated, nasty } from "./mutate.js";
 import { check } from "./settings.js";

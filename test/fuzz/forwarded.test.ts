@@ -7,7 +7,7 @@ import {
   clientAddressResolver,
   UnknownAddress,
 } from "../../src/ip/client-address.js";
-import { parseRanges } from "../../src/ip/ranges.js";
+import { parseRanges } from "../../src/ip/range-set.js";
 import type { IpAddress } from "../../src/types/ip.js";
 import { mutated, nasty } from "./mutate.js";
 import { check } from "./settings.js";

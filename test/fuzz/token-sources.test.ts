@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { PublicJwk } from "../../src/keys/public-jwk.js";
+import type { PublicJwk } from "../../src/keys/public-key.js";
 import { atlassianConnect, canonicalRequest } from "../../src/sources/atlassian-connect.js";
 import { googlePubSub } from "../../src/sources/google-pubsub.js";
 import { type PlaidKey, plaid } from "../../src/sources/plaid.js";

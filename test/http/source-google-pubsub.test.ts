@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "@jest/globals";
 import { createReceiver, type Source } from "hookgate";
 import { type GooglePubSubOptions, googlePubSub, type PubSubMessage } from "hookgate/google-pubsub";
 import { createFakeClock, createTestSigner, memoryEngine, sendDelivery } from "hookgate/testing";
-import type { PublicJwk } from "../../src/keys/public-jwk.js";
+import type { PublicJwk } from "../../src/keys/public-key.js";
 import { createScene, mounts } from "../support/scene.js";
 
 const scene = createScene();

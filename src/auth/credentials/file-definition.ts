@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { Environment } from "../../lib/environment.js";
+import { decodeUtf8, parseStrictJson } from "../../lib/json.js";
 import { assertOptions, choiceOption, OptionError, own, stringOption } from "../../lib/options.js";
-import { decodeUtf8, parseStrictJson } from "../../lib/strict-json.js";
 import { Problems } from "./problems.js";
 
 /** Where a value stands that must not be written into a credentials file. `file` is relative to that file. */

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import type { LookupFunction } from "node:net";
 import type { Clock } from "../../lib/clock.js";
-import { parseStrictJsonBytes } from "../../lib/strict-json.js";
+import { parseStrictJsonBytes } from "../../lib/json.js";
 
 /** The largest key set that is read, in bytes. */
 export const maxKeySetBytes = 256 * 1024;

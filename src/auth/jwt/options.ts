@@ -1,7 +1,7 @@
 import { type JwsAlgorithm, jwsAlgorithms, parseAlgorithms } from "../../keys/algorithms.js";
 import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../../keys/lifetime.js";
-import type { PublicJwk } from "../../keys/public-jwk.js";
-import { maxKidLength } from "../../keys/public-jwk.js";
+import type { PublicJwk } from "../../keys/public-key.js";
+import { maxKidLength } from "../../keys/public-key.js";
 import type { SecretMaterial } from "../../keys/secret.js";
 import type { Clock } from "../../lib/clock.js";
 import { type Duration, durationOption } from "../../lib/duration.js";

@@ -1,7 +1,5 @@
 import { defaultAlgorithms, fits, type JwsAlgorithm } from "../../keys/algorithms.js";
-import { importableKey } from "../../keys/importable-key.js";
-import { type PublicKey, readPublicJwk } from "../../keys/public-jwk.js";
-import { readPublicPem } from "../../keys/public-pem.js";
+import { importableKey, type PublicKey, readPublicJwk, readPublicPem } from "../../keys/public-key.js";
 import { describe, OptionError, own } from "../../lib/options.js";
 import type { VerificationKey } from "../../types/credential.js";
 

@@ -1,6 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import { defaultAlgorithms, type JwsAlgorithm } from "../../keys/algorithms.js";
-import { importableKey } from "../../keys/importable-key.js";
+import { importableKey } from "../../keys/public-key.js";
 import { assertNotPublicKey, assertTrimmed, secretBytes } from "../../keys/secret.js";
 import { guessableSecret } from "../../keys/weak-keys.js";
 import { OptionError } from "../../lib/options.js";

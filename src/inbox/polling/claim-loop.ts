@@ -1,4 +1,4 @@
-import { endsBefore } from "../../lib/abort.js";
+import { endsBefore } from "../../lib/deadline.js";
 import type {
   ConsumeOptions,
   Consumer,

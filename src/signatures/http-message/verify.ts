@@ -1,19 +1,36 @@
+import { Buffer } from "node:buffer";
+import { constants, createHash, createHmac, type KeyObject, timingSafeEqual, verify } from "node:crypto";
 import { numberOption, OptionError, ownMembers, stringOption } from "../../lib/options.js";
 import { printable } from "../../lib/printable.js";
 import type {
   CheckSignature,
+  MessageAlgorithm,
   MessageKey,
   MessageScheme,
   SignatureFault,
   SignatureMatch,
   SignedRequest,
 } from "../../types/signature.js";
-import { contentDigestFault, digestHashes } from "../content-digest.js";
-import { assertFits, verifyMessage } from "./algorithms.js";
-import { boundedField, type Candidate, candidatesOf } from "./candidates.js";
-import { type Component, isCovered, needsPublicUrl, parseComponent, readComponent } from "./components.js";
-import { type InnerList, type Parameters, serializeMember } from "./structured-fields.js";
-import { type Absence, createValues, type Fields, fieldsOf, type ValueOf } from "./values.js";
+import {
+  type Absence,
+  type Component,
+  createValues,
+  type Fields,
+  fieldLines,
+  fieldsOf,
+  isCovered,
+  needsPublicUrl,
+  parseComponent,
+  readComponent,
+  type ValueOf,
+} from "./components.js";
+import {
+  type Dictionary,
+  type InnerList,
+  type Parameters,
+  parseDictionary,
+  serializeMember,
+} from "./structured-fields.js";
 
 /** Components of one signature. */
 const mostComponents = 32;
@@ -243,4 +260,182 @@ function bodyFault({ fields, request }: Examined): SignatureFault | undefined {
 
 function reject(passed: number, reason: string): Rejection {
   return { passed, fault: "malformed", reason };
+}
+
+/** Signatures of one message (ATTACKS F04). */
+const mostSignatures = 10;
+const longestHeader = 8_192;
+
+/** A signature that was sent. */
+interface Candidate {
+  readonly label: string;
+  /** The covered components and the parameters. */
+  readonly input: InnerList;
+  readonly signature: Buffer;
+}
+
+/** The signatures of a message; labels must stand in both headers (RFC 9421 section 4). */
+function candidatesOf(fields: Fields): readonly Candidate[] | SignatureFault {
+  const inputs = dictionaryOf(fields, "signature-input");
+  if ("fault" in inputs) return inputs as SignatureFault;
+  const signatures = dictionaryOf(fields, "signature");
+  if ("fault" in signatures) return signatures as SignatureFault;
+  if (inputs.size !== signatures.size) {
+    return malformed("the headers signature and signature-input do not have the same labels");
+  }
+  if (inputs.size > mostSignatures)
+    return malformed(`the message has more than ${mostSignatures} signatures`);
+  const candidates: Candidate[] = [];
+  for (const [label, input] of inputs) {
+    const signature = signatures.get(label);
+    if (signature === undefined) {
+      return malformed("the headers signature and signature-input do not have the same labels");
+    }
+    if (!("items" in input)) return malformed("a member of the header signature-input is no inner list");
+    if (!("bare" in signature) || signature.bare.type !== "bytes") {
+      return malformed("a member of the header signature is no byte sequence");
+    }
+    candidates.push({ label, input, signature: signature.bare.value });
+  }
+  return candidates;
+}
+
+function dictionaryOf(fields: Fields, name: string): Dictionary | SignatureFault {
+  if (!fields.has(name)) {
+    return {
+      fault: "missing",
+      reason: `the header ${name} is missing: the sender does not sign as RFC 9421 says`,
+    };
+  }
+  const text = boundedField(fields, name);
+  if (typeof text !== "string") return text;
+  const dictionary = parseDictionary(text);
+  if ("malformed" in dictionary) {
+    return malformed(`the header ${name} is no dictionary: ${dictionary.malformed}`);
+  }
+  if (dictionary.size === 0) return { fault: "missing", reason: `the header ${name} is empty` };
+  return dictionary;
+}
+
+/** The lines of a header that is there as one value of bounded length. */
+function boundedField(fields: Fields, name: string): string | SignatureFault {
+  const lines = fieldLines(fields, name);
+  if ("absent" in lines) return malformed(lines.absent);
+  const text = lines.join(", ");
+  if (text.length <= longestHeader) return text;
+  return malformed(`the header ${name} is longer than ${longestHeader} characters`);
+}
+
+function malformed(reason: string): SignatureFault {
+  return { fault: "malformed", reason };
+}
+
+/** The digests that count, and their hashes. The others of the registry are deprecated: anyone can forge them. */
+const digestHashes: ReadonlyMap<string, string> = new Map([
+  ["sha-256", "sha256"],
+  ["sha-512", "sha512"],
+]);
+
+/**
+ * Checks a body against its `Content-Digest` (RFC 9530 section 2): sha-256 and sha-512, at least one, and every one that
+ * is there must match. Other algorithms are not looked at. Undefined: the digest is the body's.
+ */
+export function contentDigestFault(field: string, body: Uint8Array): SignatureFault | undefined {
+  const digests = parseDictionary(field);
+  if ("malformed" in digests) {
+    return { fault: "malformed", reason: `the header content-digest is no dictionary: ${digests.malformed}` };
+  }
+  let checked = 0;
+  for (const [name, member] of digests) {
+    const hash = digestHashes.get(name);
+    if (hash === undefined) continue;
+    if (!("bare" in member) || member.bare.type !== "bytes") {
+      return { fault: "malformed", reason: `the ${name} of the header content-digest is no byte sequence` };
+    }
+    const actual = createHash(hash).update(body).digest();
+    const claimed = member.bare.value;
+    if (claimed.length !== actual.length || !timingSafeEqual(claimed, actual)) {
+      return {
+        fault: "mismatch",
+        reason: `the body does not match its ${name} in the header content-digest: it was changed on its way`,
+      };
+    }
+    checked += 1;
+  }
+  if (checked > 0) return undefined;
+  return {
+    fault: "malformed",
+    reason: `the header content-digest has no digest that counts: ${[...digestHashes.keys()].join(" or ")} is needed`,
+  };
+}
+
+interface Algorithm {
+  /** Type of the key, as Node calls it. */
+  readonly keyType: "secret" | "ed25519" | "ec" | "rsa";
+  readonly curve?: string;
+  /** Bytes of a signature; undefined: as many as the key's modulus. */
+  readonly bytes?: number;
+  verify(base: Buffer, key: KeyObject, signature: Buffer): boolean;
+}
+
+/** The algorithms of RFC 9421 section 3.3. */
+const algorithms: ReadonlyMap<MessageAlgorithm, Algorithm> = new Map<MessageAlgorithm, Algorithm>([
+  [
+    "hmac-sha256",
+    {
+      keyType: "secret",
+      bytes: 32,
+      verify: (base, key, signature) =>
+        timingSafeEqual(createHmac("sha256", key).update(base).digest(), signature),
+    },
+  ],
+  [
+    "ed25519",
+    { keyType: "ed25519", bytes: 64, verify: (base, key, signature) => verify(null, base, key, signature) },
+  ],
+  ["ecdsa-p256-sha256", ecdsa("prime256v1", "sha256", 64)],
+  ["ecdsa-p384-sha384", ecdsa("secp384r1", "sha384", 96)],
+  [
+    "rsa-v1_5-sha256",
+    { keyType: "rsa", verify: (base, key, signature) => verify("sha256", base, key, signature) },
+  ],
+  [
+    "rsa-pss-sha512",
+    {
+      keyType: "rsa",
+      verify: (base, key, signature) =>
+        verify("sha512", base, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 64 }, signature),
+    },
+  ],
+]);
+
+/** Names of the algorithms. */
+export const messageAlgorithms: readonly MessageAlgorithm[] = [...algorithms.keys()];
+
+/** TypeError for an unknown algorithm, and for a key that is not of its kind: no key serves two (ATTACKS A03). */
+function assertFits({ algorithm, key }: MessageKey, where: string): void {
+  const known = algorithms.get(algorithm);
+  if (known === undefined) {
+    throw new OptionError(`${where}.algorithm`, ` must be one of ${messageAlgorithms.join(", ")}`);
+  }
+  const keyType = key.type === "public" ? key.asymmetricKeyType : key.type;
+  if (keyType !== known.keyType || key.asymmetricKeyDetails?.namedCurve !== known.curve) {
+    throw new OptionError(where, ` has a key of another kind than ${algorithm} needs`);
+  }
+}
+
+/** Whether a signature is the key's over a signature base, by the key's algorithm; in constant time for secrets. */
+function verifyMessage(base: string, { algorithm, key }: MessageKey, signature: Buffer): boolean {
+  const known = algorithms.get(algorithm) as Algorithm;
+  if (known.bytes !== undefined && signature.length !== known.bytes) return false;
+  return known.verify(Buffer.from(base, "latin1"), key, signature);
+}
+
+function ecdsa(curve: string, hash: string, bytes: number): Algorithm {
+  return {
+    keyType: "ec",
+    curve,
+    bytes,
+    verify: (base, key, signature) => verify(hash, base, { key, dsaEncoding: "ieee-p1363" }, signature),
+  };
 }

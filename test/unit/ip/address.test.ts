@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { formatIp, formatWords, parseIp, parsePeerAddress } from "../../../src/ip/address.js";
+import { formatIp, formatWords, networkOf, parseIp, parsePeerAddress } from "../../../src/ip/address.js";
 import { vectors } from "./address-vectors.js";
 
 function canonical(text: string): string | undefined {
@@ -183,5 +183,15 @@ describe("parsePeerAddress", () => {
   it("D09 drops a zone", () => {
     expect(parsePeerAddress("fe80::1%eth0")).toEqual(parseIp("fe80::1"));
     expect(parsePeerAddress("192.0.2.1")).toEqual(parseIp("192.0.2.1"));
+  });
+});
+
+describe("networkOf", () => {
+  it("counts an IPv4 address alone, IPv6 by its /64, and everyone without an address as one", () => {
+    const of = (text: string) => networkOf(parseIp(text));
+    expect(of("192.0.2.1")).not.toBe(of("192.0.2.2"));
+    expect(of("2001:db8:0:7::1")).toBe(of("2001:db8:0:7:ffff::2"));
+    expect(of("2001:db8:0:7::1")).not.toBe(of("2001:db8:0:8::1"));
+    expect(networkOf(undefined)).toBe(of("no address"));
   });
 });

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import type { Refusal } from "../../../src/errors.js";
 import { formatIp } from "../../../src/ip/address.js";
+import { createAllowlist } from "../../../src/ip/allowlist.js";
 import {
   type ClientAddressOptions,
   clientAddressResolver,
+  findSender,
+  refuseAddress,
   UnknownAddress,
 } from "../../../src/ip/client-address.js";
 import { vectors } from "./address-vectors.js";
@@ -349,5 +353,55 @@ describe("options", () => {
   ])("D02 D09 D12 refuses %j", (options, part) => {
     expect(() => ask(options, "192.0.2.1", [])).toThrow(TypeError);
     expect(() => ask(options, "192.0.2.1", [])).toThrow(part);
+  });
+});
+
+const direct = clientAddressResolver(undefined, "clientAddress");
+const behindProxy = clientAddressResolver({ trustedProxies: ["10.0.0.0/8"] }, "clientAddress");
+const list = createAllowlist(["192.0.2.0/24"]);
+const shadowList = createAllowlist({ ranges: ["192.0.2.0/24"], mode: "shadow" });
+const forwardedBy = ["Host", "example.org", "X-Forwarded-For", "192.0.2.1"];
+
+function refuse(
+  remoteAddress: string | undefined,
+  { lists = [list], resolver = direct, rawHeaders = [] as readonly string[] } = {},
+): { readonly reason: string | undefined; readonly shadow: readonly string[] } {
+  const shadow: string[] = [];
+  const listener = { wouldRefuse: (refusal: Refusal) => void shadow.push(refusal.reason) };
+  const refusal = refuseAddress(lists, findSender(resolver, remoteAddress, rawHeaders), listener);
+  return { reason: refusal?.reason, shadow };
+}
+
+describe("refuseAddress", () => {
+  it("lets pass whom all lists have", () => {
+    expect(refuse("192.0.2.7")).toEqual({ reason: undefined, shadow: [] });
+    expect(refuse("192.0.2.7", { lists: [list, createAllowlist([])] }).reason).toBe(
+      "192.0.2.7 is in no range of the allowlist",
+    );
+  });
+
+  it("D05 refuses an address that cannot be known", () => {
+    expect(refuse(undefined).reason).toMatch(/^the sender's address cannot be known: ./);
+  });
+
+  it("only tells what a list in shadow mode would have refused, and goes on with the next", () => {
+    const reason = "198.51.100.1 is in no range of the allowlist";
+    expect(refuse("198.51.100.1", { lists: [shadowList] })).toEqual({ reason: undefined, shadow: [reason] });
+    expect(refuse("198.51.100.1", { lists: [shadowList, list] })).toEqual({ reason, shadow: [reason] });
+  });
+
+  it("D01 points at a proxy that was not declared, whether its address is known or not", () => {
+    const hint = "is a proxy of yours, declare it in clientAddress.trustedProxies";
+    expect(refuse("10.0.0.1", { rawHeaders: forwardedBy }).reason).toContain(
+      `the request has X-Forwarded-For: if 10.0.0.1 ${hint}`,
+    );
+    expect(refuse(undefined, { rawHeaders: forwardedBy }).reason).toContain(`if the peer ${hint}`);
+  });
+
+  it("gives no hint where proxies are declared, or no such header came", () => {
+    const reason = "10.0.0.1 is in no range of the allowlist";
+    expect(refuse("10.0.0.1", { rawHeaders: ["Host", "x-forwarded-for"] }).reason).toBe(reason);
+    const behind = { resolver: behindProxy, rawHeaders: ["Forwarded", "for=198.51.100.1"] };
+    expect(refuse("198.51.100.1", behind).reason).not.toContain("clientAddress.trustedProxies");
   });
 });

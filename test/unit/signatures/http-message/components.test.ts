@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import {
   type Component,
+  createValues,
+  fieldsOf,
   isCovered,
   needsPublicUrl,
   parseComponent,
@@ -130,5 +132,183 @@ describe("isCovered", () => {
     ['"x";bs', "x"],
   ])("does not take for %s a signature over %s (F09)", (required, covered) => {
     expect(isCovered(component(required), [component(covered)])).toBe(false);
+  });
+});
+
+interface Given {
+  readonly method?: string;
+  readonly url?: string;
+  readonly publicUrl?: string;
+  readonly headers?: readonly string[];
+}
+
+function read(text: string, { method = "POST", url = "/", publicUrl, headers = [] }: Given): string {
+  const component = parseComponent(text);
+  if ("unusable" in component) throw new Error(component.unusable);
+  const value = createValues({ method, url, publicUrl }, fieldsOf(headers))(component);
+  return typeof value === "string" ? value : `absent: ${value.absent}`;
+}
+
+describe("derived components (RFC 9421 section 2.2)", () => {
+  const publicUrl = "https://www.example.com/path?param=value";
+  it.each([
+    ["@method", { method: "post" }, "post"],
+    ["@target-uri", { publicUrl }, publicUrl],
+    ["@target-uri", { publicUrl: "https://WWW.Example.com:443/a%2Fb?" }, "https://www.example.com/a%2Fb?"],
+    ["@authority", { publicUrl }, "www.example.com"],
+    ["@authority", { publicUrl: "https://WWW.EXAMPLE.com:443/" }, "www.example.com"],
+    ["@authority", { publicUrl: "http://www.example.com:443/" }, "www.example.com:443"],
+    ["@authority", { publicUrl: "http://[2001:DB8::1]:8080/" }, "[2001:db8::1]:8080"],
+    ["@scheme", { publicUrl }, "https"],
+    ["@scheme", { publicUrl: "http://a/" }, "http"],
+    ["@path", { url: "/path?param=value" }, "/path"],
+    ["@path", { url: "/a%2fb/../c;d=1" }, "/a%2fb/../c;d=1"],
+    ["@path", { url: "http://elsewhere.example?x" }, "/"],
+    ["@path", { url: "http://elsewhere.example/a?x" }, "/a"],
+    ["@path", { url: "/inside", publicUrl: "https://a/outside?x" }, "/outside"],
+    ["@query", { url: "/path?param=value&foo=bar&baz=bat%2Dman" }, "?param=value&foo=bar&baz=bat%2Dman"],
+    ["@query", { url: "/path?queryString" }, "?queryString"],
+    ["@query", { url: "/path?a?b" }, "?a?b"],
+    ["@query", { url: "/path" }, "?"],
+    ["@query", { url: "/path?" }, "?"],
+    ["@request-target", { url: "/path?param=value" }, "/path?param=value"],
+    ["@request-target", { url: "/path?" }, "/path?"],
+    ["@request-target", { url: "/in?a", publicUrl: "https://a/out?a" }, "/out?a"],
+    ["@request-target", { url: "https://www.example.com/path?a" }, "https://www.example.com/path?a"],
+  ])("%s of %j is %s", (text, given, value) => {
+    expect(read(text, given)).toBe(value);
+  });
+
+  it.each(["@target-uri", "@authority", "@scheme"])("%s never comes from the request (E26)", (text) => {
+    const headers = [
+      "Host",
+      "evil.example",
+      "X-Forwarded-Host",
+      "evil.example",
+      "X-Forwarded-Proto",
+      "https",
+    ];
+    expect(read(text, { url: "https://evil.example/", headers })).toMatch(/^absent: .*option publicUrl/);
+    expect(read(text, { url: "https://evil.example/", headers, publicUrl })).not.toMatch(/evil/);
+  });
+
+  it("refuses characters that a signature base cannot hold", () => {
+    expect(read("@path", { url: "/\u00e9" })).toMatch(/^absent: .*ASCII/);
+    expect(read("@query", { url: "/?a\n" })).toMatch(/^absent: .*ASCII/);
+  });
+});
+
+describe("query parameters (RFC 9421 section 2.2.8)", () => {
+  const first = { url: "/path?param=value&foo=bar&baz=batman&qux=" };
+  const second = {
+    url: "/parameters?var=this%20is%20a%20big%0Amultiline%20value&bar=with+plus+whitespace&fa%C3%A7ade%22%3A%20=something",
+  };
+  it.each([
+    ["baz", first, "batman"],
+    ["qux", first, ""],
+    ["param", first, "value"],
+    ["var", second, "this%20is%20a%20big%0Amultiline%20value"],
+    ["bar", second, "with%20plus%20whitespace"],
+    ["fa%C3%A7ade%22%3A%20", second, "something"],
+    ["a", { url: "/?a" }, ""],
+    ["%3Fa", { url: "/??a=1" }, "1"],
+    ["a", { url: "/?a=!'()*~-._%2b%3d=" }, "%21%27%28%29*%7E-._%2B%3D%3D"],
+  ])("%s of %j is %j", (name, given, value) => {
+    expect(read(`"@query-param";name="${name}"`, given)).toBe(value);
+  });
+
+  it.each([
+    ["a", "/", /missing/],
+    ["a", "/?b=1", /missing/],
+    ["A", "/?a=1", /missing/],
+    ["fa\\\\ade", "/?fa%C3%A7ade=1", /missing/],
+    ["a", "/?a=1&a=1", /more than once/],
+    ["a", "/?a=1&%61=2", /more than once/],
+    ["a", "/?a=%ff", /no UTF-8/],
+    ["%EF%BF%BD", "/?%ff=1", /no UTF-8/],
+  ])("refuses %s of %s", (name, url, reason) => {
+    expect(read(`"@query-param";name="${name}"`, { url })).toMatch(reason);
+  });
+
+  it("reads the query once for all that are covered", () => {
+    const values = createValues({ method: "POST", url: "/?a=1&b=2", publicUrl: undefined }, new Map());
+    const found = ["a", "b"].map((name) => {
+      const component = parseComponent(`"@query-param";name="${name}"`);
+      return "unusable" in component ? undefined : values(component);
+    });
+    expect(found).toEqual(["1", "2"]);
+  });
+});
+
+describe("fields (RFC 9421 section 2.1)", () => {
+  const headers = [
+    ["Host", "www.example.com"],
+    ["X-OWS-Header", "   Leading and trailing whitespace.  \t"],
+    ["X-Obs-Fold-Header", "Obsolete\r\n    line folding."],
+    ["Cache-Control", "max-age=60"],
+    ["CACHE-control", "   must-revalidate"],
+    ["Example-Dict", " a=1,    b=2;x=1;y=2,   c=(a   b    c), d"],
+    ["X-Empty-Header", ""],
+    ["Set-Cookie", "a=1; b, c"],
+    ["X-Latin", "caf\u00e9\u00a0"],
+    ["X-Tab", "a\tb"],
+    ["Priority", "u=1,  i"],
+    ["Cache-Status", "a;hit ,b"],
+    ["Client-Cert", ":YQ==: "],
+    ["Repr-Digest", "nothing that is one,"],
+    ["X-Broken", "a\nInjected: b"],
+    ["X-Return", "a\r b"],
+    ["Example-Header", "value, with, lots"],
+    ["Example-Header", "of, commas"],
+  ].flat();
+  it.each([
+    ["host", "www.example.com"],
+    ["x-ows-header", "Leading and trailing whitespace."],
+    ["x-obs-fold-header", "Obsolete line folding."],
+    ["cache-control", "max-age=60, must-revalidate"],
+    ["example-dict", "a=1,    b=2;x=1;y=2,   c=(a   b    c), d"],
+    ["x-empty-header", ""],
+    ['"x-empty-header";bs', "::"],
+    ['"example-dict";key="a"', "1"],
+    ['"example-dict";key="d"', "?1"],
+    ['"example-dict";key="b"', "2;x=1;y=2"],
+    ['"example-dict";key="c"', "(a b c)"],
+    ['"example-dict";sf;key="c"', "(a b c)"],
+    ['"example-header";bs', ":dmFsdWUsIHdpdGgsIGxvdHM=:, :b2YsIGNvbW1hcw==:"],
+    ['"x-latin";bs', ":Y2Fm6aA=:"],
+    ["x-tab", "a\tb"],
+    ['"priority";sf', "u=1, i"],
+    ['"cache-status";sf', "a;hit, b"],
+    ['"client-cert";sf', ":YQ==:"],
+  ])("%s is %j", (text, value) => {
+    expect(read(text, { headers })).toBe(value);
+  });
+
+  it.each([
+    ["x-absent", /x-absent is missing/],
+    ["x-latin", /ASCII/],
+    ["x-broken", /broken by a line end/],
+    ["x-return", /ASCII/],
+    ['"example-dict";sf', /type is not known/],
+    ['"repr-digest";sf', /is no dictionary/],
+    ['"repr-digest";key="a"', /is no dictionary/],
+    ['"example-dict";key="z"', /no member of the covered key/],
+    ['"x-ows-header";key="a"', /is no dictionary/],
+  ])("refuses %s", (text, reason) => {
+    expect(read(text, { headers })).toMatch(reason);
+  });
+
+  it("keeps a fold at the end of a value, and white space alone, apart from another value", () => {
+    expect(read("x", { headers: ["X", "a\r\n \r\n\tb"] })).toBe("a  b");
+    expect(read("x", { headers: ["X", " \t "] })).toBe("");
+  });
+
+  it("parses a field once, whatever is covered of it", () => {
+    const values = createValues({ method: "POST", url: "/", publicUrl: undefined }, fieldsOf(headers));
+    const found = ["a", "b"].map((key) => {
+      const component = parseComponent(`"example-dict";key="${key}"`);
+      return "unusable" in component ? undefined : values(component);
+    });
+    expect(found).toEqual(["1", "2;x=1;y=2"]);
   });
 });

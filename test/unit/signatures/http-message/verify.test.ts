@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { type MessageSigning, signMessage } from "../../../../src/signatures/http-message/sign.js";
+import { contentDigestFault } from "../../../../src/signatures/http-message/verify.js";
 import { createSignatureGate, SignatureRefusal } from "../../../../src/signatures/signature.js";
 import type { MessageAlgorithm, MessageKey, MessageScheme } from "../../../../src/types/signature.js";
 import { ed25519, p256, p384, rsa } from "../../keys/keys.js";
@@ -411,5 +412,68 @@ describe("a scheme of http-message signatures that cannot be meant", () => {
     expect(reasonOf(signed(), changed)).toMatch(
       /^malformed: @authority is covered, which the option publicUrl/,
     );
+  });
+});
+
+const digested = Buffer.from('{"hello": "world"}');
+const digest = (hash: string, of: Uint8Array = digested) =>
+  `:${createHash(hash).update(of).digest("base64")}:`;
+const sha256 = `sha-256=${digest("sha256")}`;
+const sha512 = `sha-512=${digest("sha512")}`;
+
+describe("contentDigestFault", () => {
+  it("takes the published digests (RFC 9530 section 2, RFC 9421 section 7.2.8)", () => {
+    expect(
+      contentDigestFault("sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:", digested),
+    ).toBeUndefined();
+    expect(
+      contentDigestFault(
+        "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:",
+        digested,
+      ),
+    ).toBeUndefined();
+  });
+
+  it.each([
+    sha256,
+    sha512,
+    `${sha256}, ${sha512}`,
+    `md5=:AAAA:, ${sha256}`,
+    `${sha256};a=1`,
+    `unixsum=30637, ${sha512}`,
+  ])("takes %s", (field) => {
+    expect(contentDigestFault(field, digested)).toBeUndefined();
+  });
+
+  it("takes the digest of an empty body", () => {
+    expect(
+      contentDigestFault(`sha-256=${digest("sha256", Buffer.alloc(0))}`, Buffer.alloc(0)),
+    ).toBeUndefined();
+  });
+
+  it.each([
+    ["another body's", `sha-256=${digest("sha256", Buffer.from("other"))}`, "mismatch"],
+    ["one right and one wrong", `${sha256}, sha-512=${digest("sha512", Buffer.from("other"))}`, "mismatch"],
+    [
+      "a truncated one",
+      `sha-256=:${createHash("sha256").update(digested).digest().subarray(1).toString("base64")}:`,
+      "mismatch",
+    ],
+    ["an empty one", "sha-256=::", "mismatch"],
+    ["another hash's", `sha-256=${digest("sha512")}`, "mismatch"],
+    ["md5 alone", `md5=${digest("md5")}`, "malformed"],
+    ["sha alone", `sha=${digest("sha1")}`, "malformed"],
+    ["sha-384, which is not registered", `sha-384=${digest("sha384")}`, "malformed"],
+    ["none", "", "malformed"],
+    ["a string", 'sha-256="X48E"', "malformed"],
+    ["a list", `sha-256=(${digest("sha256")})`, "malformed"],
+    ["no value", "sha-256", "malformed"],
+    ["no dictionary", `sha-256 ${digest("sha256")}`, "malformed"],
+    ["one twice", `${sha256}, ${sha256}`, "malformed"],
+    ["hex", `sha-256=:${createHash("sha256").update(digested).digest("hex")}:`, "mismatch"],
+    ["base64url", `sha-256=:${createHash("sha256").update(digested).digest("base64url")}:`, "malformed"],
+    ["an upper-case name", sha256.replace("sha", "SHA"), "malformed"],
+  ])("refuses %s (F09)", (_, field, fault) => {
+    expect(contentDigestFault(field, digested)).toMatchObject({ fault });
   });
 });

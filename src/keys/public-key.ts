@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { createPublicKey, type KeyObject, webcrypto } from "node:crypto";
 import { decodeBase64url } from "../lib/base64url.js";
 import { describe, OptionError, own } from "../lib/options.js";
+import type { MaybePromise, VerificationKey } from "../types/credential.js";
 import { fits, type JwsAlgorithm, jwsAlgorithms, type KeyShape } from "./algorithms.js";
 import { weakEd25519, weakRsa } from "./weak-keys.js";
 
@@ -17,7 +18,7 @@ export interface PublicKey extends KeyShape {
 }
 
 /** A JWK that is not wrong, but does not check signatures that we know; `unusable` says why. */
-export interface UnusableKey {
+interface UnusableKey {
   readonly kid: string | undefined;
   readonly unusable: string;
 }
@@ -132,7 +133,7 @@ function readKey(jwk: ReadonlyMap<string, unknown>, shape: KeyShape, where: stri
 }
 
 /** TypeError for an RSA or Ed25519 key that can be broken (RFC 7518 section 3.3, CVE-2017-15361). */
-export function assertStrongKey(key: KeyObject, where: string): void {
+function assertStrongKey(key: KeyObject, where: string): void {
   const { n, x, kty } = key.export({ format: "jwk" });
   const exponent = key.asymmetricKeyDetails?.publicExponent;
   let weakness: string | undefined;
@@ -141,4 +142,106 @@ export function assertStrongKey(key: KeyObject, where: string): void {
   if (weakness !== undefined) {
     throw new OptionError(where, ` ${weakness}; ask the sender for another key`);
   }
+}
+
+const labels: readonly string[] = ["PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE"];
+
+/**
+ * Reads a public key in PEM (RFC 7468): SPKI, PKCS #1, or an X.509 certificate, of which only the key counts: neither
+ * its dates nor its issuer are looked at. TypeError for private keys, several blocks and weak keys.
+ */
+export function readPublicPem(pem: string, where: string): PublicKey {
+  const begin = "-----BEGIN ";
+  const blocks = pem.split(begin).slice(1);
+  if (blocks.some((block) => labelOf(block).endsWith("PRIVATE KEY"))) {
+    throw new OptionError(
+      where,
+      ` is a private key; give the public one (\`openssl pkey -pubout\` makes it), ` +
+        "and replace the key if others could read it here",
+    );
+  }
+  const [block] = blocks;
+  if (block === undefined || blocks.length > 1 || !labels.includes(labelOf(block))) {
+    throw new OptionError(
+      where,
+      ` must hold one PEM block, "${begin}PUBLIC KEY-----" and so on, or be a JWK object`,
+    );
+  }
+  let key: KeyObject;
+  try {
+    key = createPublicKey({ key: pem, format: "pem" });
+  } catch (cause) {
+    throw new OptionError(
+      where,
+      ` has the frame of a PEM key but cannot be read: is it cut, or are its line breaks lost? ` +
+        'In an environment variable they may stand as \\n: .replaceAll("\\\\n", "\\n")',
+      { cause },
+    );
+  }
+  const shape = shapeOf(key, where);
+  assertStrongKey(key, where);
+  return { kid: undefined, ...shape, bound: undefined, key };
+}
+
+function labelOf(block: string): string {
+  return block.slice(0, block.indexOf("-----"));
+}
+
+/** OpenSSL's names of the curves that JWS uses. */
+const curves: ReadonlyMap<string | undefined, string> = new Map([
+  ["prime256v1", "P-256"],
+  ["secp384r1", "P-384"],
+  ["secp521r1", "P-521"],
+]);
+
+function shapeOf(key: KeyObject, where: string): KeyShape {
+  const type = key.asymmetricKeyType;
+  if (type === "rsa") return { kty: "RSA", curve: undefined };
+  if (type === "ed25519") return { kty: "OKP", curve: "Ed25519" };
+  const curve = type === "ec" ? curves.get(key.asymmetricKeyDetails?.namedCurve) : undefined;
+  if (curve !== undefined) return { kty: "EC", curve };
+  const hint =
+    type === "rsa-pss" ? "; give this RSA key without its PSS parameters, and PS256 in `algorithms`" : "";
+  throw new OptionError(
+    where,
+    ` is a key of type ${type}, or on a curve, that no JWS algorithm here uses; ` +
+      `known are RSA, P-256, P-384, P-521 and Ed25519${hint}`,
+  );
+}
+
+/**
+ * A verification key that is imported into WebCrypto when it is first used, once per algorithm. From then on
+ * `cryptoKey` answers without a promise. It throws a TypeError for an algorithm that the key was not made for.
+ */
+export function importableKey(
+  key: KeyObject,
+  kid: string | undefined,
+  algorithms: readonly JwsAlgorithm[],
+): VerificationKey {
+  const imported = new Map<string, MaybePromise<webcrypto.CryptoKey>>();
+  return {
+    kid,
+    algorithms: algorithms.map((algorithm) => algorithm.name),
+    cryptoKey(name) {
+      const known = imported.get(name);
+      if (known !== undefined) return known;
+      const algorithm = algorithms.find((candidate) => candidate.name === name);
+      if (algorithm === undefined)
+        throw new TypeError("the key was asked to check an algorithm that is not its own");
+      const importing = importKey(key, algorithm).then((cryptoKey) => {
+        imported.set(name, cryptoKey);
+        return cryptoKey;
+      });
+      imported.set(name, importing);
+      return importing;
+    },
+  };
+}
+
+function importKey(key: KeyObject, algorithm: JwsAlgorithm): Promise<webcrypto.CryptoKey> {
+  if (key.type === "secret") {
+    return webcrypto.subtle.importKey("raw", key.export(), algorithm.importAs, false, ["verify"]);
+  }
+  const spki = key.export({ type: "spki", format: "der" });
+  return webcrypto.subtle.importKey("spki", spki, algorithm.importAs, false, ["verify"]);
 }
