@@ -5,9 +5,10 @@ export default {
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: {
     "^hookgate$": "<rootDir>/src/index.ts",
+    "^hookgate/engine$": "<rootDir>/src/inbox/engine.ts",
     "^hookgate/sqlite$": "<rootDir>/src/inbox/sqlite/index.ts",
     "^hookgate/testing$": "<rootDir>/src/testing/index.ts",
-    "^hookgate/(.+)$": "<rootDir>/src/sources/$1.ts",
+    "^hookgate/(.+)$": ["<rootDir>/src/sources/$1.ts", "<rootDir>/src/sources/$1/index.ts"],
     "^(\\.{1,2}/.*)\\.js$": "$1",
   },
   transform: {

@@ -7,13 +7,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Express } from "express";
-import { type ClosableReceiver, closeOnSignals, type InboxEngine } from "hookgate";
+import { closeOnSignals, type InboxEngine, type Receiver } from "hookgate";
 import { type SqliteTransaction, sqliteEngine } from "hookgate/sqlite";
 
 /** What a receiver has to do with a server. */
-interface Running extends ClosableReceiver {
-  start(): Promise<void>;
-}
+type Running = Pick<Receiver, "start" | "close">;
 
 /** A request to paste: `hookgate send` writes the event, signs it and sends it. */
 interface Paste {
@@ -64,7 +62,7 @@ export async function serve({ app, receivers, requests }: Serving): Promise<void
 /** Listens on the port of the variable PORT; a port that is taken or not allowed is one clear line. */
 export function listen(
   app: Express,
-  receivers: readonly ClosableReceiver[],
+  receivers: readonly Pick<Receiver, "close">[],
   listening: (url: string) => void,
 ): void {
   const server = createServer(app);

@@ -1,7 +1,7 @@
 // Senders that have no source in the package, declared. docs/guides/custom-source.md says what to look up, and has more.
 // `npx hookgate send --source ./sources.js#paddle` sends as they would.
 import { createHmac } from "node:crypto";
-import { customSource } from "hookgate";
+import { customSource } from "hookgate/custom";
 
 /** Paddle: a timestamp and a signature in one header; type and id stand in the body. */
 export const paddle = customSource<{ "transaction.paid": { readonly data: { readonly id: string } } }>({

@@ -4,13 +4,13 @@
 import { randomUUID } from "node:crypto";
 import express, { type Express, type Request, type RequestHandler, type Response } from "express";
 import {
-  type AllowIpsOptions,
   type Caller,
   type Clock,
   type CredentialKind,
   type CredentialProvider,
   createReceiver,
   type Logger,
+  type ReceiverOptions,
   requireAuth,
 } from "hookgate";
 import {
@@ -113,7 +113,7 @@ export interface AppOptions {
   readonly answers?: WebexConnectAnswers;
   readonly webhooks?: readonly Webhook[];
   /** For webhooks without a credential, which the tenant's own list cannot be found for. */
-  readonly allowIps?: AllowIpsOptions;
+  readonly allowIps?: ReceiverOptions["allowIps"];
   /** Told of every inbound webhook that was handled. */
   readonly onEvent?: (data: unknown, service: string) => void;
   readonly onCustomEvent?: (event: WebexConnectCustomEvent, service: string) => void;

@@ -1,6 +1,7 @@
 // The Messaging APIs as sources of one's own: what a request says, and how the vendor answers it. Only what its
 // documentation says of every channel is checked; what a channel asks for beyond that is its handler's to say.
-import type { Source, SourceAnswer, SourceEvent, SourceFault, SourceOutcome } from "hookgate";
+import type { Source } from "hookgate";
+import type { SourceAnswer, SourceEvent, SourceFault, SourceOutcome } from "hookgate/custom";
 import { type WebexConnectAnswers, webexConnectAnswer } from "hookgate/webex-connect";
 
 /** A message that somebody wants sent. */

@@ -271,7 +271,7 @@ function parseSource<EventMap>(value: unknown, where: string): Source<EventMap> 
   if (value === undefined) return undefined;
   const source = value as Partial<Source<EventMap>> | null;
   const howTo =
-    'give what a source makes, such as github({ secret }) of "hookgate/github", or customSource({ … })';
+    'give what a source makes, such as github({ secret }) of "hookgate/github", or customSource({ … }) of "hookgate/custom"';
   if (typeof source !== "object" || source === null || typeof source.events !== "function") {
     throw new OptionError(where, ` must be a source, not ${describe(value)}; ${howTo}`);
   }

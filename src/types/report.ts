@@ -133,3 +133,6 @@ export interface Hooks {
   /** With an inbox. */
   storeRecovered?(report: StoreRecoveredReport): void;
 }
+
+/** The report that the hook of this name is told: `ReportOf<"refused">`. */
+export type ReportOf<Hook extends keyof Hooks> = Parameters<NonNullable<Hooks[Hook]>>[0];

@@ -3,11 +3,12 @@ import { createServer, type RequestListener, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { type ClientAddressOptions, createAllowlist, createReceiver, requireAllowedIp } from "hookgate";
+import { createAllowlist, createReceiver, type ReceiverOptions, requireAllowedIp } from "hookgate";
 import { sendDelivery } from "hookgate/testing";
 import { quiet } from "../support/quiet.js";
 import { vectors } from "../unit/ip/address-vectors.js";
 
+type ClientAddressOptions = ReceiverOptions["clientAddress"];
 type AllowIps = Parameters<typeof requireAllowedIp>[0];
 interface Entrance {
   /** Status of the answer. */

@@ -3,9 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import express from "express";
 import {
-  type AllowIpsOptions,
   type Allowlist,
-  type ClientAddressOptions,
   createAllowlist,
   createReceiver,
   credentialsFromLookup,
@@ -18,6 +16,9 @@ import {
 import { createFakeClock, sendDelivery } from "hookgate/testing";
 import { createScene, mounts } from "../support/scene.js";
 import { postHead } from "../support/wire.js";
+
+type AllowIpsOptions = Exclude<ReceiverOptions["allowIps"], undefined>;
+type ClientAddressOptions = Exclude<ReceiverOptions["clientAddress"], undefined>;
 
 const scene = createScene();
 afterAll(scene.close);

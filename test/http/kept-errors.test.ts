@@ -1,5 +1,5 @@
 import { afterAll, afterEach, describe, expect, it, jest } from "@jest/globals";
-import { createReceiver, type FailedReport, type Handler, type InboxEngine } from "hookgate";
+import { createReceiver, type Handler, type InboxEngine, type ReportOf } from "hookgate";
 import { memoryEngine, sendDelivery } from "hookgate/testing";
 import { pino } from "pino";
 import { createInboxScene, key, until } from "../support/inbox-scene.js";
@@ -40,13 +40,13 @@ function pinoLog() {
 
 /** A receiver whose handler throws, and what became of one event. */
 async function run(handler: Handler, engine: InboxEngine | undefined, more: object = {}) {
-  const failed: FailedReport[] = [];
+  const failed: ReportOf<"failed">[] = [];
   const dead: unknown[] = [];
   const receiver = createReceiver({
     name: "orders",
     auth: { serviceKey: key },
     hooks: {
-      failed: (report: FailedReport) => void failed.push(report),
+      failed: (report: ReportOf<"failed">) => void failed.push(report),
       dead: (report: unknown) => void dead.push(report),
     },
     ...(engine === undefined ? {} : { inbox: { engine, maxAttempts: 2, retry: () => 0 } }),

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { symlinkSync } from "node:fs";
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { createReceiver, type IgnoredReport, OptionError } from "hookgate";
+import { createReceiver, OptionError, type ReportOf } from "hookgate";
 import { createFakeClock, memoryEngine, sendDelivery } from "hookgate/testing";
 import { z } from "zod";
 import { createInboxScene, key } from "../support/inbox-scene.js";
@@ -11,14 +11,14 @@ afterEach(scene.end);
 
 function receiverOf(more: object = {}, types: readonly string[] = ["order.paid"]) {
   const lines: string[] = [];
-  const ignored: IgnoredReport[] = [];
+  const ignored: ReportOf<"ignored">[] = [];
   const line = (level: string) => (_details: object, message: string) =>
     void lines.push(`${level} ${message}`);
   const receiver = createReceiver({
     name: "orders",
     auth: { serviceKey: key },
     logger: { debug() {}, info() {}, warn: line("warn"), error: line("error") },
-    hooks: { ignored: (report: IgnoredReport) => void ignored.push(report) },
+    hooks: { ignored: (report: ReportOf<"ignored">) => void ignored.push(report) },
     ...more,
   } as never);
   for (const type of types) receiver.on(type as never, () => {});

@@ -1,7 +1,8 @@
 import { createHmac } from "node:crypto";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { expectTypeOf } from "expect-type";
-import { type CustomSourceOptions, createReceiver, customSource } from "hookgate";
+import { createReceiver } from "hookgate";
+import { type CustomSourceOptions, customSource } from "hookgate/custom";
 import {
   createFakeClock,
   memoryEngine,

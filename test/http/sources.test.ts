@@ -1,7 +1,8 @@
 import { createHmac } from "node:crypto";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import express from "express";
-import { createReceiver, type Source, type SourceOutcome } from "hookgate";
+import { createReceiver, type Source } from "hookgate";
+import type { SourceOutcome } from "hookgate/custom";
 import { createFakeClock, memoryEngine, sendDelivery, type TestDelivery } from "hookgate/testing";
 import { parseSecrets } from "../../src/signatures/signing-keys.js";
 import { createScene, mounts } from "../support/scene.js";

@@ -1,7 +1,8 @@
 /** Checks of the user's own that never answer: no delivery may wait for them for ever, nor hold its place. */
 import { connect } from "node:net";
 import { afterAll, describe, expect, it } from "@jest/globals";
-import { createReceiver, customSource } from "hookgate";
+import { createReceiver } from "hookgate";
+import { customSource } from "hookgate/custom";
 import { createFakeClock } from "hookgate/testing";
 import { createScene, mounts } from "../support/scene.js";
 import { postHead } from "../support/wire.js";

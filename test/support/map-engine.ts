@@ -1,5 +1,5 @@
 /** The least that an engine can be, a Map without capabilities: proves the conformance suite on what is not SQLite. */
-import type * as Inbox from "hookgate";
+import type * as Inbox from "hookgate/engine";
 import { createConsumer } from "../../src/inbox/polling/claim-loop.js";
 import type { ClaimedTask, Claims, TaskSource } from "../../src/inbox/polling/task-queue.js";
 import { storedPart } from "../../src/testing/engine-conformance-scene.js";

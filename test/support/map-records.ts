@@ -1,5 +1,5 @@
 /** What operators see and do with the events of `MapEngine`. */
-import type * as Inbox from "hookgate";
+import type * as Inbox from "hookgate/engine";
 
 type Own<Type> = { -readonly [Name in keyof Type]: Type[Name] };
 export type MapTask = Own<Required<Omit<Inbox.TaskRecord, "blockedBy">>> & {

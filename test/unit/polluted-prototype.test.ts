@@ -1,6 +1,7 @@
 /** I09: what somebody put on Object.prototype before a source was made lowers none of its floors. */
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { createReceiver, customSource } from "hookgate";
+import { createReceiver } from "hookgate";
+import { customSource } from "hookgate/custom";
 import { github } from "hookgate/github";
 import { shopify } from "hookgate/shopify";
 import { slack } from "hookgate/slack";

@@ -2,7 +2,7 @@
 import { createHmac, generateKeyPairSync, sign, timingSafeEqual } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { createSignatureGate } from "../../../src/signatures/signature.js";
-import { type CustomSourceOptions, customSource } from "../../../src/sources/custom.js";
+import { type CustomSourceOptions, customSource } from "../../../src/sources/custom/index.js";
 import type { SignatureFault, SignatureMatch, SignatureScheme } from "../../../src/types/signature.js";
 import { requestOf, type SentHeaders, wordOf } from "../signatures/signed-request.js";
 import { eventsOf } from "./cloudevents-request.js";

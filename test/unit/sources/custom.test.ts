@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { createSignatureGate } from "../../../src/signatures/signature.js";
-import { type CustomSourceOptions, customSource } from "../../../src/sources/custom.js";
+import { type CustomSourceOptions, customSource } from "../../../src/sources/custom/index.js";
 import type { SignatureScheme } from "../../../src/types/signature.js";
 import { requestOf, wordOf } from "../signatures/signed-request.js";
 import { eventsOf, faultOf } from "./cloudevents-request.js";

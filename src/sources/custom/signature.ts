@@ -1,4 +1,5 @@
-import { isPromise } from "../lib/maybe-promise.js";
+import { Buffer } from "node:buffer";
+import { isPromise } from "../../lib/maybe-promise.js";
 import {
   assertOptions,
   choiceOption,
@@ -8,19 +9,85 @@ import {
   OptionError,
   own,
   stringOption,
-} from "../lib/options.js";
-import { createSignatureGate } from "../signatures/signature.js";
-import { parsePublicKeys, parseSecrets } from "../signatures/signing-keys.js";
+} from "../../lib/options.js";
+import { createSignatureGate } from "../../signatures/signature.js";
+import {
+  parsePublicKeys,
+  parseSecrets,
+  type SigningPublicKeys,
+  type SigningSecrets,
+} from "../../signatures/signing-keys.js";
+import type { MaybePromise } from "../../types/credential.js";
 import type {
   HeaderScheme,
   SignatureAlgorithm,
   SignatureFault,
   SignatureHeaders,
+  SignatureMatch,
   SignatureScheme,
   SignatureVariant,
-} from "../types/signature.js";
-import { withEncodings } from "./custom-keys.js";
-import type { CustomSignatureCheck } from "./custom-signature-types.js";
+  SignedAlternatives,
+  SignedContent,
+  SignedRequest,
+} from "../../types/signature.js";
+
+/** A signature in a header, as a provider documents it; see docs/guides/custom-source.md. */
+export interface CustomSignatureOptions {
+  /** The header that holds the signature, in any case. Or `headers`. */
+  readonly header?: string | undefined;
+  /** Sets of headers under which the signature is known; the first of which any header was sent counts. */
+  readonly headers?: readonly SignatureHeaders[] | undefined;
+  /**
+   * What stands before the signature, such as `sha256=`; with `parts`, the name of its part, such as `v1`. A list where it may be
+   * one of several. Default: nothing.
+   */
+  readonly prefix?: string | readonly string[] | undefined;
+  /** Where the header is a list such as `t=1,v1=ab`; several parts may hold a signature. Default: separator `,`, assign `=`. */
+  readonly parts?:
+    | { readonly separator?: string | undefined; readonly assign?: string | undefined }
+    | undefined;
+  /** Default: hmac-sha256. */
+  readonly algorithm?: SignatureAlgorithm | undefined;
+  /** Default: hex. */
+  readonly encoding?: HeaderScheme["encoding"] | undefined;
+  /** Letters of hex that are accepted. Default: lower. */
+  readonly hexCase?: HeaderScheme["hexCase"];
+  /** How ECDSA signatures are written. Default: der. */
+  readonly dsaEncoding?: HeaderScheme["dsaEncoding"];
+  /**
+   * The signed bytes: a template with `{body}`, `{timestamp}`, `{id}`, `{url}`, `{method}` and `{header:NAME}`, or a function
+   * that gives the pieces in their order. Default: `{body}`.
+   */
+  readonly signed?:
+    | string
+    | ((request: SignedRequest) => SignedContent | SignedAlternatives | SignatureFault)
+    | undefined;
+  /** The header that holds the timestamp, or with `parts` the part that does. It must be signed. */
+  readonly timestamp?: string | { readonly part: string } | undefined;
+  /** Default: seconds. */
+  readonly timestampUnit?: HeaderScheme["timestampUnit"];
+  /** Seconds that the timestamp may lie before or behind our clock, 1 to 3,600. Default: 300. */
+  readonly toleranceSeconds?: number | undefined;
+  /** The header that holds the id, where `signed` has an `{id}`. */
+  readonly id?: string | undefined;
+  /** For HMAC; several while it is rotated. Text is taken as it is; bytes and `{ base64 }` where it is encoded. */
+  readonly secret?: SigningSecrets | undefined;
+  /** `true` takes a secret of fewer than 24 bytes. Default: refused. */
+  readonly insecureShortSecret?: boolean | undefined;
+  /** `true` takes `algorithm: "hmac-sha1"`, for providers that have nothing else. Default: refused. */
+  readonly insecureSha1?: boolean | undefined;
+  /** For Ed25519, ECDSA and RSA: PEM, a JWK, or the hex or base64 that the provider shows. */
+  readonly publicKey?: SigningPublicKeys | undefined;
+  /** Origin, or whole URL without query, under which the sender calls us. Needed where the URL is signed. */
+  readonly publicUrl?: string | undefined;
+}
+
+/** A check of your own, for what cannot be declared. It sees what nobody vouches for yet. */
+export interface CustomSignatureCheck {
+  /** The id of the key that matched, or what is wrong. Compare in constant time (`timingSafeEqual`). */
+  verify(request: SignedRequest, nowMs: number): MaybePromise<SignatureMatch | SignatureFault>;
+  readonly publicUrl?: string | undefined;
+}
 
 const known = [
   "header",
@@ -256,4 +323,31 @@ function keysOption(given: Given, algorithm: SignatureAlgorithm, where: string):
   if (secret !== undefined)
     throw new OptionError(`${where}.secret`, `: ${algorithm} takes a publicKey instead`);
   return parsePublicKeys(withEncodings(publicKey, algorithm), `${where}.publicKey`, algorithm);
+}
+
+/**
+ * Public keys as providers show them, in the forms that are read elsewhere: 32 bytes of Ed25519 in hex or base64 become a
+ * JWK, base64 without the frame of PEM gets it. Whatever else it is comes back as it was, to be refused by name.
+ */
+export function withEncodings(given: unknown, algorithm: SignatureAlgorithm): unknown {
+  if (Array.isArray(given)) return given.map((each: unknown) => framedMember(each, algorithm));
+  return framed(given, algorithm);
+}
+
+function framedMember(given: unknown, algorithm: SignatureAlgorithm): unknown {
+  const isNamed = typeof given === "object" && given !== null && Object.hasOwn(given, "publicKey");
+  if (!isNamed) return framed(given, algorithm);
+  return { ...given, publicKey: framed(own(given as { publicKey?: unknown }, "publicKey"), algorithm) };
+}
+
+function framed(given: unknown, algorithm: SignatureAlgorithm): unknown {
+  if (typeof given !== "string" || given.includes("-----BEGIN")) return given;
+  const bytes = /^[0-9a-f]{64}$/i.test(given) ? Buffer.from(given, "hex") : Buffer.from(given, "base64");
+  if (bytes.length === 32 && algorithm === "ed25519") {
+    return { kty: "OKP", crv: "Ed25519", x: bytes.toString("base64url") };
+  }
+  // 0x30 begins every key in DER.
+  if (bytes[0] !== 0x30 || bytes.toString("base64") !== given) return given;
+  const lines = given.replace(/(.{64})(?=.)/g, "$1\n");
+  return `-----BEGIN PUBLIC KEY-----\n${lines}\n-----END PUBLIC KEY-----\n`;
 }

@@ -1,4 +1,4 @@
-import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, OptionError, own, stringOption } from "../../lib/options.js";
 import type {
   ComposedDelivery,
   ComposeEvent,
@@ -6,9 +6,9 @@ import type {
   Source,
   SourceEvent,
   SourceFault,
-} from "../types/source.js";
-import { headerName } from "./custom-signature.js";
-import { memberOf, withMember } from "./reading.js";
+} from "../../types/source.js";
+import { memberOf, withMember } from "../reading.js";
+import { headerName } from "./signature.js";
 
 /**
  * Where something stands: a member path such as `"meta.type"`, a header, or a function. `element` is the body, or with `each`

@@ -6,17 +6,19 @@ import {
   OptionError,
   own,
   stringOption,
-} from "../lib/options.js";
-import type { AnyEventMap } from "../types/event.js";
-import type { SignatureScheme } from "../types/signature.js";
-import type { BodyKind, CredentialPlaces, Source, SourceAuth } from "../types/source.js";
-import type { StandardSchema } from "../types/standard-schema.js";
-import { type CustomEventsOptions, resolveEvents } from "./custom-events.js";
-import { headerName, resolveSignature } from "./custom-signature.js";
-import type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-types.js";
+} from "../../lib/options.js";
+import type { AnyEventMap } from "../../types/event.js";
+import type { SignatureScheme } from "../../types/signature.js";
+import type { BodyKind, CredentialPlaces, Source, SourceAuth } from "../../types/source.js";
+import type { StandardSchema } from "../../types/standard-schema.js";
+import { type CustomEventsOptions, resolveEvents } from "./events.js";
+import type { CustomSignatureCheck, CustomSignatureOptions } from "./signature.js";
+import { headerName, resolveSignature } from "./signature.js";
 
-export type { CustomEventsOptions, CustomLocator } from "./custom-events.js";
-export type { CustomSignatureCheck, CustomSignatureOptions } from "./custom-signature-types.js";
+export type * from "../../types/signature.js";
+export type * from "../../types/source.js";
+export type { CustomEventsOptions, CustomLocator } from "./events.js";
+export type { CustomSignatureCheck, CustomSignatureOptions } from "./signature.js";
 
 /** Options of `customSource`. */
 export interface CustomSourceOptions<EventMap = AnyEventMap> extends CustomEventsOptions {
