@@ -21,9 +21,10 @@ import {
   parseCredentialsJson,
   resolveReferences,
 } from "../auth/credentials/file-definition.js";
+import { fileVersion, toCurrentVersion, versionNote } from "../auth/credentials/file-version.js";
 import type { Environment } from "../lib/environment.js";
 import { type CommandIo, refused } from "./command.js";
-import { withLock } from "./lock.js";
+import { type HeldLock, withLock } from "./lock.js";
 
 /** An object of a credentials file; named are the members that commands look at. */
 export interface Members {
@@ -44,6 +45,8 @@ export interface CheckedDocument {
   /** The same with every reference resolved: it holds secrets. */
   readonly resolved: Members;
   readonly index: CredentialIndex;
+  /** Of a file of format version 1, which `document` no longer is: what version 2 has in its place. */
+  readonly changes: readonly string[] | undefined;
 }
 
 /** The absolute path of the file behind `--file`, with links followed, so that an edit does not replace a link. */
@@ -56,15 +59,21 @@ export function credentialsPath(file: string, io: CommandIo): string {
   }
 }
 
-/** Reads and checks a credentials file; `strict`: variables that it refers to must be set here, too. */
+/**
+ * Reads and checks a credentials file, and says on standard error if it is of format version 1. `strict`: variables that
+ * it refers to must be set here, too.
+ */
 export function readDocument(path: string, io: CommandIo, strict: boolean): CheckedDocument {
-  return parseDocument(readBytes(path), path, io, strict);
+  const read = parseDocument(readBytes(path), path, io, strict);
+  if (read.changes !== undefined) io.stderr(`${versionNote(path, read.changes)}\n`);
+  return read;
 }
 
 /**
  * Changes a credentials file: under a lock, checked as a whole by the library's own parser before and after, and
  * replaced by renaming, so that a receiver sees the old state or the new one. Members that `change` leaves alone are
- * kept. `create`: a file that is not there is made, readable by its owner alone.
+ * kept; a file of format version 1 becomes one of version 2. `create`: a file that is not there is made, readable by its
+ * owner alone.
  */
 export function editDocument<T>(
   options: { readonly path: string; readonly io: CommandIo; readonly create?: boolean },
@@ -73,20 +82,46 @@ export function editDocument<T>(
   const { path, io } = options;
   return withLock(path, io, (lock) => {
     const isNew = options.create === true && !exists(path);
-    const before = isNew ? undefined : readDocument(path, io, false);
-    const document = before?.document ?? { tenants: {} };
+    const before = isNew ? undefined : parseDocument(readBytes(path), path, io, false);
+    const document = before?.document ?? { version: fileVersion, tenants: {} };
     const result = change(document, before?.index);
-    const text = `${JSON.stringify(document, null, 2)}\n`;
-    parseDocument(Buffer.from(text), path, io, false);
-    lock.assertHeld();
-    replaceFile(path, text);
+    writeDocument(document, { path, io, lock });
+    if (before?.changes !== undefined) tellUpgraded(path, io);
     return result;
   });
 }
 
+/** Writes a file of format version 1 as version 2, as `editDocument` does. False: it is of version 2 and left as it is. */
+export function upgradeDocument(path: string, io: CommandIo): Promise<boolean> {
+  return withLock(path, io, (lock) => {
+    const { document, changes } = parseDocument(readBytes(path), path, io, false);
+    if (changes === undefined) return false;
+    writeDocument(document, { path, io, lock });
+    tellUpgraded(path, io);
+    return true;
+  });
+}
+
+function writeDocument(
+  document: Members,
+  { path, io, lock }: { readonly path: string; readonly io: CommandIo; readonly lock: HeldLock },
+): void {
+  const text = `${JSON.stringify(document, null, 2)}\n`;
+  parseDocument(Buffer.from(text), path, io, false);
+  lock.assertHeld();
+  replaceFile(path, text);
+}
+
+function tellUpgraded(path: string, io: CommandIo): void {
+  io.stderr(
+    `${path} is now in format version 2. Receivers with an earlier release of hookgate cannot read it: until you update ` +
+      "them, they keep the credentials that they read last.\n",
+  );
+}
+
 function parseDocument(bytes: Buffer, path: string, io: CommandIo, strict: boolean): CheckedDocument {
   try {
-    const document = parseCredentialsJson(bytes);
+    const { document, changes } = toCurrentVersion(parseCredentialsJson(bytes));
     const environment = strict ? io.environment : withStandIns(io.environment);
     const reader = { readFile: (file: string) => readFileSync(file), environment };
     const { definition } = resolveReferences(document, path, reader);
@@ -96,7 +131,7 @@ function parseDocument(bytes: Buffer, path: string, io: CommandIo, strict: boole
       requireIds: true,
     });
     closeKeySets(index);
-    return { document: document as Members, resolved: definition as Members, index };
+    return { document: document as Members, resolved: definition as Members, index, changes };
   } catch (error) {
     throw refused(`${fileError(error, path).message}\nNothing was changed.`);
   }

@@ -11,6 +11,7 @@ sends signed deliveries, and works on the events in an inbox.
   key activate    switch a credential on
   key deactivate  switch a credential off; never the last one by mistake
   key delete      take out a credential that is inactive
+  key upgrade     write a credentials file of an earlier format as the current one
   token sign      sign a JWT with the secret of a credential
   doctor          look for mistakes in a module that exports receivers
   send            send a delivery as GitHub, Stripe, Slack … would, signed
@@ -163,6 +164,14 @@ ${which}  --force-lock-out   even if it is the last active one of its kind and o
 Deletes a credential that is inactive: deactivate it first.
 
 ${which}`,
+  ],
+  [
+    "key upgrade",
+    `Usage: hookgate key upgrade --file PATH
+
+Writes a credentials file of format version 1 as version 2, with every credential and rule as it was. The other key
+commands do the same when they change such a file. Receivers with an earlier release of hookgate cannot read version 2.
+`,
   ],
   [
     "token sign",

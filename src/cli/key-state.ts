@@ -7,7 +7,7 @@ import {
   refused,
   required,
 } from "./command.js";
-import { credentialsPath, editDocument, type Members } from "./credentials-document.js";
+import { credentialsPath, editDocument, type Members, upgradeDocument } from "./credentials-document.js";
 import { type Entry, entriesOf, nameOf, type OwnerName } from "./entries.js";
 import { stateOf } from "./key-list.js";
 
@@ -53,6 +53,13 @@ export async function keyDelete(args: readonly string[], io: CommandIo): Promise
     entry.remove();
     return "is deleted; a secret file that it referred to is still there";
   });
+}
+
+/** `hookgate key upgrade`: writes a file of format version 1 as version 2. */
+export async function keyUpgrade(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  const path = credentialsPath(required(readOptions(args, { file: "text" }).file, "file"), io);
+  if (!(await upgradeDocument(path, io))) io.stderr(`${path} is already in format version 2.\n`);
+  return 0;
 }
 
 interface Found {

@@ -14,7 +14,7 @@ import { eventsStats } from "./events-stats.js";
 import { commandHelp, generalHelp } from "./help.js";
 import { keyList } from "./key-list.js";
 import { keyNew } from "./key-new.js";
-import { keyActivate, keyDeactivate, keyDelete } from "./key-state.js";
+import { keyActivate, keyDeactivate, keyDelete, keyUpgrade } from "./key-state.js";
 import { restore } from "./restore.js";
 import { send } from "./send.js";
 import { tokenSign } from "./token-sign.js";
@@ -27,6 +27,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["key activate", keyActivate],
   ["key deactivate", keyDeactivate],
   ["key delete", keyDelete],
+  ["key upgrade", keyUpgrade],
   ["token sign", tokenSign],
   ["events list", eventsList],
   ["events show", eventsShow],

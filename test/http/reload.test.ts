@@ -27,7 +27,7 @@ function contentOf(generation: number): string {
     { id: "stable", digest: digestOf(stable) },
     { id: `generation-${generation}`, digest: digestOf(keyOf(generation)) },
   ];
-  return JSON.stringify({ tenants: { acme: { services: { orders: { serviceKeys } } } } });
+  return JSON.stringify({ version: 2, tenants: { acme: { services: { orders: { serviceKeys } } } } });
 }
 
 /** As the command line does it: beside the file, then by renaming. */

@@ -16,7 +16,7 @@ export interface ReferenceReader {
   readonly environment: Environment;
 }
 
-/** A credentials file, parsed: the shape that `defineCredentials` takes. */
+/** A credentials file of version 2 without its `version` and its references: the shape that `defineCredentials` takes. */
 export interface FileDefinition {
   readonly definition: unknown;
   /** Absolute paths of the files that it refers to. */
@@ -51,7 +51,8 @@ export function resolveReferences(document: unknown, path: string, reader: Refer
     references.add(absolute);
     return readText(absolute, where, reader);
   };
-  const definition = mapMember(document, "tenants", definitionName, (tenants, where) =>
+  const unversioned = isMembers(document) ? without(document, "version") : document;
+  const definition = mapMember(unversioned, "tenants", definitionName, (tenants, where) =>
     mapEach(tenants, where, (tenant, tenantWhere) => {
       const checked = mapMember(tenant, "profileKeys", tenantWhere, (keys, at) =>
         mapEach(keys, at, (key, keyAt) => refusePlainKey(key, keyAt, problems)),
@@ -65,7 +66,8 @@ export function resolveReferences(document: unknown, path: string, reader: Refer
   return { definition, references: [...references] };
 }
 
-type Members = Record<string, unknown>;
+/** The members of an object of a JSON text. */
+export type Members = Record<string, unknown>;
 type Read = (reference: Members, where: string) => string;
 
 function resolveService(service: unknown, where: string, read: Read, problems: Problems): unknown {
@@ -176,7 +178,8 @@ export function fileError(error: unknown, path: string): Error {
   return new Error(`credentials file ${path} ${fix}`, { cause: error });
 }
 
-function isMembers(value: unknown): value is Members {
+/** An object of a JSON text. */
+export function isMembers(value: unknown): value is Members {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -191,7 +194,7 @@ function without(members: Members, name: string): Members {
 type Change = (value: unknown, where: string) => unknown;
 
 /** A copy with one member changed; the value itself where it has no such member. */
-function mapMember(value: unknown, name: string, where: string, change: Change): unknown {
+export function mapMember(value: unknown, name: string, where: string, change: Change): unknown {
   if (!isMembers(value) || !Object.hasOwn(value, name)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, old]) => [key, key === name ? change(old, `${where}.${name}`) : old]),
@@ -199,7 +202,7 @@ function mapMember(value: unknown, name: string, where: string, change: Change):
 }
 
 /** A copy with every member or element changed. */
-function mapEach(value: unknown, where: string, change: Change): unknown {
+export function mapEach(value: unknown, where: string, change: Change): unknown {
   if (Array.isArray(value)) return value.map((element, at) => change(element, `${where}[${at}]`));
   if (!isMembers(value)) return value;
   // fromEntries defines members, so that "__proto__" stays a name.

@@ -17,6 +17,7 @@ import {
   parseCredentialsJson,
   resolveReferences,
 } from "./file-definition.js";
+import { toCurrentVersion, versionNote } from "./file-version.js";
 import { type FileWatch, fingerprintOf, watchFiles } from "./file-watch.js";
 import { createReports } from "./reports.js";
 
@@ -64,6 +65,8 @@ interface ResolvedOptions {
 interface Loaded {
   readonly index: CredentialIndex;
   readonly remotes: ReadonlyMap<string, TokenCredential>;
+  /** Of a file of version 1: what version 2 has in its place. */
+  readonly changes: readonly string[] | undefined;
 }
 
 class WatchedFile implements FileCredentials {
@@ -87,7 +90,7 @@ class WatchedFile implements FileCredentials {
     this.#current = this.#load(reader, undefined);
     this.#watch = watchFiles({ ...options, changed: () => this.#read("later") });
     this.#watch.update(reader.paths, reader.fingerprint);
-    this.#warnOfWriters(reader);
+    this.#warn(reader);
   }
 
   findKey: CredentialIndex["findKey"] = (digest, kind) => this.#current.index.findKey(digest, kind);
@@ -130,14 +133,15 @@ class WatchedFile implements FileCredentials {
     this.#complaint = undefined;
     this.#suspicion = undefined;
     this.#watch.update(reader.paths, reader.fingerprint);
-    this.#warnOfWriters(reader);
+    this.#warn(reader);
     closeKeySets(before.index, this.#current.index);
     return true;
   }
 
   #load(reader: StateReader, before: Loaded | undefined): Loaded {
     try {
-      const document = parseCredentialsJson(reader.readFile(this.#path));
+      const parsed = parseCredentialsJson(reader.readFile(this.#path));
+      const { document, changes } = toCurrentVersion(parsed);
       const { definition } = resolveReferences(document, this.#path, reader);
       const remotes = new Map<string, TokenCredential>();
       const index = indexDefinition(definition, definitionName, {
@@ -150,7 +154,7 @@ class WatchedFile implements FileCredentials {
           set: (name, credential) => remotes.set(name, credential),
         }),
       });
-      return { index, remotes };
+      return { index, remotes, changes };
     } catch (error) {
       throw fileError(error, this.#path);
     }
@@ -170,13 +174,20 @@ class WatchedFile implements FileCredentials {
     });
   }
 
-  #warnOfWriters(reader: StateReader): void {
-    for (const path of reader.writableByAll) {
-      if (this.#warned.has(path)) continue;
-      this.#warned.add(path);
+  /** Tells once of a file that works and should be changed. */
+  #warn({ writableByAll }: StateReader): void {
+    const { changes } = this.#current;
+    if (changes !== undefined) this.#warnOnce("version", versionNote(this.#path, changes), this.#path);
+    for (const path of writableByAll) {
       const message = `${path} can be written by every user of this machine; run: chmod o-w ${path}`;
-      this.#reports.tell({ level: "warn", message, details: { file: path } });
+      this.#warnOnce(path, message, path);
     }
+  }
+
+  #warnOnce(subject: string, message: string, file: string): void {
+    if (this.#warned.has(subject)) return;
+    this.#warned.add(subject);
+    this.#reports.tell({ level: "warn", message, details: { file } });
   }
 }
 

@@ -79,6 +79,7 @@ describe("hookgate key new", () => {
     expect(err).toMatch(/Stored service-key "first" of service "orders" of tenant "acme"/);
     const digest = `sha256:${createHash("sha256").update(key).digest("hex")}`;
     expect(document()).toEqual({
+      version: 2,
       tenants: {
         acme: {
           services: {
@@ -389,7 +390,7 @@ describe("hookgate key activate, deactivate, delete", () => {
   it("edit a JWT that stands alone, not in an array", async () => {
     writeFileSync(join(folder, "s.txt"), "p9Vq2Lx7Rw4Nz8Ty1Kb6Mc3Hd5Js0GfA");
     const jwt = { id: "j", issuer: "hub", secret: { file: "s.txt" } };
-    writeFileSync(file, JSON.stringify({ tenants: { acme: { services: { orders: { jwt } } } } }));
+    writeFileSync(file, JSON.stringify({ version: 2, tenants: { acme: { services: { orders: { jwt } } } } }));
     expect((await run(`key deactivate ${owner} --id j --force-lock-out`)).code).toBe(0);
     expect(await stateOf("j")).toBe("inactive");
   });

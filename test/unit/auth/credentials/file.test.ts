@@ -31,7 +31,7 @@ function hex(text: string): string {
 /** A file with one service key, named for its text. */
 function withKey(text: string, more: object = {}): object {
   const key = { id: text, digest: `sha256:${hex(text)}` };
-  return { tenants: { acme: { services: { orders: { serviceKeys: [key], ...more } } } } };
+  return { version: 2, tenants: { acme: { services: { orders: { serviceKeys: [key], ...more } } } } };
 }
 
 let folder: string;
@@ -352,6 +352,7 @@ describe("credentialsFromFile", () => {
 
   it("never shows half a state in 1,000 reloads under load", async () => {
     const state = (n: number): object => ({
+      version: 2,
       tenants: Object.fromEntries(
         ["t1", "t2", "t3"].map((tenant) => [
           tenant,
