@@ -119,7 +119,7 @@ const makers: ReadonlyMap<string, readonly string[]> = new Map([
   ["body", ["body/read.ts"]],
   ["inbox", ["inbox/options.ts"]],
   ["retry", ["events/retry-policy.ts"]],
-  ["retention", ["inbox/retention-options.ts"]],
+  ["retention", ["inbox/retention.ts"]],
   ["on and onAny", ["events/handler-options.ts"]],
   ["requireAllowedIp", ["receiver/guards.ts"]],
   ["requireAuth", ["receiver/guards.ts"]],
