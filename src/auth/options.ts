@@ -3,11 +3,11 @@ import { assertOptions, describe, flagOption, OptionError, own, ownMembers } fro
 import type { CredentialKind, CredentialProvider, KeyKind, TokenCredential } from "../types/credential.js";
 import type { CredentialPlaces, SourceAuth } from "../types/source.js";
 import type { AuthPolicy } from "./authenticate.js";
-import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/single-service.js";
+import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/define.js";
 import { sourceCredentials } from "./credentials/source-credentials.js";
 import { TokenMemory } from "./jwt/cache.js";
 import type { JwtOptions } from "./jwt/options.js";
-import { defaultKeyHeader, parseKeyHeader } from "./key-header.js";
+import { defaultKeyHeader, parseKeyHeader } from "./service-key.js";
 
 /** The one-line form: one service with its own key, its own JWTs, or both. What is given is accepted. */
 export interface SingleServiceAuth {

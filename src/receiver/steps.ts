@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Authenticated, AuthPolicy } from "../auth/authenticate.js";
-import { defaultTenant } from "../auth/credentials/single-service.js";
+import { defaultTenant } from "../auth/credentials/define.js";
 import type { FailureBudget } from "../auth/failure-limiter.js";
 import { bodyHashMatches, tokenUse } from "../auth/jwt/verify.js";
 import type { MediaTypes } from "../body/media-type.js";

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { parseKeySet } from "../auth/jwt/token-key.js";
+import { parseKeySet } from "../auth/jwt/jwks.js";
 import { parseAlgorithms } from "../keys/algorithms.js";
 import type { PublicJwk } from "../keys/public-key.js";
 import type { Duration } from "../lib/duration.js";

@@ -108,12 +108,12 @@ describe("docs/reference/options.md lists the options that the code knows", () =
 /** The files that make what stands under a heading. */
 const makers: ReadonlyMap<string, readonly string[]> = new Map([
   ["createReceiver", ["receiver/options.ts", "events/extract.ts"]],
-  ["One service", ["auth/key-header.ts"]],
-  ["credentials", ["auth/options.ts", "auth/key-header.ts"]],
+  ["One service", ["auth/service-key.ts"]],
+  ["credentials", ["auth/options.ts", "auth/service-key.ts"]],
   ["Anyone", []],
-  ["Keys", ["auth/key-options.ts", "keys/lifetime.ts"]],
+  ["Keys", ["auth/service-key.ts", "keys/lifetime.ts"]],
   ["JWT", ["auth/jwt/options.ts", "keys/lifetime.ts", "auth/jwt/parse.ts"]],
-  ["jwksUri", ["auth/jwt/remote-jwks.ts"]],
+  ["jwksUri", ["auth/jwt/jwks.ts"]],
   ["allowIps", ["ip/allowlist.ts"]],
   ["clientAddress", ["ip/client-address.ts"]],
   ["body", ["body/read.ts"]],

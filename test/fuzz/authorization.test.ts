@@ -2,9 +2,14 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { createReceiver } from "hookgate";
 import { createFakeClock, createTestSigner } from "hookgate/testing";
-import { type AuthPolicy, authenticate } from "../../src/auth/authenticate.js";
-import { credentialInQuery, readBearer, readKey } from "../../src/auth/authorization.js";
-import { singleServiceCredentials } from "../../src/auth/credentials/single-service.js";
+import {
+  type AuthPolicy,
+  authenticate,
+  credentialInQuery,
+  readBearer,
+  readKey,
+} from "../../src/auth/authenticate.js";
+import { singleServiceCredentials } from "../../src/auth/credentials/define.js";
 import { TokenMemory } from "../../src/auth/jwt/cache.js";
 import { Refusal } from "../../src/errors.js";
 import { quiet } from "../support/quiet.js";

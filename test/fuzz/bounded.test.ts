@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { createFakeClock } from "hookgate/testing";
 import { type AuthPolicy, authenticate } from "../../src/auth/authenticate.js";
-import { singleServiceCredentials } from "../../src/auth/credentials/single-service.js";
+import { singleServiceCredentials } from "../../src/auth/credentials/define.js";
 import { FailureBudget } from "../../src/auth/failure-limiter.js";
 import { TokenMemory } from "../../src/auth/jwt/cache.js";
 import { createMediaTypes } from "../../src/body/media-type.js";

@@ -41,7 +41,7 @@ const fetchers: ReadonlySet<string> = new Set([
   "auth/credentials/file-watch.ts",
   "auth/jwt/fetch-key-set.ts",
   "auth/jwt/private-address.ts",
-  "auth/jwt/remote-jwks.ts",
+  "auth/jwt/jwks.ts",
 ]);
 
 /** What decisions may use of Node: it computes, it opens nothing. */

@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import type { Environment } from "../../lib/environment.js";
 import { decodeUtf8, parseStrictJson } from "../../lib/json.js";
 import { assertOptions, choiceOption, OptionError, own, stringOption } from "../../lib/options.js";
-import { Problems } from "./problems.js";
+import { Problems } from "./credential-index.js";
 
 /** Where a value stands that must not be written into a credentials file. `file` is relative to that file. */
 export type SecretReference =

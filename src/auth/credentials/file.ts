@@ -6,8 +6,7 @@ import { type Duration, durationOption } from "../../lib/duration.js";
 import { type Environment, systemEnvironment } from "../../lib/environment.js";
 import { assertOptions, describe, OptionError, own, stringOption } from "../../lib/options.js";
 import type { CredentialReport, TokenCredential } from "../../types/credential.js";
-import { parseJwtOptions } from "../jwt/options.js";
-import { reusingRemoteSets } from "../jwt/remote-reuse.js";
+import { parseJwtOptions, reusingRemoteSets } from "../jwt/options.js";
 import type { CredentialIndex } from "./credential-index.js";
 import { type Credentials, closeKeySets, indexDefinition } from "./define.js";
 import {

@@ -1,8 +1,14 @@
-import { type JwsAlgorithm, jwsAlgorithms, parseAlgorithms } from "../../keys/algorithms.js";
+import { createSecretKey } from "node:crypto";
+import {
+  defaultAlgorithms,
+  type JwsAlgorithm,
+  jwsAlgorithms,
+  parseAlgorithms,
+} from "../../keys/algorithms.js";
 import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../../keys/lifetime.js";
-import type { PublicJwk } from "../../keys/public-key.js";
-import { maxKidLength } from "../../keys/public-key.js";
-import type { SecretMaterial } from "../../keys/secret.js";
+import { importableKey, maxKidLength, type PublicJwk } from "../../keys/public-key.js";
+import { assertNotPublicKey, assertTrimmed, type SecretMaterial, secretBytes } from "../../keys/secret.js";
+import { guessableSecret } from "../../keys/weak-keys.js";
 import type { Clock } from "../../lib/clock.js";
 import { type Duration, durationOption } from "../../lib/duration.js";
 import {
@@ -20,12 +26,10 @@ import type {
   Owner,
   TokenCredential,
   TokenPolicy,
+  VerificationKey,
 } from "../../types/credential.js";
-import { localKeySet } from "./jwks.js";
+import { type JwksUriOptions, localKeySet, parseKeySet, parsePublicKey, remoteKeySet } from "./jwks.js";
 import { normalizeTyp } from "./parse.js";
-import { type JwksUriOptions, remoteKeySet } from "./remote-jwks.js";
-import { parseKeySet, parsePublicKey } from "./token-key.js";
-import { parseSecret } from "./token-secret.js";
 
 /**
  * One JWT credential: who issues the tokens, which key checks them, and the rules they must keep. Exactly one of
@@ -79,7 +83,7 @@ export interface JwtOptions extends LifetimeOptions {
 }
 
 /** What the parsing of JWT options needs beside them. */
-export interface JwtOptionsContext {
+interface JwtOptionsContext {
   readonly owner: Owner;
   /** The credential's id where the options have none. */
   readonly defaultId: string;
@@ -259,4 +263,86 @@ function remoteSet(jwksUri: unknown, where: string, context: KeyContext): Parsed
   const { algorithms, clock, onEvent } = context;
   const accepted = setAlgorithms(algorithms, where);
   return { keys: remoteKeySet(jwksUri, { where, algorithms, clock, onEvent }), accepted };
+}
+
+/** What is asked of a secret. */
+interface SecretOptions {
+  /** The option that holds the secret, for messages. */
+  readonly where: string;
+  /** The `kid` by which tokens name the secret. */
+  readonly kid: string | undefined;
+  /** From `parseAlgorithms`; undefined: HS256. */
+  readonly algorithms: readonly JwsAlgorithm[] | undefined;
+  /** Lifts the check of the length, and nothing else. */
+  readonly insecureShortSecret: boolean;
+}
+
+/**
+ * The verification key of an HMAC secret. TypeError for a secret shorter than the hash (RFC 7518 section 3.2), for
+ * one that can be guessed, and for a public key given as a secret (ATTACKS A03, A13).
+ */
+export function parseSecret(secret: unknown, options: SecretOptions): VerificationKey {
+  const { where } = options;
+  const algorithms = options.algorithms ?? defaultAlgorithms({ kty: "oct", curve: undefined });
+  const unfit = algorithms.find((algorithm) => algorithm.kty !== "oct");
+  if (unfit !== undefined) {
+    throw new OptionError(
+      where,
+      ` is a shared secret, which cannot check ${unfit.name}; give \`publicKey\` instead of it, ` +
+        "or HS256, HS384 or HS512 in `algorithms`",
+    );
+  }
+  const bytes = secretBytes(secret, where);
+  assertNotPublicKey(bytes, where);
+  assertTrimmed(secret, where);
+  const least = Math.max(...algorithms.map((algorithm) => algorithm.minSecretBytes));
+  const fix = `use ${least} or more random bytes, such as \`openssl rand -base64 48\` prints`;
+  if (bytes.length === 0) throw new OptionError(where, ` is empty; ${fix}`);
+  if (bytes.length < least && !options.insecureShortSecret) {
+    throw new OptionError(
+      where,
+      ` has ${bytes.length} bytes, too few for its algorithm: ${fix}. Only where the sender's secret cannot ` +
+        "be changed: insecureShortSecret: true",
+    );
+  }
+  const guessable = guessableSecret(bytes);
+  if (guessable !== undefined) {
+    throw new OptionError(where, ` ${guessable}, so anyone can sign with it; ${fix}`);
+  }
+  return importableKey(createSecretKey(bytes), options.kid, algorithms);
+}
+
+/** The parameters of `parseJwtOptions`. */
+type ParseToken = typeof parseJwtOptions;
+
+/** Where credentials with remote key sets are remembered, by the text of their options. */
+interface RemoteMemory {
+  get(name: string): TokenCredential | undefined;
+  set(name: string, credential: TokenCredential): void;
+}
+
+/**
+ * `parse`, except that a credential whose key set is remote keeps the set that it had: its last good keys and its
+ * cooldown must outlive a reload, or a set that cannot be reached just then would lock its senders out. Owner, state
+ * and lifetime are always read anew.
+ */
+export function reusingRemoteSets(parse: ParseToken, memory: RemoteMemory): ParseToken {
+  return (options, where, context) => {
+    const { tenant, service } = context.owner;
+    const name = remoteSetName(options, [tenant, service, context.defaultId]);
+    if (name === undefined) return parse(options, where, context);
+    const earlier = memory.get(name);
+    const credential =
+      earlier === undefined
+        ? parse(options, where, context)
+        : { ...earlier, owner: context.owner, ...parseLifetime(options as Record<string, unknown>, where) };
+    memory.set(name, credential);
+    return credential;
+  };
+}
+
+function remoteSetName(options: unknown, place: readonly unknown[]): string | undefined {
+  if (typeof options !== "object" || options === null || !Object.hasOwn(options, "jwksUri")) return undefined;
+  const rest = Object.entries(options).filter(([name]) => !lifetimeOptionNames.includes(name));
+  return JSON.stringify([place, rest]);
 }
