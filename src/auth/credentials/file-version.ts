@@ -1,6 +1,6 @@
 import { choiceOption, describe, numberOption, OptionError } from "../../lib/options.js";
+import { Problems } from "./credential-index.js";
 import { definitionName, isMembers, mapEach, mapMember } from "./file-definition.js";
-import { Problems } from "./problems.js";
 
 /** The version of the format that `npx hookgate key` writes. */
 export const fileVersion = 2;
