@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Clock, parseClock } from "../../lib/clock.js";
@@ -17,19 +18,18 @@ import {
   resolveReferences,
 } from "./file-definition.js";
 import { toCurrentVersion, versionNote } from "./file-version.js";
-import { type FileWatch, fingerprintOf, watchFiles } from "./file-watch.js";
 import { createReports } from "./reports.js";
 
 /** Options of `credentialsFromFile`. */
 export interface CredentialsFileOptions {
-  /** How often the file is checked on systems that do not report changes, `"50ms"` to `"1h"`. Default: `"1s"`. */
+  /** How often the file is checked for changes, `"50ms"` to `"1h"`. Default: `"500ms"`. */
   readonly pollInterval?: Duration | undefined;
   /** The variables that `{ "env": NAME }` refers to. Default: those of the process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
 }
 
-/** Credentials from a watched file. */
+/** Credentials from a file that is read again when it changes. */
 export interface FileCredentials extends Credentials {
   /**
    * Reads the file now. True: it is in use. False: it is not usable, observers were told why, and the last good
@@ -49,7 +49,7 @@ export function credentialsFromFile(
   path: string | URL,
   options: CredentialsFileOptions = {},
 ): FileCredentials {
-  return new WatchedFile(absolutePath(path), parseOptions(options));
+  return new PolledFile(absolutePath(path), parseOptions(options));
 }
 
 /** How long a file that cannot be used is given to become whole before anybody is told, in milliseconds. */
@@ -68,17 +68,19 @@ interface Loaded {
   readonly changes: readonly string[] | undefined;
 }
 
-class WatchedFile implements FileCredentials {
+class PolledFile implements FileCredentials {
   readonly #path: string;
   readonly #options: ResolvedOptions;
   readonly #reports = createReports();
-  readonly #watch: FileWatch;
   readonly #warned = new Set<string>();
   #current: Loaded;
   /** The mistake that observers were told of last. */
   #complaint: string | undefined;
   /** The mistake that was met last; it may be a file that an editor has not finished writing. */
   #suspicion: string | undefined;
+  /** The state of each file when it was last read or polled, by path. */
+  #states: ReadonlyMap<string, string>;
+  #cancelPoll = (): void => {};
   #cancelRetry = (): void => {};
   #closed = false;
 
@@ -87,9 +89,9 @@ class WatchedFile implements FileCredentials {
     this.#options = options;
     const reader = new StateReader(options.environment);
     this.#current = this.#load(reader, undefined);
-    this.#watch = watchFiles({ ...options, changed: () => this.#read("later") });
-    this.#watch.update(reader.paths, reader.fingerprint);
+    this.#states = reader.states;
     this.#warn(reader);
+    this.#poll();
   }
 
   findKey: CredentialIndex["findKey"] = (digest, kind) => this.#current.index.findKey(digest, kind);
@@ -112,8 +114,21 @@ class WatchedFile implements FileCredentials {
   close(): void {
     this.#closed = true;
     this.#cancelRetry();
-    this.#watch.close();
+    this.#cancelPoll();
     closeKeySets(this.#current.index);
+  }
+
+  #poll(): void {
+    const { clock, pollMs } = this.#options;
+    this.#cancelPoll = clock.after(pollMs, () => void this.#check());
+  }
+
+  async #check(): Promise<void> {
+    const states = await statesOf([...this.#states.keys()]);
+    if (this.#closed) return;
+    this.#poll();
+    const changed = [...states].some(([path, state]) => this.#states.get(path) !== state);
+    if (changed) this.#read("later");
   }
 
   /** `complain` "later": a mistake is reported when it is still there after a moment. */
@@ -125,13 +140,13 @@ class WatchedFile implements FileCredentials {
       this.#current = this.#load(reader, before);
     } catch (error) {
       this.#keepLast(error as Error, complain);
-      // Watched as far as it was read: what is missing may appear, and a half-written file be finished.
-      this.#watch.update(reader.paths, reader.fingerprint);
+      // Polled as far as it was read: what is missing may appear, and a half-written file be finished.
+      this.#states = reader.states;
       return false;
     }
     this.#complaint = undefined;
     this.#suspicion = undefined;
-    this.#watch.update(reader.paths, reader.fingerprint);
+    this.#states = reader.states;
     this.#warn(reader);
     closeKeySets(before.index, this.#current.index);
     return true;
@@ -200,12 +215,8 @@ class StateReader {
     this.environment = environment;
   }
 
-  get paths(): readonly string[] {
-    return [...this.#states.keys()];
-  }
-
-  get fingerprint(): string {
-    return [...this.#states.values()].join(" ");
+  get states(): ReadonlyMap<string, string> {
+    return this.#states;
   }
 
   /**
@@ -224,9 +235,9 @@ class StateReader {
     try {
       for (let attempt = 0; attempt < 5; attempt++) {
         const stats = fstatSync(descriptor, { bigint: true });
-        const state = fingerprintOf(stats);
+        const state = stateOf(stats);
         const bytes = readBytes(descriptor, Number(stats.size));
-        if (fingerprintOf(fstatSync(descriptor, { bigint: true })) !== state) continue;
+        if (stateOf(fstatSync(descriptor, { bigint: true })) !== state) continue;
         this.#states.set(path, state);
         if (process.platform !== "win32" && (stats.mode & 0o002n) !== 0n) this.writableByAll.push(path);
         return bytes;
@@ -236,6 +247,18 @@ class StateReader {
       closeSync(descriptor);
     }
   }
+}
+
+/** What tells one state of a file from the next: inode, size, and the times of its content and of its inode. */
+function stateOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+}
+
+/** The present states of files; of one that cannot be looked at, the system's code for that. */
+async function statesOf(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const states = paths.map((path) => stat(path, { bigint: true }).then(stateOf, errorCode));
+  const found = await Promise.all(states);
+  return new Map(paths.map((path, at): [string, string] => [path, found[at] as string]));
 }
 
 const maxFileBytes = 64 * 1024 * 1024;
@@ -269,7 +292,7 @@ function parseOptions(options: CredentialsFileOptions): ResolvedOptions {
     pollMs: durationOption(own(options, "pollInterval"), `${where}.pollInterval`, {
       min: "50ms",
       max: "1h",
-      fallback: "1s",
+      fallback: "500ms",
     }),
     environment: variables === undefined ? systemEnvironment : { variable: (name) => own(variables, name) },
     clock: parseClock(own(options, "clock"), `${where}.clock`),
