@@ -1,4 +1,4 @@
-// `npx tsc -p examples && node build/examples/cloudevents/server.js` behind a build: prints requests to try.
+// `npm run example -- cloudevents` prints requests to try.
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

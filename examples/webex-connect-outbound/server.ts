@@ -1,4 +1,4 @@
-// `npx tsc -p examples && node build/examples/webex-connect-outbound/server.js` behind a build: prints requests to try.
+// `npm run example -- webex-connect-outbound` prints requests to try.
 import { createHmac, randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

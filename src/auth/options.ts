@@ -12,18 +12,18 @@ import { defaultKeyHeader, parseKeyHeader } from "./service-key.js";
 /** The one-line form: one service with its own key, its own JWTs, or both. What is given is accepted. */
 export interface SingleServiceAuth {
   /** One key, several, or keys with ids and lifetimes. Header: `key`, unless `header` says otherwise. */
-  readonly serviceKey?: ServiceKeyOptions;
-  readonly jwt?: JwtOptions | readonly JwtOptions[];
+  readonly serviceKey?: ServiceKeyOptions | undefined;
+  readonly jwt?: JwtOptions | readonly JwtOptions[] | undefined;
 }
 
 /** The full form: credentials of tenants and services, and which kinds of them this route accepts. */
 export interface CredentialsAuth {
   /** Default: `["jwt", "service-key"]`. Where "jwt" is accepted it has priority over any key. */
-  readonly accept?: readonly CredentialKind[];
+  readonly accept?: readonly CredentialKind[] | undefined;
   /** From `defineCredentials`, `credentialsFromFile` or `credentialsFromLookup`. */
   readonly credentials: CredentialProvider;
   /** Header that keys stand in. Default: `key`. */
-  readonly keyHeader?: string;
+  readonly keyHeader?: string | undefined;
 }
 
 /** No authentication at all: only for routes that something else protects. */

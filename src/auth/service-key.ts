@@ -175,7 +175,7 @@ export type KeyOptions =
       readonly key: string;
       readonly digest?: undefined;
       /** Takes a `key` of fewer than 32 characters: it can be guessed. Default: false. */
-      readonly insecureShortKey?: boolean;
+      readonly insecureShortKey?: boolean | undefined;
     })
   | (KeyOptionsBase & {
       /** SHA-256 of the key: `sha256:` and 64 hex digits, the digits alone, or base64url. */

@@ -9,11 +9,11 @@ export type Locator = string | { readonly header: string } | ((delivery: ParsedD
 /** Where an event's type, id and data stand in a delivery. */
 export interface EnvelopeOptions {
   /** Default: the member `type` of the body. */
-  readonly type?: Locator;
+  readonly type?: Locator | undefined;
   /** Default: the member `id` of the body. Where none is found, the id is derived from the body's bytes. */
-  readonly id?: Locator;
+  readonly id?: Locator | undefined;
   /** Default: the whole body. `"data"` for senders that wrap their data. Not a header. */
-  readonly data?: string | ((delivery: ParsedDelivery) => unknown);
+  readonly data?: string | ((delivery: ParsedDelivery) => unknown) | undefined;
 }
 
 /** An event as the sender put it; its data is not checked yet. */

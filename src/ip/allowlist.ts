@@ -11,9 +11,9 @@ export type AllowIpsOptions =
       /** Addresses and CIDR ranges, IPv4 and IPv6. An empty list lets nobody in. */
       readonly ranges: readonly string[];
       /** `shadow`: what would be refused is reported and passes. Default: `enforce`. */
-      readonly mode?: "enforce" | "shadow";
+      readonly mode?: "enforce" | "shadow" | undefined;
       /** Allows ranges that hold every address of a family, one by one or together. Default: left out. */
-      readonly dangerouslyAllowAnyAddress?: true;
+      readonly dangerouslyAllowAnyAddress?: true | undefined;
     };
 
 /** An allowlist whose ranges can be replaced while it is in use, by any number of routes. */

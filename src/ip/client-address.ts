@@ -18,9 +18,9 @@ export interface ClientAddressOptions {
    * delivery passes (1 to 32). A number is safe only where nobody can reach this server past one of them. Default:
    * none, and headers are not looked at.
    */
-  readonly trustedProxies?: readonly (ProxyName | (string & {}))[] | number;
+  readonly trustedProxies?: readonly (ProxyName | (string & {}))[] | number | undefined;
   /** The header that the proxies write. Default: `x-forwarded-for`. */
-  readonly header?: "x-forwarded-for" | "forwarded";
+  readonly header?: "x-forwarded-for" | "forwarded" | undefined;
 }
 
 /** That the sender's address cannot be known, and why: for the operator. An allowlist refuses it. */

@@ -3,11 +3,11 @@ import { choiceOption, describe, OptionError, own } from "../lib/options.js";
 /** The options that say when a credential counts. */
 export interface LifetimeOptions {
   /** `"inactive"` switches the credential off without losing it. Default: `"active"`. */
-  readonly state?: "active" | "inactive";
+  readonly state?: "active" | "inactive" | undefined;
   /** Valid from this instant on: a Date, or ISO 8601 text with its zone. Default: always was. */
-  readonly notBefore?: string | Date;
+  readonly notBefore?: string | Date | undefined;
   /** Valid before this instant: a Date, or ISO 8601 text with its zone. Default: no end. */
-  readonly expiresAt?: string | Date;
+  readonly expiresAt?: string | Date | undefined;
 }
 
 /** The names of `LifetimeOptions`, for the check against unknown options. */

@@ -26,9 +26,9 @@ interface UnusableKey {
 /** A JSON Web Key (RFC 7517 section 4) of a public key. */
 export interface PublicJwk {
   readonly kty: string;
-  readonly kid?: string;
-  readonly alg?: string;
-  readonly use?: string;
+  readonly kid?: string | undefined;
+  readonly alg?: string | undefined;
+  readonly use?: string | undefined;
   readonly [member: string]: unknown;
 }
 

@@ -13,7 +13,10 @@ export class OptionError extends TypeError {
   constructor(
     place: string,
     fault: string,
-    { option = optionPath(place), ...options }: { readonly option?: string; readonly cause?: unknown } = {},
+    {
+      option = optionPath(place),
+      ...options
+    }: { readonly option?: string | undefined; readonly cause?: unknown } = {},
   ) {
     super(`${place}${fault}`, options);
     this.option = option;

@@ -11,7 +11,11 @@ export class RetryLater extends Error {
   /** Milliseconds until the next attempt, 0 or more. */
   readonly delayMs: number;
 
-  constructor(options: { readonly delayMs: number; readonly message?: string; readonly cause?: unknown }) {
+  constructor(options: {
+    readonly delayMs: number;
+    readonly message?: string | undefined;
+    readonly cause?: unknown;
+  }) {
     const { delayMs, message = `again in ${options.delayMs} ms`, cause } = options;
     super(message, cause === undefined ? undefined : { cause });
     if (!Number.isFinite(delayMs) || delayMs < 0) {

@@ -74,7 +74,7 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
   /** Stable name; in logs, in derived event ids and as the service of the one-line `auth`. */
   readonly name: string;
   /** Event types and their schemas, or `uncheckedTypes<T>()`. Left out: any type comes in, data is unknown. */
-  readonly events?: Events;
+  readonly events?: Events | undefined;
   /** Addresses that may call, checked before anything else. Left out: any; an empty list: none. */
   readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
   /** Proxies in front of this server, whose word on the sender's address counts. Default: none. */

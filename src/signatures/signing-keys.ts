@@ -10,7 +10,7 @@ import type { MessageAlgorithm, SignatureAlgorithm, SigningKey } from "../types/
 /** A signing secret with a name of its own and a lifetime, for rotation. */
 export interface NamedSecret extends LifetimeOptions {
   /** Stable name, for reports. Default: `secret-1`, `secret-2` … */
-  readonly id?: string;
+  readonly id?: string | undefined;
   readonly secret: SecretMaterial | undefined;
 }
 
@@ -20,7 +20,7 @@ export type SigningSecrets = SecretMaterial | NamedSecret | readonly (SecretMate
 /** A public key with a name of its own and a lifetime. */
 export interface NamedPublicKey extends LifetimeOptions {
   /** Stable name, for reports, or the `keyid` of signatures. Default: a JWK's `kid`, else `key-1`, `key-2` … */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** PEM text or a JWK. */
   readonly publicKey: string | PublicJwk;
 }

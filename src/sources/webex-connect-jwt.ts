@@ -5,7 +5,7 @@ import { assertOptions, flagOption, own, stringOption } from "../lib/options.js"
 /** What Webex Connect shows of a service's JWT credential, and when it is valid. */
 export interface WebexConnectServiceJwtOptions extends LifetimeOptions {
   /** Stable name, for logs and the command line. Default: `jwt-1`, `jwt-2` … */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** The Service ID: the `iss` of its tokens. */
   readonly serviceId: string;
   /** The service secret as it is shown: base64. */
@@ -13,19 +13,19 @@ export interface WebexConnectServiceJwtOptions extends LifetimeOptions {
   /** Clock difference allowed, `"0s"` to `"5m"`. Default: `"5s"`. */
   readonly clockTolerance?: Duration | undefined;
   /** `true` accepts a secret of fewer than 32 bytes, which can be guessed the sooner. Default: refused. */
-  readonly insecureShortSecret?: boolean;
+  readonly insecureShortSecret?: boolean | undefined;
 }
 
 /** A service's JWT credential, as `jwt` of `auth` or of a service in `defineCredentials` takes it. */
 export interface WebexConnectServiceJwt extends LifetimeOptions {
-  readonly id?: string;
+  readonly id?: string | undefined;
   readonly issuer: string;
   readonly secret: { readonly base64: string };
   readonly algorithms: readonly string[];
   readonly maxAge: Duration;
   readonly maxLifetime: Duration;
   readonly clockTolerance?: Duration | undefined;
-  readonly insecureShortSecret?: boolean;
+  readonly insecureShortSecret?: boolean | undefined;
 }
 
 const known = ["id", "serviceId", "secret", "clockTolerance", "insecureShortSecret", ...lifetimeOptionNames];

@@ -14,21 +14,21 @@ import { parseJson } from "../lib/json.js";
 /** What a sender would send. Whatever is left out is left out of the request as well. */
 export interface TestDelivery {
   /** Default: POST. */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** Path and query, sent as they are. Default: "/", or those of the URL. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** A string or bytes as they are; anything else as JSON. */
   readonly body?: unknown;
   /** Default: `application/json` where there is a body. */
-  readonly contentType?: string;
+  readonly contentType?: string | undefined;
   /** Sent in the key header. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** Default: `key`. */
-  readonly keyHeader?: string;
+  readonly keyHeader?: string | undefined;
   /** Sent as `Authorization: Bearer`. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Further headers; they win over those above. A list sends a header more than once. */
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
 }
 
 /** What came back. */
@@ -50,7 +50,7 @@ export type TestTarget = string | URL | RequestListener;
 export async function sendDelivery(
   target: TestTarget,
   delivery: TestDelivery,
-  options: { readonly remoteAddress?: string } = {},
+  options: { readonly remoteAddress?: string | undefined } = {},
 ): Promise<TestAnswer> {
   if (typeof target === "function") {
     const connection = connectInMemory(createServer(target), options.remoteAddress ?? "127.0.0.1");

@@ -35,7 +35,10 @@ export interface TestSigner {
    * A signed token. `claims` are taken as they are: give `iss` and, unless the rules say otherwise, `exp`; times
    * are seconds since the epoch. `header` adds to, or replaces, members of the header.
    */
-  sign(claims: JWTPayload, header?: { readonly kid?: string; readonly typ?: string }): Promise<string>;
+  sign(
+    claims: JWTPayload,
+    header?: { readonly kid?: string | undefined; readonly typ?: string | undefined },
+  ): Promise<string>;
 }
 
 /** A signer with a new key of the algorithm's family; for HMAC the secret may be given. */

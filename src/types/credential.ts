@@ -22,7 +22,7 @@ export interface AddressList {
 export interface Owner {
   readonly tenant: string;
   /** Left out for what belongs to the tenant itself: profile keys. */
-  readonly service?: string;
+  readonly service?: string | undefined;
   /** Lists that apply once this owner is known: the tenant's, then the service's. All must have the address. */
   readonly allowIps: readonly AddressList[];
 }
@@ -67,7 +67,7 @@ export interface KeySet {
    * True of a single key that no `kid` or id names, beside other credentials of its issuer: a token with a `kid` would get
    * it if it stood alone.
    */
-  readonly unnamed?: boolean;
+  readonly unnamed?: boolean | undefined;
   /** Ends timers and requests of a remote set. */
   close?(): void;
 }

@@ -3,12 +3,12 @@ import type { ErrorCode } from "../errors.js";
 /** A request as it came, or as one imagines it. */
 export interface ExplainRequest {
   /** Default: POST. */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** Path and query. Default: "/". */
-  readonly url?: string;
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly url?: string | undefined;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /** The address that the connection comes from, as `socket.remoteAddress` has it. */
-  readonly remoteAddress?: string;
+  readonly remoteAddress?: string | undefined;
   /** Text or bytes as they are; anything else as JSON. */
   readonly body?: unknown;
 }

@@ -115,23 +115,23 @@ export interface StoreRecoveredReport {
 
 /** Functions told what happens. What they throw is logged and goes no further; nothing waits for them. */
 export interface Hooks {
-  accepted?(report: AcceptedReport): void;
-  refused?(report: RefusedReport): void;
-  ignored?(report: IgnoredReport): void;
-  handled?(report: HandledReport): void;
-  failed?(report: FailedReport): void;
+  readonly accepted?: ((report: AcceptedReport) => void) | undefined;
+  readonly refused?: ((report: RefusedReport) => void) | undefined;
+  readonly ignored?: ((report: IgnoredReport) => void) | undefined;
+  readonly handled?: ((report: HandledReport) => void) | undefined;
+  readonly failed?: ((report: FailedReport) => void) | undefined;
   /** With an inbox. */
-  claimed?(report: ClaimedReport): void;
+  readonly claimed?: ((report: ClaimedReport) => void) | undefined;
   /** With an inbox. */
-  retried?(report: RetriedReport): void;
+  readonly retried?: ((report: RetriedReport) => void) | undefined;
   /** With an inbox. */
-  dead?(report: DeadReport): void;
+  readonly dead?: ((report: DeadReport) => void) | undefined;
   /** With an inbox. */
-  replayed?(report: ReplayedReport): void;
+  readonly replayed?: ((report: ReplayedReport) => void) | undefined;
   /** With an inbox. */
-  storeFailed?(report: StoreFailedReport): void;
+  readonly storeFailed?: ((report: StoreFailedReport) => void) | undefined;
   /** With an inbox. */
-  storeRecovered?(report: StoreRecoveredReport): void;
+  readonly storeRecovered?: ((report: StoreRecoveredReport) => void) | undefined;
 }
 
 /** The report that the hook of this name is told: `ReportOf<"refused">`. */

@@ -1,9 +1,7 @@
 /** What each subpath exports, by name: an addition or a removal is a decision, and is made here. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "@jest/globals";
 import ts from "typescript";
+import { readPublicProgram, targetOf } from "./public-program.js";
 
 interface Names {
   readonly values: readonly string[];
@@ -350,32 +348,15 @@ const allowed: Readonly<Record<string, Names>> = {
   },
 };
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-  readonly exports: Readonly<Record<string, string | { readonly types: string }>>;
-};
-
-/** The names that a program finds behind each entry of package.json, read from the sources. */
+/** The names that a program finds behind each entry of package.json. */
 function exportedNames(): Readonly<Record<string, Names>> {
-  const entries = Object.entries(manifest.exports).flatMap(([subpath, entry]) =>
-    typeof entry === "string"
-      ? []
-      : [{ subpath, file: join(root, entry.types.replace("./dist/", "src/").replace(/\.d\.ts$/, ".ts")) }],
-  );
-  const program = ts.createProgram(
-    entries.map(({ file }) => file),
-    { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2023, noLib: true, types: [] },
-  );
-  const checker = program.getTypeChecker();
+  const { checker, exports } = readPublicProgram();
   return Object.fromEntries(
-    entries.map(({ subpath, file }) => {
-      const source = program.getSourceFile(file);
-      const module = source && checker.getSymbolAtLocation(source);
+    [...exports].map(([subpath, symbols]) => {
       const names = { values: [] as string[], types: [] as string[] };
-      for (const symbol of module === undefined ? [] : checker.getExportsOfModule(module)) {
-        const target =
-          (symbol.flags & ts.SymbolFlags.Alias) === 0 ? symbol : checker.getAliasedSymbol(symbol);
-        names[(target.flags & ts.SymbolFlags.Value) === 0 ? "types" : "values"].push(symbol.name);
+      for (const symbol of symbols) {
+        const isValue = (targetOf(symbol, checker).flags & ts.SymbolFlags.Value) !== 0;
+        names[isValue ? "values" : "types"].push(symbol.name);
       }
       return [subpath, { values: names.values.sort(), types: names.types.sort() }];
     }),

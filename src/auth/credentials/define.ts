@@ -9,18 +9,18 @@ import { createReports } from "./reports.js";
 
 /** The credentials of one service. */
 export interface ServiceDefinition {
-  readonly serviceKeys?: readonly KeyOptions[];
-  readonly jwt?: JwtOptions | readonly JwtOptions[];
+  readonly serviceKeys?: readonly KeyOptions[] | undefined;
+  readonly jwt?: JwtOptions | readonly JwtOptions[] | undefined;
   /** Addresses that this service may call from, beside what its tenant and the route demand. */
-  readonly allowIps?: AllowIpsOptions | Allowlist;
+  readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
 }
 
 /** A tenant: its own profile keys, and its services. */
 export interface TenantDefinition {
-  readonly profileKeys?: readonly KeyOptions[];
-  readonly services?: Readonly<Record<string, ServiceDefinition>>;
+  readonly profileKeys?: readonly KeyOptions[] | undefined;
+  readonly services?: Readonly<Record<string, ServiceDefinition>> | undefined;
   /** Addresses that the whole tenant may call from. */
-  readonly allowIps?: AllowIpsOptions | Allowlist;
+  readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
 }
 
 /** All credentials, by tenant and service. */
@@ -59,7 +59,7 @@ interface ModelContext {
  */
 export function defineCredentials(
   definition: CredentialsDefinition,
-  options?: { readonly clock?: Clock },
+  options?: { readonly clock?: Clock | undefined },
 ): Credentials {
   if (options !== undefined) assertOptions(options, ["clock"], "the second argument of defineCredentials");
   const reports = createReports();
@@ -224,7 +224,7 @@ export type ServiceKeyOptions =
   | readonly string[]
   | {
       /** Header that the key stands in. Default: `key`. */
-      readonly header?: string;
+      readonly header?: string | undefined;
       readonly keys: readonly KeyOptions[];
     };
 

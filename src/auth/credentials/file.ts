@@ -25,8 +25,8 @@ export interface CredentialsFileOptions {
   /** How often the file is checked for changes, `"50ms"` to `"1h"`. Default: `"500ms"`. */
   readonly pollInterval?: Duration | undefined;
   /** The variables that `{ "env": NAME }` refers to. Default: those of the process. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly clock?: Clock;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** Credentials from a file that is read again when it changes. */

@@ -23,14 +23,14 @@ import { createReports } from "./reports.js";
 interface FoundOwner {
   readonly tenant: Owner["tenant"];
   /** Addresses that this owner may call from. An array is compiled once: give another one where it changes. */
-  readonly allowIps?: AllowIpsOptions | Allowlist;
+  readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
 }
 
 /** What your lookup says about a key. */
 export interface FoundKey extends LifetimeOptions, FoundOwner {
   readonly id: string;
   /** The service that holds a service key; left out for a profile key. */
-  readonly service?: string;
+  readonly service?: string | undefined;
 }
 
 /** What your lookup says about a JWT's issuer: the rules, the key, and whose it is. */
@@ -39,22 +39,24 @@ export type FoundToken = JwtOptions & FoundOwner & { readonly id: string; readon
 /** Your own lookup of credentials. `undefined` means that there is none; null, and anything else, is a failure. */
 export interface CredentialLookup {
   /** The key whose SHA-256 is `digest`, in lower-case hex. Left out: no key is valid. */
-  key?(digest: string, kind: KeyKind): MaybePromise<FoundKey | undefined>;
+  readonly key?: ((digest: string, kind: KeyKind) => MaybePromise<FoundKey | undefined>) | undefined;
   /**
    * The JWT credentials of an issuer. `issuer` and `keyId` come from a token that nobody has checked yet: use them
    * as parameters of a query, never as part of its text. Left out: no JWT is valid.
    */
-  token?(hint: {
-    readonly issuer: string;
-    readonly keyId: string | undefined;
-  }): MaybePromise<FoundToken | readonly FoundToken[] | undefined>;
+  readonly token?:
+    | ((hint: {
+        readonly issuer: string;
+        readonly keyId: string | undefined;
+      }) => MaybePromise<FoundToken | readonly FoundToken[] | undefined>)
+    | undefined;
 }
 
 /** Options of `credentialsFromLookup`. */
 export interface CredentialLookupOptions {
   /** Time that a lookup may take, `"1ms"` to `"1m"`. Default: `"2s"`. */
   readonly timeout?: Duration | undefined;
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /**

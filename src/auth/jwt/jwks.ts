@@ -59,7 +59,7 @@ export interface JwksUriOptions {
   /** How long after `maxAge` the last good set is still used while fetching fails, `"0s"` to `"30d"`. Default: `"1h"`. */
   readonly staleIfError?: Duration | undefined;
   /** `true` lets the set stand on a loopback, private or link-local address. Default: refused (SSRF). */
-  readonly dangerouslyAllowPrivateAddress?: boolean;
+  readonly dangerouslyAllowPrivateAddress?: boolean | undefined;
 }
 
 /** What a remote set needs beside its options. */

@@ -40,27 +40,27 @@ import { normalizeTyp } from "./parse.js";
  */
 export interface JwtOptions extends LifetimeOptions {
   /** Stable name, for logs and the command line; unique within its service. Default: `jwt-1`, `jwt-2` … */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /**
    * The `kid` by which tokens name the key of `secret` or `publicKey`; 1 to 256 characters. Default: a JWK's own, else
    * `id`. A credential without any of them takes tokens with or without any `kid` while it is the only credential of its issuer,
    * counting inactive and expired ones; otherwise it takes only tokens without a `kid`.
    */
-  readonly kid?: string;
+  readonly kid?: string | undefined;
   /** The only `iss` accepted, compared exactly. */
   readonly issuer: string;
   /** At least one of these must stand in `aud`. Default: `aud` is not looked at; give it wherever senders set it. */
-  readonly audience?: string | readonly string[];
+  readonly audience?: string | readonly string[] | undefined;
   /** JWS algorithms accepted, of one family. Default: HS256, RS256, ES256 to ES512 or EdDSA, by the key. */
-  readonly algorithms?: readonly string[];
+  readonly algorithms?: readonly string[] | undefined;
   /** Shared secret for HMAC: text, bytes, or `{ base64 }`. At least as long as the hash: 32 bytes for HS256. */
-  readonly secret?: SecretMaterial;
+  readonly secret?: SecretMaterial | undefined;
   /** The sender's public key: PEM text or a JWK. */
-  readonly publicKey?: string | PublicJwk;
+  readonly publicKey?: string | PublicJwk | undefined;
   /** The sender's public keys as a JWK set. */
-  readonly jwks?: { readonly keys: readonly PublicJwk[] };
+  readonly jwks?: { readonly keys: readonly PublicJwk[] } | undefined;
   /** Where the sender publishes its JWK set; `https:` only. */
-  readonly jwksUri?: string | JwksUriOptions;
+  readonly jwksUri?: string | JwksUriOptions | undefined;
   /** Oldest token accepted, counted from its `iat`, which is then required, while `exp` is not: `"5m"`. Default: no limit. */
   readonly maxAge?: Duration | undefined;
   /** Longest lifetime that a token may claim: `exp` minus `iat`, or minus now. Default: `"1d"`. */
@@ -68,18 +68,18 @@ export interface JwtOptions extends LifetimeOptions {
   /** Clock difference allowed for `exp`, `nbf` and `iat`, `"0s"` to `"5m"`. Default: `"5s"`. */
   readonly clockTolerance?: Duration | undefined;
   /** Claims that must be there and not null, such as `["jti"]`. Default: none beside `iss` and `exp`. */
-  readonly requiredClaims?: readonly string[];
+  readonly requiredClaims?: readonly string[] | undefined;
   /** Accepted `typ` of the header; "JWT" also accepts an absent one. Case does not count. Default: "JWT". */
-  readonly typ?: string;
+  readonly typ?: string | undefined;
   /** Claim that holds the SHA-256 of the body, in hex, base64url or base64. Default: bodies are not bound to tokens. */
-  readonly bodyHashClaim?: string;
+  readonly bodyHashClaim?: string | undefined;
   /**
    * `true`: each token is good for one delivery, told by its `jti`, which is then required: a string of 1 to 255
    * characters. Needs a receiver with an inbox, which remembers it until it has expired. Default: false.
    */
   readonly oneTimeUse?: boolean | undefined;
   /** `true` accepts an HMAC secret that is shorter than its hash, and can be guessed the sooner. Default: refused. */
-  readonly insecureShortSecret?: boolean;
+  readonly insecureShortSecret?: boolean | undefined;
 }
 
 /** What the parsing of JWT options needs beside them. */
