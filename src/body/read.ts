@@ -99,22 +99,24 @@ export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "t
 }
 
 /** Told the body, or why there is none. */
-type Done = (body: Buffer | Refusal) => void;
+export interface BodyListener {
+  bodyRead(body: Buffer | Refusal): void;
+}
 
 /**
  * The body's bytes, or a Refusal: ERR_BODY_TOO_LARGE, ERR_BODY_TIMEOUT, ERR_BODY_ABORTED, or ERR_BODY_CONSUMED where
  * someone took them before. After a refusal the request is paused and free of our listeners; `sendAnswer` sees to
- * the rest of its bytes. Calls `done` once, at once where nothing has to be waited for; never hangs, never throws.
+ * the rest of its bytes. Tells `listener` once, before it returns where nothing has to be waited for; never hangs, never throws.
  */
-export function readBody(req: IncomingMessage, options: ReadBodyOptions, done: Done): void {
+export function readBody(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
   const taken =
     options.preRead === undefined ? undefined : takePreRead(req, options.preRead, options.maxBytes);
   // Of an empty body nothing can be lost, even where a parser was there before.
   const empty = contentLengthOf(req) === 0 ? Buffer.alloc(0) : undefined;
   const known =
     taken ?? empty ?? refuseUnreadable(req, options.preRead) ?? refuseByLength(req, options.maxBytes);
-  if (known === undefined) collect(req, options, done);
-  else done(known);
+  if (known === undefined) collect(req, options, listener);
+  else listener.bodyRead(known);
 }
 
 /** The bytes that the platform kept; undefined where there are none. */
@@ -176,13 +178,18 @@ function aborted(): Refusal {
  * takes for it: no copy of a body that came in one piece, no async resource, no ten listeners to add and remove. What is
  * chunked goes to raw-body.
  */
-function collect(req: IncomingMessage, options: ReadBodyOptions, done: Done): void {
+function collect(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
   const length = contentLengthOf(req);
-  if (length === undefined) collectChunked(req, options, done);
-  else collectAnnounced(req, length, options, done);
+  if (length === undefined) collectChunked(req, options, listener);
+  else collectAnnounced(req, length, options, listener);
 }
 
-function collectAnnounced(req: IncomingMessage, length: number, options: ReadBodyOptions, done: Done): void {
+function collectAnnounced(
+  req: IncomingMessage,
+  length: number,
+  options: ReadBodyOptions,
+  listener: BodyListener,
+): void {
   let chunks: Buffer[] | Buffer | undefined;
   let received = 0;
   let open = true;
@@ -192,7 +199,7 @@ function collectAnnounced(req: IncomingMessage, length: number, options: ReadBod
     stopTimer();
     req.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
     if (result instanceof Refusal) req.pause();
-    done(result);
+    listener.bodyRead(result);
   };
   const onData = (chunk: Buffer): void => {
     received += chunk.length;
@@ -211,14 +218,14 @@ function collectAnnounced(req: IncomingMessage, length: number, options: ReadBod
   req.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
 }
 
-function collectChunked(req: IncomingMessage, options: ReadBodyOptions, done: Done): void {
+function collectChunked(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
   let open = true;
   const finish = (result: Buffer | Refusal): void => {
     if (!open) return;
     open = false;
     stopTimer();
     req.off("close", onClose).off("data", onData);
-    done(result);
+    listener.bodyRead(result);
   };
   // raw-body tidies up on "close" without calling back: an abort that shows only so would hang.
   const onClose = (): void => finish(aborted());
@@ -234,7 +241,7 @@ function collectChunked(req: IncomingMessage, options: ReadBodyOptions, done: Do
       open = false;
       req.off("close", onClose).off("data", onData);
       release?.call(req);
-      done(refusal);
+      listener.bodyRead(refusal);
     },
   );
   req.on("close", onClose).on("data", onData);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { Refusal } from "../errors.js";
 import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
 import type { ParsedDelivery } from "../types/source.js";
+import { IncomingEvent } from "./incoming-event.js";
 
 /** Where something stands: a member path of the body (`"meta.type"`), a header, or a function that finds it. */
 export type Locator = string | { readonly header: string } | ((delivery: ParsedDelivery) => unknown);
@@ -16,13 +17,6 @@ export interface EnvelopeOptions {
   readonly data?: string | ((delivery: ParsedDelivery) => unknown) | undefined;
 }
 
-/** An event as the sender put it; its data is not checked yet. */
-export interface OpenedEnvelope {
-  readonly type: string;
-  readonly id: string;
-  readonly data: unknown;
-}
-
 /** Takes events out of deliveries. */
 export interface Envelope {
   /**
@@ -30,7 +24,7 @@ export interface Envelope {
    * string of 1 to 255 characters or a safe integer; without one it is the SHA-256 of name and bytes, so that a retry
    * of the same body has the same id.
    */
-  open(delivery: ParsedDelivery, rawBody: Buffer): readonly OpenedEnvelope[] | Refusal;
+  open(delivery: ParsedDelivery, rawBody: Buffer): readonly IncomingEvent[] | Refusal;
   /** The data of one event alone, by its place in the delivery, for a further parse of the same bytes. */
   data(delivery: ParsedDelivery, position: number): unknown;
 }
@@ -65,7 +59,7 @@ export function createEnvelope(options: EnvelopeOptions, name: string, where: st
         );
       }
       const id = asId(findId(delivery)) ?? derivedId(name, rawBody);
-      return id instanceof Refusal ? id : [{ type, id, data: findData(delivery) }];
+      return id instanceof Refusal ? id : [new IncomingEvent(type, id, findData(delivery))];
     },
   };
 }

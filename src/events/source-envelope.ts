@@ -1,7 +1,8 @@
 import { Refusal } from "../errors.js";
 import { describe } from "../lib/options.js";
 import type { Source, SourceEvent, SourceFault } from "../types/source.js";
-import { asId, derivedId, type Envelope, type OpenedEnvelope } from "./extract.js";
+import { asId, derivedId, type Envelope } from "./extract.js";
+import { IncomingEvent } from "./incoming-event.js";
 
 /** ERR_EVENT_INVALID of what a source could not read, with the source's own word for it. */
 export class SourceRefusal extends Refusal {
@@ -38,15 +39,15 @@ function openAll(
   source: Pick<Source, "name">,
   found: readonly SourceEvent[],
   derive: () => string,
-): readonly OpenedEnvelope[] | Refusal {
-  const opened: OpenedEnvelope[] = [];
+): readonly IncomingEvent[] | Refusal {
+  const opened: IncomingEvent[] = [];
   for (const [position, { type, id: given, data }] of found.entries()) {
     if (typeof type !== "string" || type === "") {
       return refuse(source, `the event has no type: ${describe(type)} where a string is expected`);
     }
     const id = asId(given) ?? (found.length === 1 ? derive() : `${derive()}-${position}`);
     if (id instanceof Refusal) return id;
-    opened.push({ type, id, data });
+    opened.push(new IncomingEvent(type, id, data));
   }
   return opened;
 }

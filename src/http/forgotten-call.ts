@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { OptionError } from "../lib/options.js";
-import type { Middleware } from "./guard.js";
+import type { Middleware } from "./middleware.js";
 
 /**
  * The member `middleware` of a receiver. Called without arguments it returns the middleware; called by a server, because the

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { describe, OptionError } from "../lib/options.js";
 import { isRequest } from "./forgotten-call.js";
-import type { Middleware } from "./guard.js";
+import type { Middleware } from "./middleware.js";
 
 /** What a request listener is made of. */
 export interface ListenerParts {

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { ContentCodingRefusal } from "../body/media-type.js";
 import { type ErrorCode, errorTable, type Refusal } from "../errors.js";
-import type { KnownDelivery, Outcome } from "../types/outcome.js";
-import type { Source } from "../types/source.js";
+import type { Outcome } from "../types/outcome.js";
+import type { BodyKind, Source } from "../types/source.js";
 import {
   type AnswerHeaders,
   jsonAnswer,
@@ -21,10 +21,19 @@ export interface Challenge {
   readonly acceptsJwt: boolean;
 }
 
+/** What is known of a delivery when its outcome is. */
+export interface AnsweredDelivery {
+  readonly requestId: string;
+  readonly bodyKind: BodyKind | undefined;
+  readonly events: readonly { readonly type: string; readonly id: string; readonly data: unknown }[];
+}
+
 /** The answers of one receiver or guard. */
 export interface Answers {
   /** Sends the answer of an outcome. Never throws, also when the sender is gone. */
-  send(res: ServerResponse, outcome: Outcome, requestId: string, known?: KnownDelivery): void;
+  send(res: ServerResponse, outcome: Outcome, delivery: AnsweredDelivery): void;
+  /** The status that `send` would send, told to nobody. */
+  statusOf(outcome: Outcome, delivery: AnsweredDelivery): number;
 }
 
 /** The id of a request, in its answer, its reports and its log lines. */
@@ -35,8 +44,6 @@ export function newRequestId(): string {
 const allow = { Allow: "POST" };
 const codingAnswer = problemAnswer("ERR_MEDIA_TYPE", { "Accept-Encoding": "identity" });
 const optionsAnswer = prepareAnswer({ status: 204, headers: allow });
-
-const nothingKnown: KnownDelivery = { bodyKind: undefined, events: [] };
 
 /**
  * Prepares every answer that does not depend on the delivery. `ofSource` has the first word; where what it says cannot be
@@ -54,22 +61,27 @@ export function createAnswers(
   const internal = problemAnswer("ERR_INTERNAL");
   const answerOf = (refusal: Refusal): PreparedAnswer =>
     refusal instanceof ContentCodingRefusal ? codingAnswer : (problems.get(refusal.code) ?? internal);
-  const prepare = (outcome: Outcome, requestId: string, known: KnownDelivery): PreparedAnswer => {
+  const prepare = (
+    outcome: Outcome,
+    delivery: AnsweredDelivery,
+    tell: (message: string) => void,
+  ): PreparedAnswer => {
     try {
       if (outcome.status === "handshake") return sourceAnswer(outcome.answer);
       const usual = outcomeAnswer(outcome, answerOf);
       if (ofSource === undefined || outcome.status === "options") return usual;
-      const said = ofSource(sourceOutcome(outcome, { requestId, httpStatus: usual.status, ...known }));
+      const said = ofSource(sourceOutcome(outcome, usual.status, delivery));
       return said === undefined ? usual : sourceAnswer(said, usual.close);
     } catch (error) {
-      onFault(`the source's answer cannot be sent: ${(error as Error | undefined)?.message}`);
+      tell(`the source's answer cannot be sent: ${(error as Error | undefined)?.message}`);
       return internal;
     }
   };
   return {
-    send(res, outcome, requestId, known = nothingKnown) {
-      sendAnswer(res, prepare(outcome, requestId, known), { requestId });
+    send(res, outcome, delivery) {
+      sendAnswer(res, prepare(outcome, delivery, onFault), delivery);
     },
+    statusOf: (outcome, delivery) => prepare(outcome, delivery, () => {}).status,
   };
 }
 

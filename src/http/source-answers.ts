@@ -7,19 +7,20 @@ import { type PreparedAnswer, prepareAnswer } from "./send-response.js";
 /** The outcomes that a source may answer in its own way. */
 export type Told = Exclude<Outcome, { readonly status: "handshake" | "options" }>;
 
-/** An outcome as a source's `answer` sees it. */
+/** An outcome as a source's `answer` sees it, with the events as the sender put them. */
 export function sourceOutcome(
   outcome: Told,
-  known: Pick<SourceOutcome, "httpStatus" | "requestId" | "bodyKind" | "events">,
+  httpStatus: number,
+  { requestId, bodyKind, events }: Pick<SourceOutcome, "requestId" | "bodyKind" | "events">,
 ): SourceOutcome {
-  const { httpStatus, requestId, bodyKind, events } = known;
   const refusal = "refusal" in outcome ? outcome.refusal : undefined;
   return {
     status: outcome.status,
     code: refusal?.code,
     signatureFault: refusal instanceof SignatureRefusal ? refusal.fault : undefined,
     faultKind: refusal instanceof SourceRefusal ? refusal.kind : undefined,
-    ...{ httpStatus, requestId, bodyKind, events },
+    ...{ httpStatus, requestId, bodyKind },
+    events: events.map(({ type, id, data }) => ({ type, id, data })),
   };
 }
 

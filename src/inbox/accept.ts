@@ -1,32 +1,27 @@
 import { hash } from "node:crypto";
 import { Refusal } from "../errors.js";
-import type { OpenedEnvelope } from "../events/extract.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
+import type { IncomingEvent } from "../events/incoming-event.js";
 import { describe } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { withoutQueryValues } from "../lib/query-names.js";
 import type { Caller, Delivery } from "../types/delivery.js";
 import type { Acceptance, NewDelivery, NewEvent, NewTask, TaskError, TokenUse } from "../types/engine.js";
+import type { WebhookEvent } from "../types/event.js";
 import type { Outcome } from "../types/outcome.js";
 import { invalidDataError } from "./invalid-data.js";
 import type { InboxObserver } from "./observer.js";
 import type { InboxSettings } from "./options.js";
 
-/** A delivery that passed every check, and what it says. */
-export interface CheckedDelivery {
-  readonly delivery: Delivery;
+/** A delivery that passed every check. */
+export interface CheckedDelivery
+  extends Pick<NewDelivery, "requestId" | "method" | "address" | "receivedAtMs" | "rawBody"> {
+  readonly url: string;
+  readonly headers: Delivery["headers"];
   readonly caller: Caller;
   readonly tokenUse: Omit<TokenUse, "delivery"> | undefined;
-  readonly kind: string;
-  readonly events: readonly CheckedEvent[];
-}
-
-/** One of its events. */
-export interface CheckedEvent {
-  readonly event: OpenedEnvelope;
-  readonly handlers: readonly RegisteredHandler[];
-  /** What the schema made of the data, or how the data breaks it. Not looked at where there are no handlers. */
-  readonly data: { readonly value: unknown } | Refusal;
+  readonly parsed: { readonly kind: string };
+  readonly events: readonly IncomingEvent[];
 }
 
 /** Who receives, and how its events are told apart. */
@@ -43,16 +38,15 @@ export function newDelivery(
   settings: Pick<InboxSettings, "headers" | "deduplicationMs" | "maxBacklog">,
   checked: CheckedDelivery,
 ): NewDelivery | Refusal {
-  const { caller, delivery } = checked;
-  const { rawBody } = delivery;
+  const { caller, rawBody, tokenUse } = checked;
   const digest = digestOf(rawBody);
   const events: NewEvent[] = [];
   for (const one of checked.events) {
     const tasks = tasksOf(one);
     if (tasks instanceof Refusal) return tasks;
-    const { id, type } = one.event;
+    const { id, type, data } = one;
     // One of several may come again beside others, so that its own words count there instead of the whole body.
-    const own = checked.events.length === 1 ? digest : digestOf(JSON.stringify([type, one.event.data]));
+    const own = checked.events.length === 1 ? digest : digestOf(JSON.stringify([type, data]));
     events.push({ id, type, digest: own, sameEvent, tasks });
   }
   const tenant = caller.method === "none" ? "" : caller.tenant;
@@ -65,18 +59,18 @@ export function newDelivery(
     events,
     rememberMs: settings.deduplicationMs,
     maxBacklog: settings.maxBacklog,
-    tokenUse: checked.tokenUse && {
-      ...checked.tokenUse,
+    tokenUse: tokenUse && {
+      ...tokenUse,
       delivery: digestOf(JSON.stringify([receiver, tenant, service, ...events.map(({ id }) => id), digest])),
     },
-    requestId: delivery.requestId,
-    method: delivery.method,
-    url: withoutQueryValues(delivery.url),
-    headers: keptHeaders(delivery.headers, settings.headers),
-    address: delivery.address,
-    receivedAtMs: delivery.receivedAt.getTime(),
+    requestId: checked.requestId,
+    method: checked.method,
+    url: withoutQueryValues(checked.url),
+    headers: keptHeaders(checked.headers, settings.headers),
+    address: checked.address,
+    receivedAtMs: checked.receivedAtMs,
     caller,
-    bodyKind: checked.kind,
+    bodyKind: checked.parsed.kind,
     rawBody,
   };
 }
@@ -100,12 +94,13 @@ function keptHeaders(headers: Delivery["headers"], names: readonly string[]): Ne
 
 const none: readonly NewTask[] = [];
 
-function tasksOf({ event, handlers, data }: CheckedEvent): readonly NewTask[] | Refusal {
+function tasksOf(event: IncomingEvent): readonly NewTask[] | Refusal {
+  const { handlers, fault } = event;
   if (handlers.length === 0) return none;
-  const dead = data instanceof Refusal ? invalidDataError(data) : undefined;
+  const dead = fault && invalidDataError(fault);
   const tasks: NewTask[] = [];
   for (const handler of handlers) {
-    const task = taskOf(handler, { ...event, data: data instanceof Refusal ? event.data : data.value }, dead);
+    const task = taskOf(handler, event, dead);
     if (task instanceof Refusal) return task;
     tasks.push(task);
   }
@@ -114,11 +109,12 @@ function tasksOf({ event, handlers, data }: CheckedEvent): readonly NewTask[] | 
 
 function taskOf(
   handler: RegisteredHandler,
-  event: OpenedEnvelope,
+  { id, type, data, checkedData }: IncomingEvent,
   dead: TaskError | undefined,
 ): NewTask | Refusal {
   const { name, orderBy, deadHead } = handler;
   if (orderBy === undefined) return dead === undefined ? { handler: name } : { handler: name, dead };
+  const event = { id, type, data: dead === undefined ? checkedData : data };
   const orderKey = orderKeyOf(handler, event, dead !== undefined);
   if (orderKey instanceof Refusal) return orderKey;
   return orderKey === undefined ? { handler: name, dead } : { handler: name, orderKey, deadHead, dead };
@@ -130,7 +126,7 @@ function taskOf(
  */
 export function orderKeyOf(
   { name, orderBy }: Pick<RegisteredHandler, "name" | "orderBy">,
-  event: OpenedEnvelope,
+  event: WebhookEvent,
   isInvalid: boolean,
 ): string | undefined | Refusal {
   if (orderBy === undefined) return undefined;

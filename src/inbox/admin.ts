@@ -1,5 +1,4 @@
 import { Refusal } from "../errors.js";
-import type { OpenedEnvelope } from "../events/extract.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import type { HandlerRegistry } from "../events/handlers.js";
 import type { Clock } from "../lib/clock.js";
@@ -27,6 +26,7 @@ import type {
   Selection,
   TaskState,
 } from "../types/engine.js";
+import type { WebhookEvent } from "../types/event.js";
 import { orderKeyOf } from "./accept.js";
 import type { InboxObserver } from "./observer.js";
 import { purge } from "./retention.js";
@@ -336,7 +336,7 @@ function readSwitch(value: unknown, where: string): boolean {
  */
 export type ReadEvent = (
   record: EventRecord,
-) => Promise<{ readonly event: OpenedEnvelope; readonly isInvalid: boolean } | undefined>;
+) => Promise<{ readonly event: WebhookEvent; readonly isInvalid: boolean } | undefined>;
 
 /** What a replay needs. */
 export interface ReplayParts {

@@ -4,3 +4,8 @@ import type { MaybePromise } from "../types/credential.js";
 export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
+
+/** `next` of the value, now or when it is there. */
+export function andThen<T, Next>(value: MaybePromise<T>, next: (value: T) => Next): MaybePromise<Next> {
+  return isPromise(value) ? value.then(next) : next(value);
+}

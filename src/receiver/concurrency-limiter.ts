@@ -9,14 +9,14 @@ export interface Stranger {
 }
 
 /**
- * Counts the deliveries under way. A place is held from the complete body to the outcome; bodies that are being read
+ * Counts the deliveries in progress. A place is held from the complete body to the outcome; bodies that are being read
  * have a bound of their own, of the same size, so that slow senders cannot take the places of those who are ready.
  * Once more than half of the reading places are taken, one address without a credential gets at most a quarter of them.
  */
-export class Traffic {
+export class ConcurrencyLimiter {
   readonly #max: number;
   #reading = 0;
-  #running = 0;
+  #handling = 0;
   /** Reading places by the network of the stranger who holds them. */
   readonly #strangers = new Map<string, number>();
   #closed: string | undefined;
@@ -44,7 +44,7 @@ export class Traffic {
       return new Refusal("ERR_STOPPED", this.#closed, undefined, this.#stopping ? "closed" : "not-started");
     }
     if (this.#reading >= this.#max) return this.#full("bodies are being read", this.#reading, "reading");
-    return this.#refuseRun();
+    return this.#refuseHandling();
   }
 
   /** Takes a place among those whose bodies are read, or says why not. `stranger`: left out after a credential. */
@@ -75,10 +75,10 @@ export class Traffic {
   }
 
   /** Changes that place for one among those that are handled, or gives it back and says why. Others came in meanwhile. */
-  startRunning(stranger?: Stranger): Refusal | undefined {
-    const refusal = this.#refuseRun();
+  startHandling(stranger?: Stranger): Refusal | undefined {
+    const refusal = this.#refuseHandling();
     if (refusal === undefined) {
-      this.#running++;
+      this.#handling++;
       this.#endReading(stranger);
     } else this.stopReading(stranger);
     return refusal;
@@ -93,14 +93,14 @@ export class Traffic {
   }
 
   /** Gives the place of a delivery that was handled back. */
-  stopRunning(): void {
-    this.#running--;
+  stopHandling(): void {
+    this.#handling--;
     this.#wake();
   }
 
-  /** How many deliveries are under way. */
-  get underWay(): number {
-    return this.#reading + this.#running;
+  /** How many deliveries are in progress. */
+  get inProgress(): number {
+    return this.#reading + this.#handling;
   }
 
   /** Lets nobody in from now on; resolves when nobody is left. */
@@ -113,9 +113,9 @@ export class Traffic {
     });
   }
 
-  #refuseRun(): Refusal | undefined {
-    return this.#running >= this.#max
-      ? this.#full("deliveries are in progress", this.#running, "running")
+  #refuseHandling(): Refusal | undefined {
+    return this.#handling >= this.#max
+      ? this.#full("deliveries are in progress", this.#handling, "running")
       : undefined;
   }
 
@@ -124,7 +124,7 @@ export class Traffic {
   }
 
   #wake(): void {
-    if (!this.#stopping || this.#reading > 0 || this.#running > 0) return;
+    if (!this.#stopping || this.#reading > 0 || this.#handling > 0) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

@@ -1,44 +1,44 @@
 import { acceptedKinds } from "../auth/authenticate.js";
 import { printable } from "../lib/printable.js";
 import type { CredentialKind } from "../types/credential.js";
-import type { DeliveryPlan } from "./steps.js";
+import type { ReceiverConfig } from "./config.js";
 import { answerToIgnored } from "./unhandled-events.js";
 
 /** What is allowed and seldom meant, each with what to do about it. Nothing of a request is needed. */
-export function findingsOf(plan: DeliveryPlan): readonly string[] {
+export function findingsOf(config: ReceiverConfig): readonly string[] {
   return [
-    ...unhandledTypes(plan),
-    ...openDoors(plan),
-    ...uselessCredentials(plan),
-    ...notDurable(plan),
-    ...ofEngine(plan),
+    ...unhandledTypes(config),
+    ...openDoors(config),
+    ...uselessCredentials(config),
+    ...notDurable(config),
+    ...ofEngine(config),
   ];
 }
 
 /** What `start()` logs: the findings. That an engine made for tests is not durable is meant. */
-export function startWarningsOf(plan: DeliveryPlan): readonly string[] {
-  const meant = plan.inbox?.settings.engine.forTests === true ? notDurable(plan) : [];
-  return findingsOf(plan).filter((finding) => !meant.includes(finding));
+export function startWarningsOf(config: ReceiverConfig): readonly string[] {
+  const meant = config.inbox?.settings.engine.forTests === true ? notDurable(config) : [];
+  return findingsOf(config).filter((finding) => !meant.includes(finding));
 }
 
-function ofEngine({ inbox }: DeliveryPlan): readonly string[] {
+function ofEngine({ inbox }: ReceiverConfig): readonly string[] {
   return inbox?.settings.engine.findings?.() ?? [];
 }
 
-function notDurable({ inbox }: DeliveryPlan): string[] {
+function notDurable({ inbox }: ReceiverConfig): string[] {
   if (inbox === undefined || inbox.settings.engine.capabilities.durable) return [];
   return [
     'the engine of `inbox` is not durable: deliveries that were answered 202 are lost when the process ends, or may be; outside tests use one that writes to disk, such as sqliteEngine("hooks.db")',
   ];
 }
 
-function unhandledTypes(plan: DeliveryPlan): string[] {
-  const answer = answerToIgnored(plan.unknownTypes, plan.inbox !== undefined);
+function unhandledTypes(config: ReceiverConfig): string[] {
+  const answer = answerToIgnored(config.unknownTypes, config.inbox !== undefined);
   const none =
-    plan.handlers.all().length > 0
+    config.handlers.all().length > 0
       ? []
       : [`no handler is registered: all deliveries are ${answer}; register one with on()`];
-  const types = (plan.catalog.types ?? []).filter((type) => plan.handlers.handlersFor(type).length === 0);
+  const types = (config.catalog.types ?? []).filter((type) => config.handlers.handlersFor(type).length === 0);
   return [
     ...none,
     ...types.map(
@@ -48,13 +48,13 @@ function unhandledTypes(plan: DeliveryPlan): string[] {
   ];
 }
 
-function openDoors(plan: DeliveryPlan): string[] {
+function openDoors(config: ReceiverConfig): string[] {
   const found: string[] = [];
-  const provesNothing = plan.auth.credentials === undefined && plan.signature === undefined;
-  if (provesNothing && plan.allowIps.length === 0) {
+  const provesNothing = config.auth.credentials === undefined && config.signature === undefined;
+  if (provesNothing && config.allowIps.length === 0) {
     found.push("anyone may call: `dangerouslyAcceptAnyone` without `allowIps`");
   }
-  if (plan.allowIps.some(({ mode }) => mode === "shadow")) {
+  if (config.allowIps.some(({ mode }) => mode === "shadow")) {
     found.push(
       '`allowIps` is in shadow mode: it refuses nobody; set mode: "enforce" when its reports show no good sender',
     );
@@ -63,15 +63,15 @@ function openDoors(plan: DeliveryPlan): string[] {
 }
 
 /** A kind that is accepted, while nobody holds a usable credential of it. Only sources that list theirs can be asked. */
-function uselessCredentials(plan: DeliveryPlan): string[] {
-  const all = listed(plan.auth.credentials);
+function uselessCredentials(config: ReceiverConfig): string[] {
+  const all = listed(config.auth.credentials);
   if (all === undefined) return [];
-  const nowMs = plan.clock.now();
+  const nowMs = config.clock.now();
   const usable = new Set<CredentialKind>();
   for (const { kind, active, expiresAtMs } of all) {
     if (active && nowMs < expiresAtMs) usable.add(kind);
   }
-  return acceptedKinds(plan.auth)
+  return acceptedKinds(config.auth)
     .filter((kind) => !usable.has(kind))
     .map(
       (kind) =>
@@ -85,7 +85,7 @@ interface Listed {
   readonly expiresAtMs: number;
 }
 
-function listed(source: DeliveryPlan["auth"]["credentials"]): readonly Listed[] | undefined {
+function listed(source: ReceiverConfig["auth"]["credentials"]): readonly Listed[] | undefined {
   const all: unknown = source === undefined ? undefined : Reflect.get(source, "all");
   return Array.isArray(all) ? (all as Listed[]) : undefined;
 }

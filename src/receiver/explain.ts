@@ -1,215 +1,162 @@
-import type { IncomingHttpHeaders } from "node:http";
-import { type Authenticated, authenticate } from "../auth/authenticate.js";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 import { TokenMemory } from "../auth/jwt/cache.js";
-import { errorEntry, Refusal } from "../errors.js";
-import type { OpenedEnvelope } from "../events/extract.js";
-import { findSender, type ShadowListener } from "../ip/client-address.js";
+import { Refusal } from "../errors.js";
 import { assertOptions, describe, OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { CredentialProvider } from "../types/credential.js";
 import type { Caller } from "../types/delivery.js";
-import type { ExplainedStep, ExplainRequest, Explanation } from "../types/explanation.js";
-import type { SignatureMatch } from "../types/signature.js";
-import type { BodyKind } from "../types/source.js";
-import {
-  checkData,
-  checkHead,
-  type DeliveryPlan,
-  handlersOf,
-  parseDelivery,
-  refuseBody,
-  refuseOwner,
-  refuseUnknown,
-} from "./steps.js";
-
-const stepNames: readonly ExplainedStep["step"][] = [
-  "method, address, headers, length",
-  "credential",
-  "allowlists of the caller",
-  "signature",
-  "body",
-  "handlers",
-  "schema",
-];
+import type { CheckName, ExplainedStep, ExplainRequest, Explanation } from "../types/explanation.js";
+import type { Outcome } from "../types/outcome.js";
+import type { ReceiverConfig } from "./config.js";
+import { type Finding, IncomingDelivery } from "./incoming-delivery.js";
+import { type Check, type Ending, Pipeline } from "./pipeline.js";
 
 /**
- * Walks a request through the checks of a receiver and says at each what was decided. Nothing is counted, reported,
- * remembered or handled; your own lookups and schemas are called, and a remote key set may be fetched.
+ * Takes a request through the checks of a receiver, but for those that look at what else is in progress, and says at each what
+ * was decided. Nothing is counted, reported, remembered or handled; your own lookups and schemas are called, and a remote
+ * key set may be fetched.
  */
-export async function explain(plan: DeliveryPlan, request: ExplainRequest): Promise<Explanation> {
-  const walk = new Walk(plan.signature !== undefined);
-  try {
-    await follow(walk, plan, readRequest(request));
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-  }
-  return walk.explanation();
+export async function explain(
+  config: ReceiverConfig,
+  checks: readonly Check<ReceiverConfig>[],
+  request: ExplainRequest,
+): Promise<Explanation> {
+  const req = readRequest(request);
+  return new Promise((resolve, reject) => {
+    const walk = new Walk(config, checks, [resolve, reject]);
+    const asked = checks.filter(({ live }) => live !== true);
+    const pipeline = new Pipeline(asked, withoutMemory(config), walk);
+    pipeline.run(new IncomingDelivery(pipeline, "explained", req));
+  });
 }
 
-/** Ends the walk; the refusal stands in its steps. */
-class Refused extends Error {}
+/** A cache of its own, so that a token which only was explained is not remembered; and no lookup counts. */
+function withoutMemory(config: ReceiverConfig): ReceiverConfig {
+  const { auth } = config;
+  const tokens = auth.tokens && new TokenMemory(auth.credentials as CredentialProvider);
+  return { ...config, auth: { ...auth, tokens }, rationsLookups: false };
+}
 
-class Walk implements ShadowListener {
-  readonly #names: readonly ExplainedStep["step"][];
-  readonly #steps: ExplainedStep[] = [];
-  #refusal: Refusal | undefined;
-  #status = 200;
-  #whySkipped = "a step before it refused";
-  #shadow: string[] = [];
+/** Notes each check, and makes the explanation at the end. */
+class Walk implements Ending<ReceiverConfig> {
+  readonly #config: ReceiverConfig;
+  readonly #checks: readonly Check<ReceiverConfig>[];
+  readonly #resolve: (explanation: Explanation) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #steps = new Map<string, ExplainedStep>();
+  readonly #warnings: string[] = [];
 
-  constructor(signs: boolean) {
-    this.#names = stepNames.filter((name) => signs || name !== "signature");
+  constructor(
+    config: ReceiverConfig,
+    checks: readonly Check<ReceiverConfig>[],
+    [resolve, reject]: readonly [(explanation: Explanation) => void, (error: unknown) => void],
+  ) {
+    this.#config = config;
+    this.#checks = checks;
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
-  wouldRefuse(refusal: Refusal): void {
-    this.#shadow.push(`would refuse (shadow mode): ${refusal.reason}`);
+  wouldRefuse(_delivery: IncomingDelivery, refusal: Refusal): void {
+    this.#warnings.push(`would refuse (shadow mode): ${refusal.reason}`);
   }
 
-  /** Notes what a step found; ends the walk where that is a refusal. */
-  take<T>(found: T | Refusal, detail: (value: T) => string): T {
-    const step = this.#names[this.#steps.length] as ExplainedStep["step"];
-    if (found instanceof Refusal) {
-      this.#refusal = found;
-      this.#steps.push({ step, result: "refused", detail: `${found.code}: ${found.reason}` });
-      throw new Refused();
-    }
-    const shadow = this.#shadow.splice(0);
-    this.#steps.push({
-      step,
-      result: shadow.length > 0 ? "warned" : "passed",
-      detail: [detail(found), ...shadow].join("; "),
-    });
-    return found;
+  passed(delivery: IncomingDelivery, { name }: Check<ReceiverConfig>): void {
+    const detail = details.get(name)?.(delivery, this.#config);
+    if (name === "schema") this.#warnings.push(...brokenData(delivery));
+    const warnings = this.#warnings.splice(0);
+    const result = warnings.length > 0 ? "warned" : detail === undefined ? "skipped" : "passed";
+    this.#note(name, result, [detail ?? "nothing to check", ...warnings].join("; "));
   }
 
-  /** Notes that the request gets its answer before anything of it is checked. */
-  answered(status: number, detail: string): void {
-    this.#status = status;
-    this.#whySkipped = "the request was answered before it";
-    this.take(undefined, () => detail);
-  }
-
-  /** Ends the walk at this step where something refuses; else the step goes on. */
-  probe<T>(found: T | Refusal): T {
-    return found instanceof Refusal ? this.take<T>(found, () => "") : found;
-  }
-
-  /** The status where nothing refuses. */
-  expect(status: number): void {
-    this.#status = status;
-  }
-
-  /** Notes that a step found fault and the delivery passes nevertheless. */
-  warn(detail: string): void {
-    this.#shadow.push(detail);
-  }
-
-  skip(detail: string): void {
-    this.#steps.push({
-      step: this.#names[this.#steps.length] as ExplainedStep["step"],
-      result: "skipped",
-      detail,
+  ended(delivery: IncomingDelivery, found: Finding, check: Check<ReceiverConfig>): void {
+    const refusal = found instanceof Refusal ? found : undefined;
+    if (refusal !== undefined) this.#note(check.name, "refused", this.#refusalText(refusal, check));
+    else if (found !== undefined) this.#note(check.name, "answered", answerText(delivery, found as Outcome));
+    const outcome = outcomeOf(delivery, found, this.#config);
+    this.#resolve({
+      status: this.#config.answers.statusOf(outcome, delivery),
+      code: refusal?.code,
+      steps: this.#checks.map(({ name, live }) => this.#steps.get(name) ?? skipped(name, live, found)),
     });
   }
 
-  explanation(): Explanation {
-    while (this.#steps.length < this.#names.length) this.skip(this.#whySkipped);
-    const code = this.#refusal?.code;
-    const status = code === undefined ? this.#status : errorEntry(code).status;
-    return { status, code, steps: this.#steps };
+  threw(_delivery: IncomingDelivery, error: unknown): void {
+    this.#reject(error);
+  }
+
+  #note(name: string, result: ExplainedStep["result"], detail: string): void {
+    this.#steps.set(name, { step: name as CheckName, result, detail });
+  }
+
+  #refusalText({ code, reason }: Refusal, { counted }: Check<ReceiverConfig>): string {
+    const limited = counted === true && this.#config.failureBudget !== undefined;
+    const limit = limited
+      ? "; a live request is answered 429 instead once its address is over maxFailuresPerMinute"
+      : "";
+    return `${code}: ${reason}${limit}`;
   }
 }
 
-interface ReadRequest {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly rawHeaders: string[];
-  readonly remoteAddress: string | undefined;
-  readonly body: Buffer;
+/** A check that was not asked, and why. Those of the load that stand before the end of the way say that they are left out. */
+function skipped(name: string, live: true | undefined, found: Finding): ExplainedStep {
+  const early = found instanceof Refusal ? "refused" : "answered";
+  const detail =
+    live === true
+      ? "not looked at: depends on what else is in progress; a live request may be answered 503"
+      : `an earlier check ${early} the request`;
+  return { step: name as CheckName, result: "skipped", detail };
 }
 
-async function follow(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Promise<void> {
-  const { url, headers, rawHeaders, body } = request;
-  if (await answerOther(walk, plan, request)) return;
-  if (plan.inbox !== undefined) walk.expect(202);
-  const sender = findSender(plan.clientAddress, request.remoteAddress, rawHeaders);
-  const kind = walk.take<BodyKind>(
-    checkHead(plan, request, sender, walk),
-    () => `${request.method} from ${sender.text ?? `an unknown address (${sender.fault})`}`,
-  );
-  const nowMs = plan.clock.now();
-  const caller = walk.take<Authenticated>(
-    await authenticate(url, rawHeaders, { ...plan.auth, tokens: unremembered(plan) }, nowMs),
-    ({ caller: known }) => callerText(known),
-  );
-  walk.take(refuseOwner(caller, sender, walk), () => listsText(caller));
-  const signed = await refuseContent(plan, caller, request);
-  // Where bodies are not signed there is no such step.
-  if (plan.signature === undefined) walk.probe(signed);
-  else walk.take(signed, (found) => `"${printable(found?.keyId ?? "")}" verifies it`);
-  const parsed = walk.probe(parseDelivery(plan, { kind, rawBody: body, headers }));
-  const answer = plan.source?.handshake?.({ method: "POST", url, headers, body: parsed.body });
-  if (answer !== undefined) return walk.answered(answer.status, "the source answers it: it is no event");
-  const events = walk.take(
-    plan.envelope.open(parsed, body),
-    (found) =>
-      `${kind}, ${body.length} bytes; ${found.map(({ type, id }) => `type "${printable(type)}", id "${printable(id)}"`).join("; ") || "no event"}`,
-  );
-  await followEvents(walk, plan, events);
+/** What would become of a delivery that every check let pass, if the inbox or the handlers do their part. */
+function outcomeOf(delivery: IncomingDelivery, found: Finding, { inbox }: ReceiverConfig): Outcome {
+  if (found instanceof Refusal) return { status: "refused", refusal: found };
+  if (found !== undefined) return found;
+  const ids = delivery.events.map(({ id }) => id);
+  const stored = inbox !== undefined;
+  if (delivery.events.every(({ handlers }) => handlers.length === 0))
+    return { status: "ignored", ids, stored };
+  return { status: stored ? "accepted" : "handled", ids };
 }
 
-/** What is answered before anything of it is checked. */
-async function answerOther(walk: Walk, plan: DeliveryPlan, request: ReadRequest): Promise<boolean> {
-  const { method, url, headers } = request;
-  if (method === "POST") return false;
-  const answer = plan.source?.handshake?.({ method, url, headers, body: undefined });
-  if (answer !== undefined) walk.answered(answer.status, `the source answers ${method}`);
-  else if (method === "OPTIONS") walk.answered(204, "OPTIONS is answered with Allow: POST");
-  return answer !== undefined || method === "OPTIONS";
+function answerText({ method }: IncomingDelivery, { status }: Outcome): string {
+  if (status === "options") return "OPTIONS is answered with Allow: POST";
+  if (status === "ignored") return "the delivery has no event";
+  return `the source answers ${method === "POST" ? "it: it is no event" : method}`;
 }
 
-/** Length, the token's own word on the body, and the signature. */
-async function refuseContent(
-  plan: DeliveryPlan,
-  caller: Authenticated,
-  { method, url, headers, rawHeaders, body }: ReadRequest,
-): Promise<SignatureMatch | Refusal | undefined> {
-  const { maxBytes } = plan.body;
-  if (body.length > maxBytes) {
-    return new Refusal("ERR_BODY_TOO_LARGE", `${body.length} bytes are more than body.maxBytes, ${maxBytes}`);
-  }
-  const request = { method, url, headers, rawHeaders, rawBody: body };
-  return refuseBody(caller, request) ?? plan.signature?.(request, plan.clock.now());
+function brokenData({ events }: IncomingDelivery): readonly string[] {
+  const fault = events.find((event) => event.fault !== undefined)?.fault;
+  return fault === undefined ? [] : [`${fault.reason}: it would be kept as a dead letter`];
 }
 
-/** Of several events each is looked at, and told of in one step. */
-async function followEvents(
-  walk: Walk,
-  plan: DeliveryPlan,
-  events: readonly OpenedEnvelope[],
-): Promise<void> {
-  const wanted = events.map((event) => ({ event, handlers: handlersOf(plan, event.type) }));
-  const names = [...new Set(wanted.flatMap(({ handlers }) => handlers.map(({ name }) => printable(name))))];
-  for (const { event } of wanted) walk.probe(refuseUnknown(plan, event.type));
-  walk.take(names, () => (names.length === 0 ? "none for this type: it would be ignored" : names.join(", ")));
-  if (names.length === 0) return walk.skip("no handler would get the data");
-  for (const { event, handlers } of wanted) {
-    if (handlers.length === 0) continue;
-    const data = await checkData(plan, event.type, event.data);
-    if (!(data instanceof Refusal)) continue;
-    if (plan.inbox?.settings.invalid !== "park") return void walk.take(data, () => "");
-    walk.warn(data.reason);
-    return void walk.take(undefined, () => "it would be kept as a dead letter");
-  }
-  walk.take(undefined, () => "the data fits its type, or is not checked");
-}
+type Detail = (delivery: IncomingDelivery, config: ReceiverConfig) => string | undefined;
 
-/** A memory of its own, so that a token which only was explained is not remembered. */
-function unremembered(plan: DeliveryPlan): TokenMemory | undefined {
-  const { tokens, credentials } = plan.auth;
-  return tokens === undefined ? undefined : new TokenMemory(credentials as CredentialProvider);
-}
+/** What each check found, in words; undefined where there was nothing to check. */
+const details: ReadonlyMap<string, Detail> = new Map<CheckName, Detail>([
+  ["method", ({ method }) => method],
+  ["address", ({ address, sender }) => `from ${address ?? `an unknown address (${sender.fault})`}`],
+  ["headers", ({ rawHeaders }) => `${rawHeaders.length / 2} lines`],
+  ["content type", ({ bodyKind }) => bodyKind],
+  ["credential", ({ caller }) => callerText(caller)],
+  ["owner allowlist", ({ authenticated }) => listsText(authenticated.owner?.allowIps.length ?? 0)],
+  ["body", ({ rawBody }) => `${rawBody.length} bytes`],
+  ["body hash", ({ authenticated }) => hashText(authenticated.tokenCredential?.policy.bodyHashClaim)],
+  ["signature", ({ signedBy }) => signedBy && `"${printable(signedBy)}" verifies it`],
+  ["parse", ({ parsed }) => `read as ${parsed.kind}`],
+  ["challenge", (_delivery, { source }) => source?.handshake && "it is none"],
+  [
+    "events",
+    ({ events }) =>
+      events.map(({ type, id }) => `type "${printable(type)}", id "${printable(id)}"`).join("; "),
+  ],
+  ["handlers", (delivery) => namesOf(delivery).join(", ") || "none for this type: it would be ignored"],
+  [
+    "schema",
+    (delivery) => (namesOf(delivery).length === 0 ? undefined : "the data fits its type, or is not checked"),
+  ],
+]);
 
 function callerText(caller: Caller): string {
   if (caller.method === "none") return "anyone is accepted (dangerouslyAcceptAnyone)";
@@ -217,12 +164,20 @@ function callerText(caller: Caller): string {
   return `${caller.method} "${printable(caller.credentialId)}" of tenant "${printable(caller.tenant)}"${service}`;
 }
 
-function listsText({ owner }: Authenticated): string {
-  const count = owner?.allowIps.length ?? 0;
-  return count === 0 ? "none" : `${count} passed`;
+function listsText(count: number): string | undefined {
+  return count === 0 ? undefined : `${count} passed`;
 }
 
-function readRequest(request: ExplainRequest): ReadRequest {
+function hashText(claim: string | undefined): string | undefined {
+  return claim && `the claim "${printable(claim)}" is that of this body`;
+}
+
+function namesOf({ events }: IncomingDelivery): readonly string[] {
+  return [...new Set(events.flatMap(({ handlers }) => handlers.map(({ name }) => printable(name))))];
+}
+
+/** The request as Node's server would hand it out, its body still to be read. */
+function readRequest(request: ExplainRequest): IncomingMessage {
   assertOptions(request, ["method", "url", "headers", "remoteAddress", "body"], "explain's request");
   const given: ExplainRequest = request;
   const { method = "POST", url = "/", remoteAddress } = given;
@@ -244,7 +199,9 @@ function readRequest(request: ExplainRequest): ReadRequest {
   if (body.length > 0 && headers["transfer-encoding"] === undefined) {
     headers["content-length"] ??= String(body.length);
   }
-  return { method, url, remoteAddress, body, headers, rawHeaders };
+  const bytes = Readable.from([body], { objectMode: false });
+  const head = { method, url, headers, rawHeaders, socket: { remoteAddress } };
+  return Object.assign(bytes, head) as unknown as IncomingMessage;
 }
 
 function bytesOf(body: unknown): Buffer {

@@ -1,20 +1,21 @@
-import { type Authenticated, authenticate } from "../auth/authenticate.js";
 import { type AuthOptions, authOptionNames, resolveAuth } from "../auth/options.js";
 import { Refusal } from "../errors.js";
 import { assertCalled } from "../http/forgotten-call.js";
-import { createGuard, type GuardedRequest, type Middleware } from "../http/guard.js";
+import type { Middleware } from "../http/middleware.js";
+import { type Challenge, createAnswers, newRequestId } from "../http/responses.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../ip/allowlist.js";
 import {
   type ClientAddressOptions,
   type ClientAddressResolver,
   clientAddressResolver,
-  findSender,
-  refuseAddress,
 } from "../ip/client-address.js";
 import { type Clock, parseClock } from "../lib/clock.js";
 import { assertOptions, own, stringOption, switchOption } from "../lib/options.js";
 import type { Logger } from "../types/logger.js";
 import type { Hooks } from "../types/report.js";
+import { admitCaller, authenticateSender, checkAddress, checkOwnerAllowlist } from "./checks.js";
+import { IncomingDelivery } from "./incoming-delivery.js";
+import { asyncCheck, type Check, check, Pipeline } from "./pipeline.js";
 import { createObserver, type Observer, observeCredentials } from "./reporter.js";
 
 /** Options that every guard takes. */
@@ -57,15 +58,8 @@ export function requireAllowedIp(
   const list = resolveAllowIps(allowIps, `${where}'s list`);
   assertOptions(options, guardOptions, `${where}'s options`);
   const parts = resolveGuard(options, where);
-  return createGuard(
-    (req, requestId) => {
-      const seen = see(parts, req, requestId);
-      const refusal = refuseAddress([list], seen.sender, seen.shadow);
-      if (refusal !== undefined) parts.observer.refused(seen.request, refusal, true);
-      return refusal;
-    },
-    { realm: parts.name, acceptsJwt: false },
-  );
+  const config = { ...parts, allowIps: [list] };
+  return createGuard([check("address", checkAddress)], config, { realm: parts.name, acceptsJwt: false });
 }
 
 /**
@@ -85,30 +79,40 @@ export function requireAuth(options: RequireAuthOptions): Middleware {
   observeCredentials(policy.credentials, parts.observer);
   const realm = own(options, "realm");
   return createGuard(
-    (req, requestId) => {
-      const seen = see(parts, req, requestId);
-      const judge = (caller: Authenticated | Refusal): Refusal | undefined => {
-        const refusal =
-          caller instanceof Refusal
-            ? caller
-            : refuseAddress(caller.owner?.allowIps ?? [], seen.sender, seen.shadow);
-        if (refusal !== undefined) parts.observer.refused(seen.request, refusal, true);
-        else if (!(caller instanceof Refusal)) req.caller = caller.caller;
-        return refusal;
-      };
-      const { url = "", rawHeaders } = req;
-      try {
-        const caller = authenticate(url, rawHeaders, policy, parts.clock.now());
-        return caller instanceof Promise ? caller.catch(internalError).then(judge) : judge(caller);
-      } catch (error) {
-        return judge(internalError(error));
-      }
-    },
+    [
+      asyncCheck("credential", authenticateSender, admitCaller),
+      check("owner allowlist", checkOwnerAllowlist),
+    ],
+    { ...parts, auth: policy, rationsLookups: false },
     {
       realm: realm === undefined ? parts.name : stringOption(realm, `${where}.realm`),
       acceptsJwt: policy.tokens !== undefined,
     },
   );
+}
+
+/** Middleware of these checks: calls `next` where all of them pass. */
+function createGuard<Config extends GuardParts>(
+  checks: readonly Check<Config>[],
+  config: Config,
+  challenge: Challenge,
+): Middleware {
+  const answers = createAnswers(challenge);
+  const { observer } = config;
+  const pipeline = new Pipeline(checks, config, {
+    wouldRefuse: (delivery, refusal) => observer.refused(delivery.reported(), refusal, false),
+    ended(delivery, found) {
+      if (!(found instanceof Refusal)) return delivery.next?.();
+      observer.refused(delivery.reported(), found, true);
+      if (delivery.res !== undefined)
+        answers.send(delivery.res, { status: "refused", refusal: found }, delivery);
+    },
+    // What a later middleware throws is its error, to be handed on as such.
+    threw: (delivery, error) => delivery.next?.(error),
+  });
+  return function guard(req, res, next) {
+    pipeline.run(new IncomingDelivery(pipeline, newRequestId(), req, res, next));
+  };
 }
 
 interface GuardParts {
@@ -141,16 +145,4 @@ function split(options: RequireAuthOptions, where: string): { auth: object; rest
     auth: Object.fromEntries(entries.filter(([key]) => authOptionNames.includes(key))),
     rest: Object.fromEntries(entries.filter(([key]) => guardOptions.includes(key))),
   };
-}
-
-/** Where a request comes from, and what reports say of it. */
-function see(parts: GuardParts, req: GuardedRequest, requestId: string) {
-  const sender = findSender(parts.clientAddress, req.socket.remoteAddress, req.rawHeaders);
-  const request = { requestId, method: req.method ?? "", address: sender.text };
-  const shadow = { wouldRefuse: (refusal: Refusal): void => parts.observer.refused(request, refusal, false) };
-  return { sender, request, shadow };
-}
-
-function internalError(error: unknown): Refusal {
-  return new Refusal("ERR_INTERNAL", "a check threw", error);
 }

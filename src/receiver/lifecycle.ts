@@ -9,12 +9,11 @@ import { assertOptions, numberOption, own } from "../lib/options.js";
 
 /** What is started and closed. */
 export interface LifeParts<Tx> {
-  /** The way of deliveries. */
-  readonly way: {
+  readonly intake: {
     open(): void;
     stop(): Promise<void>;
     /** Deliveries in progress. */
-    underWay(): number;
+    inProgress(): number;
   };
   /** Undefined: no inbox. */
   readonly store: Store<Tx> | undefined;
@@ -44,7 +43,7 @@ const lockedByStart =
 
 /** Joins what has to begin and to end with a receiver. */
 export function createLife<Tx>(parts: LifeParts<Tx>): Life {
-  const { store, handlers, way } = parts;
+  const { store, handlers, intake } = parts;
   let started: Promise<void> | undefined;
   let closed: Promise<void> | undefined;
   let running = false;
@@ -59,7 +58,7 @@ export function createLife<Tx>(parts: LifeParts<Tx>): Life {
       started = undefined;
       throw error;
     }
-    way.open();
+    intake.open();
     running = true;
   }
 
@@ -91,18 +90,18 @@ async function close<Tx>(
   graceMs: number,
   started: Promise<void> | undefined,
 ): Promise<void> {
-  const { way, store, observer } = parts;
+  const { intake, store, observer } = parts;
   // The clock's timers keep no process alive; one that is being closed must live to its end.
   const alive = setInterval(() => {}, 60_000);
   const deadlines = startDeadlines(parts.clock, graceMs);
   const before = (deadline: AbortSignal, work: Promise<unknown>) => endsBefore(deadline, noting(parts, work));
-  const deliveries = way.stop();
+  const deliveries = intake.stop();
   const runs = Promise.resolve(started)
     .catch(() => {})
     .then(() => store?.stopClaiming(deadlines.giveUp));
   if (!(await before(deadlines.grace, Promise.all([deliveries, runs])))) {
     const released = store?.release() ?? 0;
-    const details = { deliveries: way.underWay(), runs: released, graceMs };
+    const details = { deliveries: intake.inProgress(), runs: released, graceMs };
     observer.note("warn", "closing took longer than its grace; what was in progress is left behind", details);
     await endsBefore(deadlines.giveUp, runs);
   }

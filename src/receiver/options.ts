@@ -8,7 +8,7 @@ import { handlerTimeoutBounds } from "../events/handler-options.js";
 import { createHandlers, type HandlerRegistry } from "../events/handlers.js";
 import { createCatalog } from "../events/schemas.js";
 import { createSourceEnvelope } from "../events/source-envelope.js";
-import type { Challenge } from "../http/responses.js";
+import { createAnswers } from "../http/responses.js";
 import { Store } from "../inbox/inbox.js";
 import { type InboxOptions, type InboxSettings, parseInboxOptions } from "../inbox/options.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../ip/allowlist.js";
@@ -29,8 +29,10 @@ import type { AnyEventMap, HandlerContext, InboxContext } from "../types/event.j
 import type { Logger } from "../types/logger.js";
 import type { Hooks } from "../types/report.js";
 import type { BodyKind, Source } from "../types/source.js";
+import { ConcurrencyLimiter } from "./concurrency-limiter.js";
+import type { ReceiverConfig } from "./config.js";
+import { readStored } from "./read-events.js";
 import { createObserver } from "./reporter.js";
-import { type DeliveryPlan, readStored } from "./steps.js";
 import { answerToIgnored, UnknownTypes } from "./unhandled-events.js";
 
 declare const withoutInbox: unique symbol;
@@ -131,10 +133,9 @@ const where = "createReceiver";
 
 /** What `createReceiver` is made of. */
 export interface Prepared<EventMap, Tx> {
-  readonly plan: DeliveryPlan;
+  readonly config: ReceiverConfig;
   readonly store: Store<Tx> | undefined;
   readonly handlers: HandlerRegistry<EventMap, ContextOf<Tx>>;
-  readonly challenge: Challenge;
   readonly ownsCredentials: boolean;
 }
 
@@ -161,7 +162,7 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
   });
   const settings = inboxOf<Tx>(own(options, "inbox"), auth.policy.keyHeader, source);
   const content = prepareContent(options, name, clock, source);
-  const limits = parseLimits(options);
+  const limits = parseLimits(options, settings !== undefined);
   const handlers = createHandlers<EventMapOf<Events, SourceEvents>, ContextOf<Tx>>(
     content.catalog,
     settings?.engine.capabilities,
@@ -179,23 +180,27 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
       readData: (task) => readStored(content, task),
     });
   const [allowIps, realm] = [own(options, "allowIps"), own(options, "realm")];
+  const challenge = {
+    realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
+    acceptsJwt: auth.policy.tokens !== undefined && auth.policy.tokenCarrier === undefined,
+  };
   return {
-    plan: {
+    config: {
       ...{ name, auth: auth.policy, ...content, handlers, ...limits, inbox: store, clock, observer },
       unknownTypes,
-      unknown: new UnknownTypes({
+      unhandled: new UnknownTypes({
         ...{ catalog: content.catalog, handlers, observer },
         answer: answerToIgnored(unknownTypes, settings !== undefined),
       }),
       clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
       allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
+      rationsLookups: auth.policy.credentials?.noteGenuine !== undefined,
+      answers: createAnswers(challenge, source?.answer?.bind(source), (message) =>
+        observer.note("warn", message, {}),
+      ),
     },
     store,
     handlers,
-    challenge: {
-      realm: realm === undefined ? name : stringOption(realm, `${where}.realm`),
-      acceptsJwt: auth.policy.tokens !== undefined && auth.policy.tokenCarrier === undefined,
-    },
     ownsCredentials: auth.ownsCredentials,
   };
 }
@@ -206,13 +211,17 @@ function prepareContent<Events extends EventsOption | undefined, Tx, SourceEvent
   name: string,
   clock: Clock,
   source: Source<SourceEvents> | undefined,
-): Pick<DeliveryPlan, "source" | "signature" | "body" | "readsJson" | "mediaTypes" | "envelope" | "catalog"> {
+): Pick<
+  ReceiverConfig,
+  "source" | "signature" | "body" | "readsJson" | "takesEmpty" | "mediaTypes" | "envelope" | "catalog"
+> {
   const body = parseBodyOptions(own(options, "body"), `${where}.body`, source?.bodies);
   return {
     source,
     signature: source?.signature && createSignatureGate(source.signature, `${where}.source.signature`),
     body: { ...body, clock },
     readsJson: [...body.types, ...Object.values(source?.mediaTypes ?? {})].includes("json"),
+    takesEmpty: source?.bodies.includes("empty") === true,
     mediaTypes: createMediaTypes(body.types, source?.mediaTypes),
     envelope: envelopeOf(options, name, source),
     catalog: createCatalog(own(options, "events") ?? source?.schemas, `${where}.events`),
@@ -247,7 +256,8 @@ function inboxOf<Tx>(
 
 function parseLimits(
   options: Pick<ReceiverOptions, "handlerTimeoutMs" | "maxInProgress" | "maxFailuresPerMinute">,
-): Pick<DeliveryPlan, "handlerTimeoutMs" | "maxInProgress" | "failureBudget"> {
+  hasInbox: boolean,
+): Pick<ReceiverConfig, "handlerTimeoutMs" | "limiter" | "failureBudget"> {
   const failures = own(options, "maxFailuresPerMinute");
   const bounds = { min: 1, max: 1_000_000, fallback: 1_000, integer: true };
   return {
@@ -255,7 +265,11 @@ function parseLimits(
       ...handlerTimeoutBounds,
       fallback: 10_000,
     }),
-    maxInProgress: numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, bounds),
+    limiter: new ConcurrencyLimiter(
+      numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, bounds),
+      // With an inbox nobody may enter before `start`.
+      !hasInbox ? undefined : "the receiver was not started: await receiver.start()",
+    ),
     failureBudget:
       failures === undefined
         ? undefined

@@ -10,13 +10,15 @@ import type { Store } from "../inbox/inbox.js";
 import type { AnyEventMap, HandlerContext } from "../types/event.js";
 import type { ExplainRequest, Explanation } from "../types/explanation.js";
 import type { ReceiverHealth } from "../types/health.js";
-import { createDeliveryWay } from "./delivery.js";
+import type { ReceiverConfig } from "./config.js";
 import { findingsOf, startWarningsOf } from "./diagnose.js";
 import { explain } from "./explain.js";
+import { createIntake } from "./intake.js";
 import { createLife } from "./lifecycle.js";
 import { type ContextOf, type NoInbox, parseReceiverOptions, type ReceiverOptions } from "./options.js";
+import { type Check, checks } from "./pipeline.js";
+import { readStoredEvent } from "./read-events.js";
 import { observeCredentials } from "./reporter.js";
-import { type DeliveryPlan, readStoredEvent } from "./steps.js";
 
 /** Receives deliveries and hands their events to handlers. */
 export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
@@ -92,24 +94,23 @@ export function createReceiver<
 >(
   options: ReceiverOptions<Events, Tx, SourceEvents>,
 ): Receiver<EventMapOf<Events, SourceEvents>, ContextOf<Tx>> {
-  const { plan, store, handlers, challenge, ownsCredentials } = parseReceiverOptions(options);
-  const { observer, auth, clock } = plan;
-  const way = createDeliveryWay(plan);
-  const receive = createReceive(
-    way,
-    challenge,
-    (message) => observer.note("warn", message, {}),
-    plan.source?.answer?.bind(plan.source),
-  );
+  return createReceiverWith(options, checks);
+}
+
+/** As `createReceiver`, with a list of checks in an order of its own: the seam for tests. */
+export function createReceiverWith<Events extends EventsOption | undefined, Tx, SourceEvents>(
+  options: ReceiverOptions<Events, Tx, SourceEvents>,
+  checks: readonly Check<ReceiverConfig>[],
+): Receiver<EventMapOf<Events, SourceEvents>, ContextOf<Tx>> {
+  const { config, store, handlers, ownsCredentials } = parseReceiverOptions(options);
+  const { observer, auth, clock } = config;
+  const intake = createIntake(config, checks);
+  const receive = createReceive(intake.receive, (message) => observer.note("warn", message, {}));
   const unobserve = observeCredentials(auth.credentials, observer);
   const life = createLife({
-    way,
-    store,
-    handlers,
-    clock,
-    observer,
+    ...{ intake, store, handlers, clock, observer },
     ready: async () => {
-      for (const warning of startWarningsOf(plan)) observer.note("warn", warning, {});
+      for (const warning of startWarningsOf(config)) observer.note("warn", warning, {});
       await auth.credentials?.ready?.();
     },
     end: () => {
@@ -128,21 +129,21 @@ export function createReceiver<
         app,
         onFault: (message) => observer.note("error", message, {}),
       }),
-    explain: (request) => explain(plan, request),
-    findings: () => [...findingsOf(plan), ...(store?.findings() ?? [])],
+    explain: (request) => explain(config, checks, request),
+    findings: () => [...findingsOf(config), ...(store?.findings() ?? [])],
     async health() {
       const state = life.state();
       const inbox = state === "started" ? await store?.health() : undefined;
-      return judgeHealth({ state, hasInbox: store !== undefined, inbox, inProgress: way.underWay() });
+      return judgeHealth({ state, hasInbox: store !== undefined, inbox, inProgress: intake.inProgress() });
     },
-    inbox: store === undefined ? noInbox() : inspectionOf(plan, store),
+    inbox: store === undefined ? noInbox() : inspectionOf(config, store),
     start: () => life.start(),
     close: (closeOptions) => life.close(closeOptions),
   };
 }
 
-function inspectionOf<Tx>(plan: DeliveryPlan, store: Store<Tx>): Inbox {
-  const { name, handlers, clock, observer } = plan;
+function inspectionOf<Tx>(config: ReceiverConfig, store: Store<Tx>): Inbox {
+  const { name, handlers, clock, observer } = config;
   return createInspection({
     receiver: name,
     engine: store.settings.engine,
@@ -150,7 +151,7 @@ function inspectionOf<Tx>(plan: DeliveryPlan, store: Store<Tx>): Inbox {
     observer,
     handlers,
     readEvent: async ({ id, type, position, delivery }) =>
-      delivery && readStoredEvent(plan, { event: { id, type }, position, delivery }),
+      delivery && readStoredEvent(config, { event: { id, type }, position, delivery }),
     assertOpen: () => store.assertOpen(),
   });
 }

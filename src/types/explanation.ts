@@ -13,25 +13,45 @@ export interface ExplainRequest {
   readonly body?: unknown;
 }
 
-/** One step of the decision. */
+/** The checks of a delivery, in the order in which they are asked. */
+export type CheckName =
+  | "method"
+  | "address"
+  | "handshake"
+  | "headers"
+  | "content type"
+  | "capacity"
+  | "credential"
+  | "owner allowlist"
+  | "capacity to read"
+  | "body"
+  | "capacity to handle"
+  | "body hash"
+  | "signature"
+  | "parse"
+  | "challenge"
+  | "events"
+  | "handlers"
+  | "schema";
+
+/** One step of the decision: one check. */
 export interface ExplainedStep {
-  readonly step:
-    | "method, address, headers, length"
-    | "credential"
-    | "allowlists of the caller"
-    | "signature"
-    | "body"
-    | "handlers"
-    | "schema";
-  /** `warned`: a list in shadow mode said no. `skipped`: an earlier step had refused, or there was nothing to do. */
-  readonly result: "passed" | "warned" | "refused" | "skipped";
+  readonly step: CheckName;
+  /**
+   * `warned`: a list in shadow mode said no, or the data will be kept as a dead letter. `skipped`: an earlier check had
+   * decided, there is nothing to check, or the check depends on what else is in progress.
+   */
+  readonly result: "passed" | "warned" | "refused" | "answered" | "skipped";
   /** What was found, for the operator. No key, token or body in it. */
   readonly detail: string;
 }
 
 /** What would become of a request, and why. */
 export interface Explanation {
-  /** The status that the sender would get, provided that the handlers do their part. */
+  /**
+   * The status that the sender would get if the handlers, or the inbox, do their part. Load and earlier failures of the
+   * sender are not looked at: a live request may be answered 503 or 429 instead, as its steps say.
+   */
   readonly status: number;
   /** Undefined where the delivery would be accepted. */
   readonly code: ErrorCode | undefined;

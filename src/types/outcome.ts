@@ -1,5 +1,5 @@
 import type { Refusal } from "../errors.js";
-import type { SourceAnswer, SourceOutcome } from "./source.js";
+import type { SourceAnswer } from "./source.js";
 
 /** What became of a delivery; the http room turns it into an answer. `ids`: of its events, in their order. */
 export type Outcome =
@@ -19,6 +19,3 @@ export type Outcome =
   | { readonly status: "refused"; readonly refusal: Refusal }
   /** A handler failed or ran out of time. */
   | { readonly status: "failed"; readonly refusal: Refusal };
-
-/** What is known of a delivery when its outcome is. */
-export type KnownDelivery = Pick<SourceOutcome, "bodyKind" | "events">;

@@ -68,7 +68,7 @@ const head = (...lines: string[]): string =>
 
 /** `readBody` as a promise. */
 function take(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer | Refusal> {
-  return new Promise((resolve) => readBody(req, options, resolve));
+  return new Promise((resolve) => readBody(req, options, { bodyRead: resolve }));
 }
 
 describe("readBody", () => {

@@ -310,7 +310,7 @@ describe("an unread body", () => {
   it("E09 answers a body that stops half-way with 408, and closes", async () => {
     const { port } = await listen(async (req: IncomingMessage, res) => {
       const body = await new Promise<Buffer | Refusal>((resolve) =>
-        readBody(req, { maxBytes: 1000, timeoutMs: 20, clock: systemClock }, resolve),
+        readBody(req, { maxBytes: 1000, timeoutMs: 20, clock: systemClock }, { bodyRead: resolve }),
       );
       if (body instanceof Refusal) sendAnswer(res, problemAnswer(body.code), { requestId: "r" });
     });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
 import { createEnvelope, type EnvelopeOptions } from "../../../src/events/extract.js";
+import type { IncomingEvent } from "../../../src/events/incoming-event.js";
 
 function open(
   options: EnvelopeOptions,
@@ -12,7 +13,9 @@ function open(
     { body, kind: "json", headers },
     Buffer.from(rawBody),
   );
-  return opened instanceof Refusal ? opened.code : opened[0];
+  if (opened instanceof Refusal) return opened.code;
+  const { type, id, data } = opened[0] as IncomingEvent;
+  return { type, id, data };
 }
 
 describe("createEnvelope", () => {

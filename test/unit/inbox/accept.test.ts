@@ -2,13 +2,8 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
 import { type RegisteredHandler, readHandler } from "../../../src/events/handler-options.js";
-import {
-  type CheckedDelivery,
-  type CheckedEvent,
-  judgeAcceptance,
-  newDelivery,
-  tellStored,
-} from "../../../src/inbox/accept.js";
+import { IncomingEvent } from "../../../src/events/incoming-event.js";
+import { type CheckedDelivery, judgeAcceptance, newDelivery, tellStored } from "../../../src/inbox/accept.js";
 import type { Acceptance, NewEvent } from "../../../src/types/engine.js";
 import { listen } from "../../support/inbox-parts.js";
 
@@ -20,35 +15,38 @@ function handler(name: string, options: object = {}): RegisteredHandler {
   return readHandler("on", name, () => {}, { options, tasks: { ordered: true } });
 }
 
+function eventOf(
+  id: string,
+  { handlers = [handler("ship")], fault }: { handlers?: readonly RegisteredHandler[]; fault?: Refusal } = {},
+): IncomingEvent {
+  const event = new IncomingEvent("order.paid", id, "raw");
+  event.handlers = handlers;
+  event.checkedData = "checked";
+  event.fault = fault;
+  return event;
+}
+
 function checked({
   handlers,
-  data,
+  fault,
   ...changes
-}: Partial<CheckedDelivery & CheckedEvent> = {}): CheckedDelivery {
+}: Partial<CheckedDelivery> & Parameters<typeof eventOf>[1] = {}): CheckedDelivery {
   return {
-    delivery: {
-      requestId: "r1",
-      method: "POST",
-      url: "/hooks?token=canary-in-query&a%5B%5D=1&flag&=x&a=b=c",
-      headers: {
-        "content-type": "application/json",
-        authorization: "Bearer x",
-        "x-topic": ["a", "b"] as never,
-      },
-      address: "192.0.2.1",
-      receivedAt: new Date(99),
-      rawBody,
+    requestId: "r1",
+    method: "POST",
+    url: "/hooks?token=canary-in-query&a%5B%5D=1&flag&=x&a=b=c",
+    headers: {
+      "content-type": "application/json",
+      authorization: "Bearer x",
+      "x-topic": ["a", "b"] as never,
     },
+    address: "192.0.2.1",
+    receivedAtMs: 99,
+    rawBody,
     caller: { method: "service-key", tenant: "acme", service: "shop", credentialId: "k1" },
     tokenUse: undefined,
-    kind: "json",
-    events: [
-      {
-        event: { id: "e1", type: "order.paid", data: "raw" },
-        handlers: handlers ?? [handler("ship")],
-        data: data ?? { value: "checked" },
-      },
-    ],
+    parsed: { kind: "json" },
+    events: [eventOf("e1", { handlers, fault } as Parameters<typeof eventOf>[1])],
     ...changes,
   };
 }
@@ -119,7 +117,7 @@ describe("what is stored of a delivery", () => {
       message: "broken",
       issues: ["a: no"],
     };
-    expect(newDelivery(origin, settings, checked({ handlers, data: refusal }))).toMatchObject({
+    expect(newDelivery(origin, settings, checked({ handlers, fault: refusal }))).toMatchObject({
       events: [
         {
           tasks: [
@@ -208,11 +206,7 @@ describe("what the sender is told", () => {
 });
 
 describe("several events of one delivery", () => {
-  const events = ["a", "b"].map((id) => ({
-    event: { id, type: "t", data: { id } },
-    handlers: [],
-    data: { value: undefined },
-  }));
+  const events = ["a", "b"].map((id) => new IncomingEvent("t", id, { id }));
 
   it("are told apart by what each of them says, and belong to their source", () => {
     const hub = { receiver: "orders", source: "hub", sameEvent: "id" } as const;

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { HandlerTimeoutError } from "../../../src/errors.js";
-import { type Dispatch, type DispatchResult, dispatch } from "../../../src/events/dispatch.js";
 import type { HandlerOptions } from "../../../src/events/handler-options.js";
 import { createHandlers, type HandlerRegistry } from "../../../src/events/handlers.js";
 import type { LateResult, SharedContext } from "../../../src/events/run-handlers.js";
+import { type Dispatch, type DispatchResult, dispatch } from "../../../src/events/run-handlers.js";
 import { createCatalog } from "../../../src/events/schemas.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 import type { Handler, HandlerContext, WebhookEvent } from "../../../src/types/event.js";

@@ -1,0 +1,57 @@
+import type { AuthPolicy } from "../auth/authenticate.js";
+import type { FailureBudget } from "../auth/failure-limiter.js";
+import type { MediaTypes } from "../body/media-type.js";
+import type { ReadBodyOptions } from "../body/read.js";
+import type { HandlerRegistry } from "../events/handlers.js";
+import type { Answers } from "../http/responses.js";
+import type { Store } from "../inbox/inbox.js";
+import type { InboxSettings } from "../inbox/options.js";
+import type { ClientAddressResolver } from "../ip/client-address.js";
+import type { Clock } from "../lib/clock.js";
+import type { SignatureGate } from "../signatures/signature.js";
+import type { AddressList } from "../types/credential.js";
+import type { InboxEngine } from "../types/engine.js";
+import type { Source } from "../types/source.js";
+import type { ConcurrencyLimiter } from "./concurrency-limiter.js";
+import type { EventReader } from "./read-events.js";
+import type { Observer } from "./reporter.js";
+import type { UnknownTypes } from "./unhandled-events.js";
+
+/** Where deliveries are stored. */
+export interface DeliveryInbox extends Pick<Store<never>, "accept"> {
+  readonly settings: Omit<InboxSettings, "engine"> & {
+    readonly engine: Pick<InboxEngine<unknown>, "capabilities" | "forTests" | "findings">;
+  };
+}
+
+/** Everything that a receiver has prepared for its deliveries. */
+export interface ReceiverConfig extends EventReader {
+  readonly name: string;
+  readonly clientAddress: ClientAddressResolver;
+  /** The receiver's own list, or none. */
+  readonly allowIps: readonly AddressList[];
+  readonly auth: AuthPolicy;
+  /** Whether lookups of credentials are rationed by the sender's address. */
+  readonly rationsLookups: boolean;
+  /** Undefined: failed credentials are not counted. */
+  readonly failureBudget: FailureBudget | undefined;
+  readonly mediaTypes: MediaTypes;
+  /** Whether deliveries without a body are taken, whatever their content type. */
+  readonly takesEmpty: boolean;
+  /** Undefined: type, id and data are where the options say. */
+  readonly source: Source<unknown> | undefined;
+  /** Undefined: bodies are not signed. */
+  readonly signature: SignatureGate | undefined;
+  readonly body: ReadBodyOptions;
+  readonly handlers: Pick<HandlerRegistry, "handlersFor" | "all" | "types">;
+  /** What becomes of events that no handler is registered for. */
+  readonly unknownTypes: "ignore" | "refuse";
+  readonly unhandled: UnknownTypes;
+  readonly handlerTimeoutMs: number;
+  readonly limiter: ConcurrencyLimiter;
+  /** Undefined: handlers run before the answer. */
+  readonly inbox: DeliveryInbox | undefined;
+  readonly answers: Answers;
+  readonly clock: Clock;
+  readonly observer: Observer;
+}

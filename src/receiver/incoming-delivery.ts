@@ -1,0 +1,217 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Authenticated } from "../auth/authenticate.js";
+import { tokenUse } from "../auth/jwt/verify.js";
+import type { BodyListener } from "../body/read.js";
+import { Refusal } from "../errors.js";
+import type { IncomingEvent } from "../events/incoming-event.js";
+import { networkOf } from "../ip/address.js";
+import type { ClientAddressResolver } from "../ip/client-address.js";
+import { findSender, proxyHint, type SenderAddress, type ShadowListener } from "../ip/client-address.js";
+import type { Clock } from "../lib/clock.js";
+import type { Patience } from "../lib/deadline.js";
+import type { Caller } from "../types/delivery.js";
+import type { TokenUse } from "../types/engine.js";
+import type { Outcome } from "../types/outcome.js";
+import type { BodyKind, ParsedDelivery } from "../types/source.js";
+import type { Stranger } from "./concurrency-limiter.js";
+import type { RefusedRequest } from "./reporter.js";
+
+/** What a check finds: why not, or the answer to what is no delivery. Undefined: the next check is asked. */
+export type Finding = Refusal | Outcome | undefined;
+
+/** What a check gives that goes on through `delivery.resume`. */
+export const waiting: unique symbol = Symbol("waiting");
+
+/** Whose checks a delivery goes through. */
+export interface Way {
+  /** Goes on behind the check in hand, with what that has found. */
+  resume(delivery: IncomingDelivery, found: Finding): void;
+  /** Told of what a list in shadow mode would have refused. */
+  wouldRefuse(delivery: IncomingDelivery, refusal: Refusal): void;
+}
+
+/** What the middleware leaves on the request for the user's own code. */
+export interface MarkedRequest extends IncomingMessage {
+  caller?: Caller | undefined;
+  rawBody?: Buffer | undefined;
+}
+
+/** What is needed at arrival. */
+export interface ArrivalConfig {
+  readonly clock: Clock;
+  readonly clientAddress: ClientAddressResolver;
+}
+
+/** Why handlers did not handle a delivery, and whether one had begun. */
+export interface Failure {
+  readonly started: boolean;
+  readonly refusal: Refusal;
+}
+
+const noEvents: readonly IncomingEvent[] = Object.freeze([]);
+
+/**
+ * One delivery from its arrival to its outcome: one object, which the checks fill in on the way. What a check has yet to
+ * say throws where it is read: a list that left the check out lets nobody in. Every field is set here, so that all
+ * deliveries have one hidden class.
+ */
+export class IncomingDelivery implements ShadowListener, BodyListener {
+  readonly req: MarkedRequest;
+  /** Undefined where the request is only explained. */
+  readonly res: ServerResponse | undefined;
+  /** Where a guard passes a request on. */
+  readonly next: ((error?: unknown) => void) | undefined;
+  readonly requestId: string;
+  readonly method: string;
+  /** Path and query as the sender sent them: Express takes the path that a router is mounted on off `req.url`. */
+  readonly url: string;
+  readonly #way: Way;
+  /** The check in hand, by its place in the list. */
+  at = 0;
+  receivedAtMs = 0;
+  address: string | undefined = undefined;
+  #sender: SenderAddress | undefined = undefined;
+  /** How the body is to be read. */
+  bodyKind: BodyKind | undefined = undefined;
+  #authenticated: Authenticated | undefined = undefined;
+  #caller: Caller | undefined = undefined;
+  /** The secret or key that verified the signature. */
+  signedBy: string | undefined = undefined;
+  #rawBody: Buffer | undefined = undefined;
+  #parsed: ParsedDelivery | undefined = undefined;
+  events: readonly IncomingEvent[] = noEvents;
+  /** Why it was not handled. */
+  failure: Failure | undefined = undefined;
+  /** The place that it holds among those under way. */
+  place: "none" | "reading" | "handling" = "none";
+  /** Who is counted for that place, where nothing vouches for the sender. */
+  stranger: Stranger | undefined = undefined;
+
+  constructor(
+    way: Way,
+    requestId: string,
+    req: IncomingMessage,
+    res?: ServerResponse,
+    next?: (error?: unknown) => void,
+  ) {
+    this.#way = way;
+    this.requestId = requestId;
+    this.req = req;
+    this.res = res;
+    this.next = next;
+    this.method = req.method ?? "";
+    this.url = urlOf(req);
+  }
+
+  /** Notes when and from where it came. To be called before anything is awaited: a closed socket has no address (ATTACKS D19). */
+  arrive({ clock, clientAddress }: ArrivalConfig): void {
+    this.receivedAtMs = clock.now();
+    this.#sender = findSender(clientAddress, this.req.socket.remoteAddress, this.req.rawHeaders);
+    this.address = this.#sender.text;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.req.headers;
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.req.rawHeaders;
+  }
+
+  get sender(): SenderAddress {
+    return this.#sender ?? unknown("sender");
+  }
+
+  /** What counts as the sender's address. */
+  get network(): string {
+    return networkOf(this.sender.ip);
+  }
+
+  get authenticated(): Authenticated {
+    return this.#authenticated ?? unknown("caller");
+  }
+
+  set authenticated(authenticated: Authenticated) {
+    this.#authenticated = authenticated;
+    this.#caller = authenticated.caller;
+  }
+
+  /** Who sent it, the signature included. */
+  get caller(): Caller {
+    return this.#caller ?? unknown("caller");
+  }
+
+  set caller(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  get rawBody(): Buffer {
+    return this.#rawBody ?? unknown("body");
+  }
+
+  /** The parsed body with the headers, as locators and sources see it. */
+  get parsed(): ParsedDelivery {
+    return this.#parsed ?? unknown("parsed body");
+  }
+
+  set parsed(parsed: ParsedDelivery) {
+    this.#parsed = parsed;
+  }
+
+  /** The use of a token that is good for one delivery; undefined of any other. */
+  get tokenUse(): Omit<TokenUse, "delivery"> | undefined {
+    const { caller, tokenCredential } = this.authenticated;
+    if (caller.method !== "jwt" || tokenCredential?.policy.oneTimeUse !== true) return undefined;
+    return tokenUse(tokenCredential, caller.claims);
+  }
+
+  /** What is said of it in a report that it was refused. */
+  reported(): RefusedRequest {
+    return { requestId: this.requestId, method: this.method, address: this.address };
+  }
+
+  /** How long a check of the user's own may take: the delivery holds a place meanwhile. */
+  patience(clock: Clock, deadlineMs: number): Patience {
+    const { res } = this;
+    if (res === undefined) return { clock, deadlineMs };
+    // Not the request: its "close" comes as soon as its body is read.
+    const onGone = (listener: () => void): (() => void) => {
+      res.once("close", listener);
+      return () => res.off("close", listener);
+    };
+    return { clock, deadlineMs, onGone };
+  }
+
+  /** Counts it among those whom nothing vouches for. */
+  markStranger(): void {
+    const { sender } = this;
+    this.stranger = {
+      network: this.network,
+      describe: () => (sender.text ?? "an unknown address") + proxyHint(sender),
+    };
+  }
+
+  /** Goes on behind the check in hand, with what that has found. */
+  resume(found: Finding): void {
+    this.#way.resume(this, found);
+  }
+
+  bodyRead(body: Buffer | Refusal): void {
+    if (body instanceof Refusal) return this.resume(body);
+    this.#rawBody = body;
+    this.resume(undefined);
+  }
+
+  wouldRefuse(refusal: Refusal): void {
+    this.#way.wouldRefuse(this, refusal);
+  }
+}
+
+function unknown(what: string): never {
+  throw new Error(`no check has found the ${what} yet`);
+}
+
+function urlOf(req: IncomingMessage): string {
+  const original: unknown = Reflect.get(req, "originalUrl");
+  return typeof original === "string" ? original : (req.url ?? "");
+}

@@ -1,0 +1,205 @@
+import { Refusal } from "../errors.js";
+import { withDeadline } from "../lib/deadline.js";
+import { isPromise } from "../lib/maybe-promise.js";
+import type { MaybePromise } from "../types/credential.js";
+import type { CheckName } from "../types/explanation.js";
+import {
+  admitCaller,
+  answerChallenge,
+  answerHandshake,
+  askSchemas,
+  authenticateSender,
+  checkAddress,
+  checkBodyHash,
+  checkCapacity,
+  checkContentType,
+  checkDeadlineMs,
+  checkHeaders,
+  checkMethod,
+  checkOwnerAllowlist,
+  checkSignature,
+  findHandlers,
+  noteSigner,
+  openEvents,
+  parseBytes,
+  readBytes,
+  refuseBrokenData,
+  schemaLate,
+  senderGone,
+  signatureLate,
+  takeHandlingPlace,
+  takeReadingPlace,
+} from "./checks.js";
+import type { ReceiverConfig } from "./config.js";
+import {
+  type ArrivalConfig,
+  type Finding,
+  type IncomingDelivery,
+  type Way,
+  waiting,
+} from "./incoming-delivery.js";
+
+/** Asked of live requests alone: what it says depends on what else is in progress. */
+const LIVE = { live: true } as const;
+/** What it refuses counts towards `maxFailuresPerMinute`. */
+const COUNTED = { counted: true } as const;
+
+/**
+ * The way of a delivery. What costs least comes first, and nothing is buffered for a caller who is not let in. The first
+ * check that finds something ends it. Live requests and `explain` take this one list, so that they cannot differ.
+ */
+export const checks: readonly Check<ReceiverConfig>[] = [
+  check("method", checkMethod),
+  check("address", checkAddress),
+  check("handshake", answerHandshake),
+  check("headers", checkHeaders),
+  check("content type", checkContentType),
+  check("capacity", checkCapacity, LIVE),
+  asyncCheck("credential", authenticateSender, admitCaller, COUNTED),
+  check("owner allowlist", checkOwnerAllowlist),
+  check("capacity to read", takeReadingPlace, LIVE),
+  check("body", readBytes),
+  check("capacity to handle", takeHandlingPlace, LIVE),
+  check("body hash", checkBodyHash),
+  asyncCheck("signature", checkSignature, noteSigner, { ...COUNTED, late: signatureLate }),
+  check("parse", parseBytes),
+  check("challenge", answerChallenge),
+  check("events", openEvents),
+  check("handlers", findHandlers),
+  asyncCheck("schema", askSchemas, refuseBrokenData, { late: schemaLate }),
+];
+
+/** Takes deliveries through checks, one after the other, and tells `ending` how each ended. */
+export class Pipeline<Config extends ArrivalConfig> implements Way {
+  readonly #checks: readonly Check<Config>[];
+  readonly #config: Config;
+  readonly #ending: Ending<Config>;
+
+  constructor(checks: readonly Check<Config>[], config: Config, ending: Ending<Config>) {
+    this.#checks = checks;
+    this.#config = config;
+    this.#ending = ending;
+  }
+
+  /** Takes a delivery from its arrival to its end. Throws only what `ending` throws. */
+  run(delivery: IncomingDelivery): void {
+    try {
+      delivery.arrive(this.#config);
+    } catch (error) {
+      return this.#end(delivery, threw(error));
+    }
+    this.#runFrom(delivery, 0);
+  }
+
+  resume(delivery: IncomingDelivery, found: Finding): void {
+    if (found !== undefined) return this.#end(delivery, found);
+    this.#passed(delivery);
+    this.#runFrom(delivery, delivery.at + 1);
+  }
+
+  wouldRefuse(delivery: IncomingDelivery, refusal: Refusal): void {
+    this.#ending.wouldRefuse(delivery, refusal);
+  }
+
+  #runFrom(delivery: IncomingDelivery, first: number): void {
+    for (let at = first; at < this.#checks.length; at++) {
+      delivery.at = at;
+      const found = this.#ask(delivery, this.#checks[at] as Check<Config>);
+      if (found === waiting) return;
+      if (found !== undefined) return this.#end(delivery, found);
+      this.#passed(delivery);
+    }
+    this.#end(delivery, undefined);
+  }
+
+  /** Asks one check. It takes a promise only where the check gives one. */
+  #ask(delivery: IncomingDelivery, check: Check<Config>): Finding | typeof waiting {
+    try {
+      const found = check.ask(delivery, this.#config);
+      if (found === waiting || found instanceof Refusal) return found;
+      if (isPromise(found)) {
+        void this.#await(delivery, check, found);
+        return waiting;
+      }
+      return check.take(delivery, found, this.#config);
+    } catch (error) {
+      return threw(error);
+    }
+  }
+
+  async #await(delivery: IncomingDelivery, check: Check<Config>, asked: Promise<unknown>): Promise<void> {
+    let found: Finding;
+    try {
+      const { late } = check;
+      const patience = delivery.patience(this.#config.clock, checkDeadlineMs);
+      const settled =
+        late === undefined
+          ? await asked
+          : await withDeadline(asked, patience, (why) => (why === "gone" ? senderGone() : late(delivery)));
+      found = settled instanceof Refusal ? settled : check.take(delivery, settled, this.#config);
+    } catch (error) {
+      found = threw(error);
+    }
+    try {
+      this.resume(delivery, found);
+    } catch (error) {
+      this.#ending.threw(delivery, error);
+    }
+  }
+
+  #passed(delivery: IncomingDelivery): void {
+    this.#ending.passed?.(delivery, this.#checks[delivery.at] as Check<Config>);
+  }
+
+  #end(delivery: IncomingDelivery, found: Finding): void {
+    this.#ending.ended(delivery, found, this.#checks[delivery.at] as Check<Config>);
+  }
+}
+
+/** One entry of the list. What `ask` finds, now or later, is filled into the delivery by `take`, which may say no to it. */
+export interface Check<Config> extends CheckOptions {
+  readonly name: string;
+  readonly ask: (delivery: IncomingDelivery, config: Config) => unknown;
+  readonly take: (delivery: IncomingDelivery, found: unknown, config: Config) => Finding;
+}
+
+interface CheckOptions {
+  readonly live?: true;
+  readonly counted?: true;
+  /** The refusal where there is no answer within two seconds: the delivery holds a place meanwhile. */
+  readonly late?: (delivery: IncomingDelivery) => Refusal;
+}
+
+/** What becomes of deliveries. */
+export interface Ending<Config> {
+  /** Told of each check that let the delivery pass. */
+  passed?(delivery: IncomingDelivery, check: Check<Config>): void;
+  wouldRefuse(delivery: IncomingDelivery, refusal: Refusal): void;
+  /** Told once: what `check` has found; undefined where every check let the delivery pass. */
+  ended(delivery: IncomingDelivery, found: Finding, check: Check<Config>): void;
+  /** Told what `ended` threw where nobody else is there to catch it. */
+  threw(delivery: IncomingDelivery, error: unknown): void;
+}
+
+/** A check that knows at once, or goes on through `delivery.resume`. */
+export function check<Config>(
+  name: CheckName,
+  ask: (delivery: IncomingDelivery, config: Config) => Finding | typeof waiting,
+  options: CheckOptions = {},
+): Check<Config> {
+  return { name, ask, take: (_delivery, found) => found as Finding, ...options };
+}
+
+/** A check that may have to wait. */
+export function asyncCheck<Asked, Taken, Found>(
+  name: CheckName | "hand over",
+  ask: (delivery: IncomingDelivery, config: Asked) => MaybePromise<Found | Refusal | typeof waiting>,
+  take: (delivery: IncomingDelivery, found: Found, config: Taken) => Finding,
+  options: CheckOptions = {},
+): Check<Asked & Taken> {
+  return { name, ask, take: take as Check<Asked & Taken>["take"], ...options };
+}
+
+function threw(error: unknown): Refusal {
+  return new Refusal("ERR_INTERNAL", "a check, schema or source threw", error);
+}
