@@ -32,7 +32,7 @@ export default {
     "src/**/*.ts",
     "!src/types/**",
     "!src/**/*-types.ts",
-    "!src/inbox/observer.ts",
+    "!src/inbox/reporter.ts",
     "!src/inbox/polling/task-queue.ts",
   ],
   coverageProvider: "v8",

@@ -11,7 +11,7 @@ import type {
 } from "../types/credential.js";
 import type { Caller, JwtClaims } from "../types/delivery.js";
 import type { CredentialPlaces, TokenCarrier } from "../types/source.js";
-import type { TokenMemory } from "./jwt/cache.js";
+import type { VerifiedTokenCache } from "./jwt/cache.js";
 import type { VerifiedToken } from "./jwt/verify.js";
 import { findCaller } from "./service-key.js";
 
@@ -24,7 +24,7 @@ export interface AuthPolicy {
   /** Undefined only for a route that accepts anyone. */
   readonly credentials: CredentialProvider | undefined;
   /** Tokens checked against `credentials`; undefined where no JWT is accepted. */
-  readonly tokens: TokenMemory | undefined;
+  readonly tokens: VerifiedTokenCache | undefined;
   /** Where tokens stand. Left out: `Authorization: Bearer`. */
   readonly tokenCarrier?: TokenCarrier | undefined;
   /** Where keys and tokens stand besides. Left out: nowhere. */
@@ -139,7 +139,7 @@ function tokenPlace({ header, scheme }: TokenCarrier): string {
 interface TokenScene {
   readonly url: string;
   readonly policy: AuthPolicy;
-  readonly tokens: TokenMemory;
+  readonly tokens: VerifiedTokenCache;
   readonly nowMs: number;
   readonly network: string | undefined;
 }

@@ -20,11 +20,11 @@ const failures: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /**
  * Counts failed credentials per address and minute (ATTACKS C14, I06). IPv6 counts by /64, the least that a network
- * hands out (RFC 6177). Beyond the budget a failure is answered 429 in place of 401: guesses learn no more whether they were
+ * hands out (RFC 6177). Beyond the limit a failure is answered 429 in place of 401: guesses learn no more whether they were
  * right in form, and well-behaved senders back off. A valid credential passes whatever was counted, so nobody who shares
  * an address can lock another out.
  */
-export class FailureBudget {
+export class FailureRateLimiter {
   readonly #max: number;
   readonly #counts = new BoundedCache<{ readonly sinceMs: number; count: number }>(countedAddresses);
 
@@ -33,7 +33,7 @@ export class FailureBudget {
   }
 
   /** Counts a refusal, and gives what to refuse with: the same, or ERR_TOO_MANY_FAILURES. */
-  charge(refusal: Refusal, ip: IpAddress | undefined, nowMs: number): Refusal {
+  count(refusal: Refusal, ip: IpAddress | undefined, nowMs: number): Refusal {
     if (!failures.has(refusal.code)) return refusal;
     const network = networkOf(ip);
     let window = this.#counts.get(network);

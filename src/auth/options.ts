@@ -5,7 +5,7 @@ import type { CredentialPlaces, SourceAuth } from "../types/source.js";
 import type { AuthPolicy } from "./authenticate.js";
 import { type ServiceKeyOptions, singleServiceCredentials } from "./credentials/define.js";
 import { sourceCredentials } from "./credentials/source-credentials.js";
-import { TokenMemory } from "./jwt/cache.js";
+import { VerifiedTokenCache } from "./jwt/cache.js";
 import type { JwtOptions } from "./jwt/options.js";
 import { defaultKeyHeader, parseKeyHeader } from "./service-key.js";
 
@@ -148,7 +148,7 @@ function resolveForm(auth: unknown, where: string, context: AuthContext): Resolv
     context.clock,
   );
   const policy: Form = {
-    tokens: given.includes("jwt") ? new TokenMemory(credentials) : undefined,
+    tokens: given.includes("jwt") ? new VerifiedTokenCache(credentials) : undefined,
     keyKinds: given.includes("serviceKey") ? ["service-key"] : [],
     keyHeader,
     credentials,
@@ -177,7 +177,7 @@ const anyCaller: Form = {
 function fromSource(sourceName: string, auth: SourceAuth, { name, clock }: AuthContext): ResolvedForm {
   const credentials = sourceCredentials(auth, { sourceName, service: name, clock });
   const policy: Form = {
-    tokens: new TokenMemory(credentials),
+    tokens: new VerifiedTokenCache(credentials),
     tokenCarrier: own(auth, "carrier"),
     checkToken: (claims, url) => auth.check?.(claims, url),
     keyKinds: [],
@@ -203,7 +203,7 @@ function fromCredentials(auth: Record<string, unknown>, given: readonly string[]
   }
   const accept = parseAccept(own(auth, "accept"), `${where}.accept`);
   return {
-    tokens: accept.includes("jwt") ? new TokenMemory(credentials) : undefined,
+    tokens: accept.includes("jwt") ? new VerifiedTokenCache(credentials) : undefined,
     keyKinds: accept.filter((kind): kind is KeyKind => kind !== "jwt"),
     keyHeader: parseKeyHeader(own(auth, "keyHeader"), `${where}.keyHeader`),
     credentials,

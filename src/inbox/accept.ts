@@ -10,8 +10,8 @@ import type { Acceptance, NewDelivery, NewEvent, NewTask, TaskError, TokenUse } 
 import type { WebhookEvent } from "../types/event.js";
 import type { Outcome } from "../types/outcome.js";
 import { invalidDataError } from "./invalid-data.js";
-import type { InboxObserver } from "./observer.js";
 import type { InboxSettings } from "./options.js";
+import type { InboxReporter } from "./reporter.js";
 
 /** A delivery that passed every check. */
 export interface CheckedDelivery
@@ -146,7 +146,7 @@ export function orderKeyOf(
  * What the sender is told of a delivery that was to be stored: ERR_EVENT_CONFLICT, ERR_TOKEN_INVALID for a token that was
  * used before, ERR_OVERLOADED for a full backlog, ERR_STORE_UNAVAILABLE.
  */
-export function judgeAcceptance(delivery: NewDelivery, acceptance: Acceptance | Refusal): Outcome | Refusal {
+export function toOutcome(delivery: NewDelivery, acceptance: Acceptance | Refusal): Outcome | Refusal {
   if (acceptance instanceof Refusal) return acceptance;
   const { events } = delivery;
   const ids = events.map(({ id }) => id);
@@ -180,32 +180,32 @@ export function judgeAcceptance(delivery: NewDelivery, acceptance: Acceptance | 
 }
 
 /** Tells of dead letters among what was stored, and of a repetition with another body. */
-export function tellStored(
+export function reportStored(
   delivery: NewDelivery,
   acceptance: Acceptance | Refusal,
-  observer: Pick<InboxObserver, "dead" | "note">,
+  reporter: Pick<InboxReporter, "dead" | "note">,
 ): void {
   if (acceptance instanceof Refusal) return;
   const { events, requestId } = delivery;
   if (acceptance.status === "duplicate" && acceptance.bodyDiffers) {
     const which = events.length === 1 ? "the event" : "events, among them";
     const message = `${which} "${printable(events[0]?.id ?? "")}" came again with another body; the first one stays`;
-    observer.note("warn", message, { requestId });
+    reporter.note("warn", message, { requestId });
   }
   if (acceptance.status !== "stored") return;
   for (const [at, recordId] of acceptance.recordIds.entries()) {
     // An engine of somebody's own may tell of more records than there are events.
     const event = events[acceptance.positions[at] ?? at];
-    if (event !== undefined) tellDead(recordId, event, observer);
+    if (event !== undefined) reportDead(recordId, event, reporter);
   }
 }
 
-function tellDead(
+function reportDead(
   recordId: string,
   { id, type, tasks }: NewEvent,
-  observer: Pick<InboxObserver, "dead">,
+  reporter: Pick<InboxReporter, "dead">,
 ): void {
   for (const { handler, dead } of tasks) {
-    if (dead !== undefined) observer.dead({ recordId, event: { id, type }, handler, attempt: 0 }, dead);
+    if (dead !== undefined) reporter.dead({ recordId, event: { id, type }, handler, attempt: 0 }, dead);
   }
 }

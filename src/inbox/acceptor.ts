@@ -1,14 +1,14 @@
 import { Refusal } from "../errors.js";
 import type { Clock } from "../lib/clock.js";
 import type { Acceptance, InboxEngine, NewDelivery } from "../types/engine.js";
-import type { InboxObserver } from "./observer.js";
+import type { InboxReporter } from "./reporter.js";
 import { Timeouts } from "./timeouts.js";
 
 /** Told what became of a delivery, once: what the store says, or ERR_STORE_UNAVAILABLE. */
 export type SettleAcceptance = (outcome: Acceptance | Refusal) => void;
 
 /** Who is told of a store that fails. */
-type AcceptorObserver = Pick<InboxObserver, "note" | "logger" | "storeFailed" | "storeRecovered">;
+type AcceptorReporter = Pick<InboxReporter, "note" | "logger" | "storeFailed" | "storeRecovered">;
 
 /** A delivery on its way into the store. */
 interface Entry {
@@ -43,7 +43,7 @@ const mostUnanswered = 4;
  */
 export class Acceptor {
   readonly #engine: Pick<InboxEngine, "accept">;
-  readonly #observer: AcceptorObserver;
+  readonly #reporter: AcceptorReporter;
   readonly #timeouts: Timeouts<Entry>;
   readonly #timeoutMs: number;
   #waiting: Entry[] = [];
@@ -55,12 +55,12 @@ export class Acceptor {
 
   constructor(parts: {
     readonly engine: Pick<InboxEngine, "accept">;
-    readonly observer: AcceptorObserver;
+    readonly reporter: AcceptorReporter;
     readonly clock: Clock;
     readonly timeoutMs: number;
   }) {
     this.#engine = parts.engine;
-    this.#observer = parts.observer;
+    this.#reporter = parts.reporter;
     this.#timeoutMs = parts.timeoutMs;
     this.#timeouts = new Timeouts(parts.clock, parts.timeoutMs, (entries) => this.#expire(entries));
   }
@@ -128,8 +128,8 @@ export class Acceptor {
     if (this.#failingSinceMs !== undefined) {
       const downMs = Math.round(performance.now() - this.#failingSinceMs);
       this.#failingSinceMs = undefined;
-      this.#observer.note("warn", "the inbox's store takes deliveries again", { downMs });
-      this.#observer.storeRecovered(downMs);
+      this.#reporter.note("warn", "the inbox's store takes deliveries again", { downMs });
+      this.#reporter.storeRecovered(downMs);
     }
     this.#tellLate(group, "stored after all");
     // The store works on the next group while the answers of this one are written.
@@ -202,13 +202,13 @@ export class Acceptor {
   #noteFailure(message: string, error: unknown): void {
     if (this.#failingSinceMs !== undefined) return;
     this.#failingSinceMs = performance.now();
-    this.#observer.note("error", message, error === undefined ? {} : { err: error });
-    this.#observer.storeFailed(error);
+    this.#reporter.note("error", message, error === undefined ? {} : { err: error });
+    this.#reporter.storeFailed(error);
   }
 
   /** Their senders were answered 503, and send again: a duplicate then. */
   #tellLate(group: Group, what: string): void {
     const late = group.entries.length - group.live;
-    if (late > 0) this.#observer.logger.debug({ deliveries: late }, `${what}, behind acceptTimeoutMs`);
+    if (late > 0) this.#reporter.logger.debug({ deliveries: late }, `${what}, behind acceptTimeoutMs`);
   }
 }

@@ -28,7 +28,7 @@ import type {
 } from "../types/engine.js";
 import type { WebhookEvent } from "../types/event.js";
 import { orderKeyOf } from "./accept.js";
-import type { InboxObserver } from "./observer.js";
+import type { InboxReporter } from "./reporter.js";
 import { purge } from "./retention.js";
 
 /** Filters of a receiver's own events, all of which must hold. */
@@ -121,7 +121,7 @@ export interface InspectionParts {
     "capabilities" | "list" | "get" | "stats" | "change" | "purge" | "backup"
   >;
   readonly clock: Clock;
-  readonly observer: Pick<InboxObserver, "replayed">;
+  readonly reporter: Pick<InboxReporter, "replayed">;
   readonly handlers: Pick<HandlerRegistry, "all" | "handlersFor">;
   readonly readEvent: ReadEvent;
   /** Throws where the store is not open. */
@@ -169,7 +169,7 @@ export function createInspection(parts: InspectionParts): Inbox {
       for await (const changed of replaySteps(parts, chosen, wanted, makes)) count += changed;
     } finally {
       // What was replayed before a step failed is told, too.
-      if (!dryRun) parts.observer.replayed({ selection: chosen, handlers, count });
+      if (!dryRun) parts.reporter.replayed({ selection: chosen, handlers, count });
     }
     return count;
   };

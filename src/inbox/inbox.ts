@@ -7,8 +7,8 @@ import { printable } from "../lib/printable.js";
 import type { Consumer, EndOptions, HandlerPolicy, InboxEngine, NewDelivery } from "../types/engine.js";
 import { Acceptor, type SettleAcceptance } from "./acceptor.js";
 import type { InboxHealth } from "./health.js";
-import type { InboxObserver } from "./observer.js";
 import type { InboxSettings } from "./options.js";
+import type { InboxReporter } from "./reporter.js";
 import { HeldWatch, startRetention } from "./retention.js";
 import { type ReadData, Worker } from "./worker.js";
 
@@ -19,7 +19,7 @@ export interface StoreParts<Tx> {
   readonly defaultTimeoutMs: number;
   readonly readData: ReadData;
   readonly clock: Clock;
-  readonly observer: InboxObserver;
+  readonly reporter: InboxReporter;
   /** From 0 up to 1; the seam for tests. Default: Math.random. */
   readonly random?: (() => number) | undefined;
 }
@@ -91,13 +91,13 @@ export class Store<Tx> {
   #endName: (() => void) | undefined;
 
   constructor(parts: StoreParts<Tx>) {
-    const { settings, observer, clock } = parts;
+    const { settings, reporter, clock } = parts;
     this.#parts = parts;
     this.settings = settings;
-    this.#heldWatch = new HeldWatch({ engine: settings.engine, receiver: parts.receiver, observer });
+    this.#heldWatch = new HeldWatch({ engine: settings.engine, receiver: parts.receiver, reporter });
     this.#acceptor = new Acceptor({
       engine: settings.engine,
-      observer,
+      reporter,
       clock,
       timeoutMs: settings.acceptTimeoutMs,
     });
@@ -142,7 +142,7 @@ export class Store<Tx> {
 
   /** Opens the engine and starts to run tasks. Rejects where that fails; then it can be tried again. */
   async start(handlers: readonly RegisteredHandler[]): Promise<void> {
-    const { settings, observer, receiver, clock } = this.#parts;
+    const { settings, reporter, receiver, clock } = this.#parts;
     const { engine, retention } = settings;
     await this.#openEngine();
     // `close` waits for this, and closes the engine.
@@ -153,7 +153,7 @@ export class Store<Tx> {
       const worker = this.#createWorker(byName);
       const consumer = settings.workers && handlers.length > 0 ? this.#consume(worker, byName) : undefined;
       const heldWatch = this.#heldWatch;
-      const endRetention = startRetention({ engine, receiver, retention, clock, observer, heldWatch });
+      const endRetention = startRetention({ engine, receiver, retention, clock, reporter, heldWatch });
       this.#started = { worker, consumer, endRetention };
       void this.#noteStuck(byName);
     } catch (error) {
@@ -188,11 +188,11 @@ export class Store<Tx> {
   }
 
   async #openEngine(): Promise<void> {
-    const { settings, observer } = this.#parts;
+    const { settings, reporter } = this.#parts;
     this.#open = true;
     try {
       this.#opening = settings.engine.open({
-        note: (level, message, details) => observer.note(level, message, details),
+        note: (level, message, details) => reporter.note(level, message, details),
       });
       await this.#opening;
     } catch (error) {
@@ -215,8 +215,8 @@ export class Store<Tx> {
   }
 
   #createWorker(handlers: ReadonlyMap<string, RegisteredHandler>): Worker<Tx> {
-    const { settings, defaultTimeoutMs, readData, clock, observer, random = Math.random } = this.#parts;
-    return new Worker({ settings, handlers, defaultTimeoutMs, readData, clock, observer, random });
+    const { settings, defaultTimeoutMs, readData, clock, reporter, random = Math.random } = this.#parts;
+    return new Worker({ settings, handlers, defaultTimeoutMs, readData, clock, reporter, random });
   }
 
   #consume(worker: Worker<Tx>, handlers: ReadonlyMap<string, RegisteredHandler>): Consumer {
@@ -230,7 +230,7 @@ export class Store<Tx> {
       receiver,
       handlers: policies,
       leaseMs: settings.leaseMs,
-      keepStacks: this.#parts.observer.keepStacks,
+      keepStacks: this.#parts.reporter.keepStacks,
       run: (task, lease) => worker.run(task, lease),
       settled: (report) => worker.settled(report),
     });
@@ -238,7 +238,7 @@ export class Store<Tx> {
 
   /** Tasks that nobody here will ever run, since their handler was renamed or taken out, and tasks that are held. */
   async #noteStuck(handlers: ReadonlyMap<string, RegisteredHandler>): Promise<void> {
-    const { receiver, settings, observer } = this.#parts;
+    const { receiver, settings, reporter } = this.#parts;
     try {
       const stats = await settings.engine.stats({ receiver });
       // What a policy that has just become "skip" held runs in a moment.
@@ -247,7 +247,7 @@ export class Store<Tx> {
       for (const { handler, waiting, blocked } of stats.handlers) {
         const left = waiting + blocked;
         if (left === 0 || handlers.has(handler)) continue;
-        observer.note(
+        reporter.note(
           "warn",
           `${left} tasks wait for the handler "${printable(handler)}", which is not registered; register it, or drop them`,
           { handler, waiting: left },
@@ -255,7 +255,7 @@ export class Store<Tx> {
       }
     } catch (error) {
       if (this.#started !== undefined)
-        observer.note("warn", "the inbox's tasks could not be counted", { err: error });
+        reporter.note("warn", "the inbox's tasks could not be counted", { err: error });
     }
   }
 }

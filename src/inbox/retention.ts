@@ -2,7 +2,7 @@ import { type Clock, isClockAhead } from "../lib/clock.js";
 import { assertOptions, numberOption, own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { InboxEngine, InboxStats, PurgeOptions } from "../types/engine.js";
-import type { InboxObserver } from "./observer.js";
+import type { InboxReporter } from "./reporter.js";
 
 /** Milliseconds between two looks at what is too old. */
 const everyMs = 60_000;
@@ -19,7 +19,7 @@ export interface RetentionParts {
   readonly receiver: string;
   readonly retention: Retention;
   readonly clock: Clock;
-  readonly observer: Pick<InboxObserver, "note">;
+  readonly reporter: Pick<InboxReporter, "note">;
   /** Told when a look is over: what holds others back was kept, and somebody should know. */
   readonly heldWatch: Pick<HeldWatch, "look">;
 }
@@ -46,7 +46,7 @@ export function startRetention(parts: RetentionParts): () => void {
       () => again(),
       (error: unknown) => {
         if (!ended)
-          parts.observer.note("warn", "old events could not be deleted from the inbox", { err: error });
+          parts.reporter.note("warn", "old events could not be deleted from the inbox", { err: error });
         again();
       },
     );
@@ -55,7 +55,7 @@ export function startRetention(parts: RetentionParts): () => void {
   async function lookOnce(): Promise<void> {
     const doubt = await purgeAll(parts, pause, () => ended);
     if (doubt !== undefined && doubts % looksPerLine === 0) {
-      parts.observer.note("warn", "old events are not deleted from the inbox for now", { err: doubt });
+      parts.reporter.note("warn", "old events are not deleted from the inbox for now", { err: doubt });
     }
     doubts = doubt === undefined ? 0 : doubts + 1;
     if (!ended) await parts.heldWatch.look();
@@ -165,7 +165,7 @@ export function parseRetention(value: unknown, where: string): Retention {
 export interface HeldWatchParts {
   readonly engine: Pick<InboxEngine, "stats">;
   readonly receiver: string;
-  readonly observer: Pick<InboxObserver, "note">;
+  readonly reporter: Pick<InboxReporter, "note">;
 }
 
 /**
@@ -195,7 +195,7 @@ export class HeldWatch {
       const finding = `${counted(tasks, "task")} of the handler "${printable(handler)}" held behind ${counted(holding, "dead letter")} (deadHead: "hold")${oldest}; replay, drop or purge the dead letters: retention keeps them`;
       held.set(handler, finding);
       if (this.#held.has(handler)) continue;
-      this.#parts.observer.note("warn", finding, { handler, held: tasks, holding });
+      this.#parts.reporter.note("warn", finding, { handler, held: tasks, holding });
     }
     this.#held = held;
   }

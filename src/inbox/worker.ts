@@ -11,8 +11,8 @@ import type { Delivery } from "../types/delivery.js";
 import type { Lease, SettledReport, StoredDelivery, Task, Verdict } from "../types/engine.js";
 import type { HandlerRun, ReportedTask } from "../types/report.js";
 import { InvalidData, invalidDataError } from "./invalid-data.js";
-import type { InboxObserver, NextAttempt } from "./observer.js";
 import type { InboxSettings } from "./options.js";
+import type { InboxReporter, NextAttempt } from "./reporter.js";
 
 /** Reads the data of a stored event with the schema of this moment; a Refusal where it breaks it. */
 export type ReadData = (
@@ -26,7 +26,7 @@ export interface WorkerParts {
   readonly defaultTimeoutMs: number;
   readonly readData: ReadData;
   readonly clock: Clock;
-  readonly observer: InboxObserver;
+  readonly reporter: InboxReporter;
   /** From 0 up to 1; the seam for tests. */
   readonly random: () => number;
 }
@@ -52,7 +52,7 @@ export class Worker<Tx> {
   async run(task: Task, lease: Lease<Tx>): Promise<Verdict> {
     const handler = this.#parts.handlers.get(task.handler);
     if (handler === undefined || this.#closed) return { outcome: "release" };
-    this.#parts.observer.claimed(reported(task));
+    this.#parts.reporter.claimed(reported(task));
     const open: Open = { requestId: task.delivery.requestId, result: undefined };
     this.#open.set(keyOf(task), open);
     let data: unknown;
@@ -76,12 +76,12 @@ export class Worker<Tx> {
     const key = keyOf(report);
     const open = this.#open.get(key);
     this.#open.delete(key);
-    const { observer } = this.#parts;
+    const { reporter } = this.#parts;
     const { verdict } = report;
     const task = reported(report);
     if (verdict.outcome === "release") return;
     if (!report.kept) {
-      observer.note(
+      reporter.note(
         "warn",
         `the lease on a task was lost while handler "${printable(task.handler)}" had it`,
         task,
@@ -90,8 +90,8 @@ export class Worker<Tx> {
     }
     const ran = open?.result !== undefined;
     if (open?.result !== undefined) this.#ended(task, open.requestId, open.result, verdict);
-    if (verdict.outcome === "retry") observer.retried(task, verdict.delayMs, verdict.error);
-    else if (verdict.outcome === "dead") observer.dead(task, verdict.error, ran);
+    if (verdict.outcome === "retry") reporter.retried(task, verdict.delayMs, verdict.error);
+    else if (verdict.outcome === "dead") reporter.dead(task, verdict.error, ran);
   }
 
   /** Aborts every run, so that their tasks are given back; none is run from now on. */
@@ -118,7 +118,7 @@ export class Worker<Tx> {
   }
 
   #subject(task: Task, lease: Lease<Tx>): RunSubject {
-    const { clock, observer, defaultTimeoutMs } = this.#parts;
+    const { clock, reporter, defaultTimeoutMs } = this.#parts;
     const { delivery, attempt } = task;
     return {
       id: task.event.id,
@@ -127,7 +127,7 @@ export class Worker<Tx> {
         caller: delivery.caller,
         delivery: deliveryOf(delivery),
         attempt,
-        logger: observer.logger,
+        logger: reporter.logger,
         // The context's type has the engine's Tx; here nobody looks into it.
         complete: (write) => lease.complete(write as Parameters<Lease<Tx>["complete"]>[0]),
       },
@@ -140,23 +140,23 @@ export class Worker<Tx> {
   #late(task: Task, { durationMs, ...late }: LateResult): void {
     const message = `handler "${printable(task.handler)}" settled behind the end of its run (${late.outcome})`;
     const error = late.outcome === "failed" ? { err: late.error } : {};
-    this.#parts.observer.note("warn", message, { ...reported(task), durationMs, ...error });
+    this.#parts.reporter.note("warn", message, { ...reported(task), durationMs, ...error });
   }
 
   #ended(task: ReportedTask, requestId: string, result: HandlerResult, verdict: Verdict): void {
-    const { observer } = this.#parts;
+    const { reporter } = this.#parts;
     const { durationMs } = result;
     const { recordId, event, handler, attempt } = task;
     const run: HandlerRun = { requestId, event, handler, attempt, durationMs, recordId };
     if (verdict.outcome === "done") {
-      observer.handled(run);
+      reporter.handled(run);
       if (result.outcome === "done") return;
       const message = `handler "${printable(handler)}" failed after its task was completed, which stays completed`;
-      observer.note("warn", message, { ...task, err: result.error });
+      reporter.note("warn", message, { ...task, err: result.error });
       return;
     }
     const next = this.#nextOf(handler, verdict);
-    if (result.outcome === "timed-out") observer.failed(run, "ERR_HANDLER_TIMEOUT", result.error, next);
+    if (result.outcome === "timed-out") reporter.failed(run, "ERR_HANDLER_TIMEOUT", result.error, next);
     else if (result.outcome !== "done") this.#failed(run, result.error, next);
     // Done, and yet to be tried again: a completion that it did not wait for had failed.
     else this.#failed(run, "error" in verdict ? errorFrom(verdict.error) : undefined, next);
@@ -171,13 +171,13 @@ export class Worker<Tx> {
   }
 
   #failed(run: HandlerRun, error: unknown, next: NextAttempt): void {
-    const { observer } = this.#parts;
+    const { reporter } = this.#parts;
     if (isInstance(error, InvalidData)) {
-      observer.failed(run, "ERR_EVENT_INVALID", error.refusal.toError(), next);
+      reporter.failed(run, "ERR_EVENT_INVALID", error.refusal.toError(), next);
       return;
     }
     const message = `handler "${printable(run.handler)}" failed`;
-    observer.failed(run, "ERR_HANDLER_FAILED", new HandlerFailedError(message, { cause: error }), next);
+    reporter.failed(run, "ERR_HANDLER_FAILED", new HandlerFailedError(message, { cause: error }), next);
   }
 }
 
@@ -215,7 +215,7 @@ export interface VerdictParts {
   readonly data: unknown;
   readonly handler: RegisteredHandler;
   readonly settings: Pick<InboxSettings, "maxAttempts" | "retry">;
-  readonly observer: Pick<InboxObserver, "note" | "keepStacks">;
+  readonly reporter: Pick<InboxReporter, "note" | "keepStacks">;
   readonly random: () => number;
 }
 
@@ -226,8 +226,8 @@ export function verdictOf(result: HandlerResult, parts: VerdictParts): Verdict {
   if (result.outcome === "done") return done;
   const thrown: unknown = result.error;
   if (isInstance(thrown, InvalidData)) return { outcome: "dead", error: invalidDataError(thrown.refusal) };
-  const { task, handler, settings, observer } = parts;
-  const error = taskErrorOf(thrown, observer.keepStacks);
+  const { task, handler, settings, reporter } = parts;
+  const error = taskErrorOf(thrown, reporter.keepStacks);
   if (isInstance(thrown, DoNotRetry) || task.attempt >= (handler.maxAttempts ?? settings.maxAttempts)) {
     return { outcome: "dead", error };
   }
@@ -246,7 +246,7 @@ function delayWanted(thrown: unknown): number | undefined {
   }
 }
 
-function delayOf(error: unknown, { task, data, handler, settings, observer, random }: VerdictParts) {
+function delayOf(error: unknown, { task, data, handler, settings, reporter, random }: VerdictParts) {
   const { id, type } = task.event;
   const failure = { attempt: task.attempt, error, event: { id, type, data } };
   const chance = random();
@@ -254,7 +254,7 @@ function delayOf(error: unknown, { task, data, handler, settings, observer, rand
     return (handler.retry ?? settings.retry).delayMs(failure, chance);
   } catch (fault) {
     const message = `the retry function for handler "${printable(handler.name)}" failed; the default back-off applies`;
-    observer.note("error", message, { err: fault });
+    reporter.note("error", message, { err: fault });
     return defaultRetry.delayMs(failure, chance);
   }
 }

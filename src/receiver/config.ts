@@ -1,5 +1,5 @@
 import type { AuthPolicy } from "../auth/authenticate.js";
-import type { FailureBudget } from "../auth/failure-limiter.js";
+import type { FailureRateLimiter } from "../auth/failure-limiter.js";
 import type { MediaTypes } from "../body/media-type.js";
 import type { ReadBodyOptions } from "../body/read.js";
 import type { HandlerRegistry } from "../events/handlers.js";
@@ -14,7 +14,7 @@ import type { InboxEngine } from "../types/engine.js";
 import type { Source } from "../types/source.js";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.js";
 import type { EventReader } from "./read-events.js";
-import type { Observer } from "./reporter.js";
+import type { Reporter } from "./reporter.js";
 import type { UnknownTypes } from "./unhandled-events.js";
 
 /** Where deliveries are stored. */
@@ -34,7 +34,7 @@ export interface ReceiverConfig extends EventReader {
   /** Whether lookups of credentials are rationed by the sender's address. */
   readonly rationsLookups: boolean;
   /** Undefined: failed credentials are not counted. */
-  readonly failureBudget: FailureBudget | undefined;
+  readonly failureLimiter: FailureRateLimiter | undefined;
   readonly mediaTypes: MediaTypes;
   /** Whether deliveries without a body are taken, whatever their content type. */
   readonly takesEmpty: boolean;
@@ -53,5 +53,5 @@ export interface ReceiverConfig extends EventReader {
   readonly inbox: DeliveryInbox | undefined;
   readonly answers: Answers;
   readonly clock: Clock;
-  readonly observer: Observer;
+  readonly reporter: Reporter;
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import { TokenMemory } from "../auth/jwt/cache.js";
+import { VerifiedTokenCache } from "../auth/jwt/cache.js";
 import { Refusal } from "../errors.js";
 import { assertOptions, describe, OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
@@ -34,7 +34,7 @@ export async function explain(
 /** A cache of its own, so that a token which only was explained is not remembered; and no lookup counts. */
 function withoutMemory(config: ReceiverConfig): ReceiverConfig {
   const { auth } = config;
-  const tokens = auth.tokens && new TokenMemory(auth.credentials as CredentialProvider);
+  const tokens = auth.tokens && new VerifiedTokenCache(auth.credentials as CredentialProvider);
   return { ...config, auth: { ...auth, tokens }, rationsLookups: false };
 }
 
@@ -91,7 +91,7 @@ class Walk implements Ending<ReceiverConfig> {
   }
 
   #refusalText({ code, reason }: Refusal, { counted }: Check<ReceiverConfig>): string {
-    const limited = counted === true && this.#config.failureBudget !== undefined;
+    const limited = counted === true && this.#config.failureLimiter !== undefined;
     const limit = limited
       ? "; a live request is answered 429 instead once its address is over maxFailuresPerMinute"
       : "";

@@ -16,7 +16,7 @@ import type { Hooks } from "../types/report.js";
 import { admitCaller, authenticateSender, checkAddress, checkOwnerAllowlist } from "./checks.js";
 import { IncomingDelivery } from "./incoming-delivery.js";
 import { asyncCheck, type Check, check, Pipeline } from "./pipeline.js";
-import { createObserver, type Observer, observeCredentials } from "./reporter.js";
+import { createReporter, observeCredentials, type Reporter } from "./reporter.js";
 
 /** Options that every guard takes. */
 export interface GuardOptions {
@@ -76,7 +76,7 @@ export function requireAuth(options: RequireAuthOptions): Middleware {
   const { auth, rest } = split(options, where);
   const parts = resolveGuard(rest, where);
   const { policy } = resolveAuth(auth, where, parts);
-  observeCredentials(policy.credentials, parts.observer);
+  observeCredentials(policy.credentials, parts.reporter);
   const realm = own(options, "realm");
   return createGuard(
     [
@@ -98,12 +98,12 @@ function createGuard<Config extends GuardParts>(
   challenge: Challenge,
 ): Middleware {
   const answers = createAnswers(challenge);
-  const { observer } = config;
+  const { reporter } = config;
   const pipeline = new Pipeline(checks, config, {
-    wouldRefuse: (delivery, refusal) => observer.refused(delivery.reported(), refusal, false),
+    wouldRefuse: (delivery, refusal) => reporter.refused(delivery.reported(), refusal, false),
     ended(delivery, found) {
       if (!(found instanceof Refusal)) return delivery.next?.();
-      observer.refused(delivery.reported(), found, true);
+      reporter.refused(delivery.reported(), found, true);
       if (delivery.res !== undefined)
         answers.send(delivery.res, { status: "refused", refusal: found }, delivery);
     },
@@ -119,14 +119,14 @@ interface GuardParts {
   readonly name: string;
   readonly clock: Clock;
   readonly clientAddress: ClientAddressResolver;
-  readonly observer: Observer;
+  readonly reporter: Reporter;
 }
 
 function resolveGuard(options: GuardOptions, where: string): GuardParts {
   const name = stringOption(own(options, "name") ?? where, `${where}.name`);
   const clock = parseClock(own(options, "clock"), `${where}.clock`);
   const clientAddress = clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`);
-  const observer = createObserver({
+  const reporter = createReporter({
     name,
     clock,
     where,
@@ -134,7 +134,7 @@ function resolveGuard(options: GuardOptions, where: string): GuardParts {
     hooks: own(options, "hooks"),
     keepStacks: switchOption(own(options, "keepStacks"), `${where}.keepStacks`, true),
   });
-  return { name, clock, clientAddress, observer };
+  return { name, clock, clientAddress, reporter };
 }
 
 /** `requireAuth` takes `auth` and the guard's own options in one object. */

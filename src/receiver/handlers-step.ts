@@ -8,7 +8,7 @@ import {
   type LateResult,
   type SharedContext,
 } from "../events/run-handlers.js";
-import { judgeAcceptance, newDelivery, tellStored } from "../inbox/accept.js";
+import { newDelivery, reportStored, toOutcome } from "../inbox/accept.js";
 import { type Clock, timeOf } from "../lib/clock.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { Delivery } from "../types/delivery.js";
@@ -74,17 +74,17 @@ function outcomeOf(
   { stored, acceptance }: { readonly stored: NewDelivery; readonly acceptance: Acceptance | Refusal },
 ): Outcome | Refusal {
   try {
-    const outcome = judgeAcceptance(stored, acceptance);
+    const outcome = toOutcome(stored, acceptance);
     if (outcome instanceof Refusal) return outcome;
     if (!(acceptance instanceof Refusal) && acceptance.status === "stored") {
       const { positions } = acceptance;
       for (const [at, event] of delivery.events.entries()) {
         if (!positions.includes(at)) continue;
-        config.observer.accepted(delivery, event);
+        config.reporter.accepted(delivery, event);
         if (event.handlers.length === 0) noteIgnored(delivery, event, config);
       }
     }
-    tellStored(stored, acceptance, config.observer);
+    reportStored(stored, acceptance, config.reporter);
     return outcome;
   } catch (error) {
     return new Refusal("ERR_INTERNAL", "the answer of the inbox's engine could not be read", error);
@@ -94,16 +94,16 @@ function outcomeOf(
 function noteIgnored(
   { requestId }: IncomingDelivery,
   { id, type }: IncomingEvent,
-  { observer, unhandled, inbox }: ReceiverConfig,
+  { reporter, unhandled, inbox }: ReceiverConfig,
 ): void {
   unhandled.tell(type);
-  observer.ignored(requestId, { id, type }, inbox !== undefined);
+  reporter.ignored(requestId, { id, type }, inbox !== undefined);
 }
 
 /** Runs the handlers of an event. */
 function handle(dispatched: EventDispatch): MaybePromise<DispatchResult | undefined> {
   const { delivery, event, config } = dispatched;
-  config.observer.accepted(delivery, event);
+  config.reporter.accepted(delivery, event);
   if (event.handlers.length > 0) return dispatch(dispatched);
   noteIgnored(delivery, event, config);
   return undefined;
@@ -170,16 +170,16 @@ class EventDispatch implements Dispatch {
     const message = `handler "${name}" settled behind its deadline (${late.outcome})`;
     const error = late.outcome === "failed" ? { err: late.error } : {};
     const { requestId } = this.delivery;
-    this.config.observer.note("warn", message, { requestId, durationMs, ...error });
+    this.config.reporter.note("warn", message, { requestId, durationMs, ...error });
   }
 }
 
 /** What handlers see of a delivery: a view of its own, so that they reach nothing of ours. */
-function sharedContext(delivery: IncomingDelivery, { observer }: ReceiverConfig): SharedContext {
+function sharedContext(delivery: IncomingDelivery, { reporter }: ReceiverConfig): SharedContext {
   const { requestId, method, url, headers, address, rawBody, caller } = delivery;
   const receivedAt = new Date(delivery.receivedAtMs);
   const view: Delivery = { requestId, method, url, headers, address, receivedAt, rawBody };
-  return { caller, delivery: view, attempt: 1, logger: observer.logger };
+  return { caller, delivery: view, attempt: 1, logger: reporter.logger };
 }
 
 /** Tells of each handler, and keeps the first failure of the delivery: one fails it. */
@@ -188,7 +188,7 @@ function noteResult(
   { id, type }: IncomingEvent,
   {
     result: { overloaded, results },
-    config: { observer },
+    config: { reporter },
   }: { readonly result: DispatchResult; readonly config: ReceiverConfig },
 ): void {
   if (overloaded !== undefined) {
@@ -203,14 +203,14 @@ function noteResult(
     const { name: handler, durationMs } = result;
     const run = { requestId, event, handler, attempt: 1, durationMs };
     if (result.outcome === "done") {
-      observer.handled(run);
+      reporter.handled(run);
       continue;
     }
     const failed = result.outcome === "failed";
     const code = failed ? "ERR_HANDLER_FAILED" : "ERR_HANDLER_TIMEOUT";
     const reason = failed ? `handler "${handler}" failed` : result.error.message;
     const refusal = new Refusal(code, reason, result.error);
-    observer.failed(run, code, refusal.toError());
+    reporter.failed(run, code, refusal.toError());
     if (failure === undefined || failed) failure = refusal;
   }
   if (failure !== undefined) delivery.failure ??= { started: true, refusal: failure };
@@ -219,7 +219,7 @@ function noteResult(
 /** A sender that has given up takes the delivery for lost, whatever we answer, and sends it again. */
 function noteDeadline(
   { receivedAtMs, requestId }: IncomingDelivery,
-  { source, clock, observer }: ReceiverConfig,
+  { source, clock, reporter }: ReceiverConfig,
 ): void {
   if (source === undefined) return;
   const tookMs = timeOf(clock) - receivedAtMs;
@@ -229,5 +229,5 @@ function noteDeadline(
   const message =
     `the answer took ${tookMs} ms, ${used} % of the ${deadlineMs} ms that ${name} waits: ` +
     "it counts as failed there; with an inbox handlers run behind the answer";
-  observer.note("warn", message, { requestId, tookMs, deadlineMs });
+  reporter.note("warn", message, { requestId, tookMs, deadlineMs });
 }

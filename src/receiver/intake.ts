@@ -22,7 +22,7 @@ export interface Intake {
 
 /** The intake of one receiver: its checks, then the inbox or the handlers. */
 export function createIntake(config: ReceiverConfig, checks: readonly Check<ReceiverConfig>[]): Intake {
-  const { limiter, observer, handlers, inbox } = config;
+  const { limiter, reporter, handlers, inbox } = config;
   const last: Check<ReceiverConfig> = asyncCheck("hand over", handOver, conclude, { live: true });
   const pipeline = new Pipeline([...checks, last], config, new LiveEnding(config));
   let announced = false;
@@ -30,7 +30,7 @@ export function createIntake(config: ReceiverConfig, checks: readonly Check<Rece
     announced = true;
     const count = handlers.all().length;
     const registered = `${count} handler${count === 1 ? "" : "s"}`;
-    observer.announce(`${registered}, ${inbox === undefined ? "without an inbox" : "with an inbox"}`);
+    reporter.announce(`${registered}, ${inbox === undefined ? "without an inbox" : "with an inbox"}`);
   };
   return {
     receive(req, res) {
@@ -57,12 +57,12 @@ class LiveEnding implements Ending<ReceiverConfig> {
   }
 
   wouldRefuse(delivery: IncomingDelivery, refusal: Refusal): void {
-    this.#config.observer.refused(delivery.reported(), refusal, false);
+    this.#config.reporter.refused(delivery.reported(), refusal, false);
   }
 
   ended(delivery: IncomingDelivery, found: Finding, { counted }: Check<ReceiverConfig>): void {
     if (found instanceof Refusal)
-      this.#refuse(delivery, counted === true ? this.#charged(delivery, found) : found);
+      this.#refuse(delivery, counted === true ? this.#counted(delivery, found) : found);
     else if (found !== undefined) this.#answer(delivery, found);
     else this.threw(delivery, new Error("the list of checks has no end"));
   }
@@ -71,18 +71,18 @@ class LiveEnding implements Ending<ReceiverConfig> {
     this.#refuse(delivery, new Refusal("ERR_INTERNAL", "a delivery could not be ended", error));
   }
 
-  #charged(delivery: IncomingDelivery, refusal: Refusal): Refusal {
-    const { failureBudget } = this.#config;
-    return failureBudget?.charge(refusal, delivery.sender.ip, delivery.receivedAtMs) ?? refusal;
+  #counted(delivery: IncomingDelivery, refusal: Refusal): Refusal {
+    const { failureLimiter } = this.#config;
+    return failureLimiter?.count(refusal, delivery.sender.ip, delivery.receivedAtMs) ?? refusal;
   }
 
   #refuse(delivery: IncomingDelivery, refusal: Refusal): void {
-    const { observer, limiter } = this.#config;
-    observer.refused(delivery.reported(), refusal, true);
+    const { reporter, limiter } = this.#config;
+    reporter.refused(delivery.reported(), refusal, true);
     this.#answer(delivery, { status: "refused", refusal });
     if (this.#toldEarly || !limiter.refusedBeforeOpen) return;
     this.#toldEarly = true;
-    observer.note("error", cameTooEarly, {});
+    reporter.note("error", cameTooEarly, {});
   }
 
   #answer(delivery: IncomingDelivery, outcome: Outcome): void {
@@ -97,10 +97,10 @@ class LiveEnding implements Ending<ReceiverConfig> {
   }
 
   #delivered({ requestId, address, events, receivedAtMs }: IncomingDelivery, { status }: Outcome): void {
-    const { observer, clock } = this.#config;
-    if (observer.delivered === undefined) return;
+    const { reporter, clock } = this.#config;
+    if (reporter.delivered === undefined) return;
     const tookMs = Math.max(0, timeOf(clock) - receivedAtMs);
-    observer.delivered({ status, requestId, address, events, tookMs });
+    reporter.delivered({ status, requestId, address, events, tookMs });
   }
 }
 

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { StoppedError } from "../errors.js";
 import type { HandlerRegistry } from "../events/handlers.js";
 import type { Store } from "../inbox/inbox.js";
-import type { InboxObserver } from "../inbox/observer.js";
+import type { InboxReporter } from "../inbox/reporter.js";
 import type { Clock } from "../lib/clock.js";
 import { endsBefore } from "../lib/deadline.js";
 import { assertOptions, numberOption, own } from "../lib/options.js";
@@ -19,7 +19,7 @@ export interface LifeParts<Tx> {
   readonly store: Store<Tx> | undefined;
   readonly handlers: Pick<HandlerRegistry, "all" | "lock">;
   readonly clock: Clock;
-  readonly observer: Pick<InboxObserver, "note">;
+  readonly reporter: Pick<InboxReporter, "note">;
   /** Resolves when the rest of the receiver is ready. */
   ready(): Promise<void>;
   /** Ends the rest of the receiver. */
@@ -90,7 +90,7 @@ async function close<Tx>(
   graceMs: number,
   started: Promise<void> | undefined,
 ): Promise<void> {
-  const { intake, store, observer } = parts;
+  const { intake, store, reporter } = parts;
   // The clock's timers keep no process alive; one that is being closed must live to its end.
   const alive = setInterval(() => {}, 60_000);
   const deadlines = startDeadlines(parts.clock, graceMs);
@@ -102,13 +102,13 @@ async function close<Tx>(
   if (!(await before(deadlines.grace, Promise.all([deliveries, runs])))) {
     const released = store?.release() ?? 0;
     const details = { deliveries: intake.inProgress(), runs: released, graceMs };
-    observer.note("warn", "closing took longer than its grace; what was in progress is left behind", details);
+    reporter.note("warn", "closing took longer than its grace; what was in progress is left behind", details);
     await endsBefore(deadlines.giveUp, runs);
   }
   // The outcome of the last delivery is there; in the next turn its answer is written, too, and the process may exit.
   await nextTurn();
   if (store !== undefined && !(await before(deadlines.end, store.close(deadlines.giveUp)))) {
-    observer.note("warn", "the inbox's engine was not closed in time", {});
+    reporter.note("warn", "the inbox's engine was not closed in time", {});
   }
   await nextTurn();
   parts.end();
@@ -135,10 +135,10 @@ function startDeadlines(clock: Clock, graceMs: number) {
 }
 
 /** Notes what work rejects with. Never rejects. */
-async function noting<Tx>({ observer }: LifeParts<Tx>, work: Promise<unknown>): Promise<void> {
+async function noting<Tx>({ reporter }: LifeParts<Tx>, work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (error) {
-    observer.note("warn", "a part of the receiver could not be closed", { err: error });
+    reporter.note("warn", "a part of the receiver could not be closed", { err: error });
   }
 }

@@ -1,4 +1,4 @@
-import { FailureBudget } from "../auth/failure-limiter.js";
+import { FailureRateLimiter } from "../auth/failure-limiter.js";
 import { type AuthOptions, resolveAuth } from "../auth/options.js";
 import { createMediaTypes } from "../body/media-type.js";
 import { type BodyOptions, parseBodyOptions } from "../body/read.js";
@@ -32,7 +32,7 @@ import type { BodyKind, Source } from "../types/source.js";
 import { ConcurrencyLimiter } from "./concurrency-limiter.js";
 import type { ReceiverConfig } from "./config.js";
 import { readStored } from "./read-events.js";
-import { createObserver } from "./reporter.js";
+import { createReporter } from "./reporter.js";
 import { answerToIgnored, UnknownTypes } from "./unhandled-events.js";
 
 declare const withoutInbox: unique symbol;
@@ -146,7 +146,7 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
   assertOptions(options, known, where);
   const name = stringOption(own(options, "name"), `${where}.name`);
   const clock = parseClock(own(options, "clock"), `${where}.clock`);
-  const observer = createObserver({
+  const reporter = createReporter({
     ...{ name, clock, where },
     logger: own(options, "logger"),
     hooks: own(options, "hooks"),
@@ -176,7 +176,7 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
   const store =
     settings &&
     new Store<Tx>({
-      ...{ receiver: name, settings, clock, observer, defaultTimeoutMs: limits.handlerTimeoutMs },
+      ...{ receiver: name, settings, clock, reporter, defaultTimeoutMs: limits.handlerTimeoutMs },
       readData: (task) => readStored(content, task),
     });
   const [allowIps, realm] = [own(options, "allowIps"), own(options, "realm")];
@@ -186,17 +186,17 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
   };
   return {
     config: {
-      ...{ name, auth: auth.policy, ...content, handlers, ...limits, inbox: store, clock, observer },
+      ...{ name, auth: auth.policy, ...content, handlers, ...limits, inbox: store, clock, reporter },
       unknownTypes,
       unhandled: new UnknownTypes({
-        ...{ catalog: content.catalog, handlers, observer },
+        ...{ catalog: content.catalog, handlers, reporter },
         answer: answerToIgnored(unknownTypes, settings !== undefined),
       }),
       clientAddress: clientAddressResolver(own(options, "clientAddress"), `${where}.clientAddress`),
       allowIps: allowIps === undefined ? [] : [resolveAllowIps(allowIps, `${where}.allowIps`)],
       rationsLookups: auth.policy.credentials?.noteGenuine !== undefined,
       answers: createAnswers(challenge, source?.answer?.bind(source), (message) =>
-        observer.note("warn", message, {}),
+        reporter.note("warn", message, {}),
       ),
     },
     store,
@@ -257,7 +257,7 @@ function inboxOf<Tx>(
 function parseLimits(
   options: Pick<ReceiverOptions, "handlerTimeoutMs" | "maxInProgress" | "maxFailuresPerMinute">,
   hasInbox: boolean,
-): Pick<ReceiverConfig, "handlerTimeoutMs" | "limiter" | "failureBudget"> {
+): Pick<ReceiverConfig, "handlerTimeoutMs" | "limiter" | "failureLimiter"> {
   const failures = own(options, "maxFailuresPerMinute");
   const bounds = { min: 1, max: 1_000_000, fallback: 1_000, integer: true };
   return {
@@ -270,10 +270,10 @@ function parseLimits(
       // With an inbox nobody may enter before `start`.
       !hasInbox ? undefined : "the receiver was not started: await receiver.start()",
     ),
-    failureBudget:
+    failureLimiter:
       failures === undefined
         ? undefined
-        : new FailureBudget(numberOption(failures, `${where}.maxFailuresPerMinute`, bounds)),
+        : new FailureRateLimiter(numberOption(failures, `${where}.maxFailuresPerMinute`, bounds)),
   };
 }
 

@@ -103,14 +103,14 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
   checks: readonly Check<ReceiverConfig>[],
 ): Receiver<EventMapOf<Events, SourceEvents>, ContextOf<Tx>> {
   const { config, store, handlers, ownsCredentials } = parseReceiverOptions(options);
-  const { observer, auth, clock } = config;
+  const { reporter, auth, clock } = config;
   const intake = createIntake(config, checks);
-  const receive = createReceive(intake.receive, (message) => observer.note("warn", message, {}));
-  const unobserve = observeCredentials(auth.credentials, observer);
+  const receive = createReceive(intake.receive, (message) => reporter.note("warn", message, {}));
+  const unobserve = observeCredentials(auth.credentials, reporter);
   const life = createLife({
-    ...{ intake, store, handlers, clock, observer },
+    ...{ intake, store, handlers, clock, reporter },
     ready: async () => {
-      for (const warning of startWarningsOf(config)) observer.note("warn", warning, {});
+      for (const warning of startWarningsOf(config)) reporter.note("warn", warning, {});
       await auth.credentials?.ready?.();
     },
     end: () => {
@@ -127,7 +127,7 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
       createRequestListener(path, {
         receive,
         app,
-        onFault: (message) => observer.note("error", message, {}),
+        onFault: (message) => reporter.note("error", message, {}),
       }),
     explain: (request) => explain(config, checks, request),
     findings: () => [...findingsOf(config), ...(store?.findings() ?? [])],
@@ -143,12 +143,12 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
 }
 
 function inspectionOf<Tx>(config: ReceiverConfig, store: Store<Tx>): Inbox {
-  const { name, handlers, clock, observer } = config;
+  const { name, handlers, clock, reporter } = config;
   return createInspection({
     receiver: name,
     engine: store.settings.engine,
     clock,
-    observer,
+    reporter,
     handlers,
     readEvent: async ({ id, type, position, delivery }) =>
       delivery && readStoredEvent(config, { event: { id, type }, position, delivery }),

@@ -1,6 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "../errors.js";
-import type { NextAttempt } from "../inbox/observer.js";
+import type { NextAttempt } from "../inbox/reporter.js";
 import type { Clock } from "../lib/clock.js";
 import { spanOf } from "../lib/duration.js";
 import { errorFrom, errorText, isError, keptError, taskErrorOf } from "../lib/kept-error.js";
@@ -32,7 +32,7 @@ export interface RefusedRequest {
 }
 
 /** Tells hooks, `node:diagnostics_channel` (`hookgate:accepted` …) and the logger. */
-export interface Observer {
+export interface Reporter {
   readonly logger: Logger;
   /** Whether kept errors have their stack. */
   readonly keepStacks: boolean;
@@ -102,7 +102,7 @@ const channels = {
 };
 
 /** Checks the options `logger` and `hooks` and joins them. Without a logger: standard error, see `stderrLogger`. */
-export function createObserver(options: {
+export function createReporter(options: {
   readonly name: string;
   readonly logger: unknown;
   readonly hooks: unknown;
@@ -110,7 +110,7 @@ export function createObserver(options: {
   readonly keepStacks: boolean;
   readonly clock: Clock;
   readonly where: string;
-}): Observer {
+}): Reporter {
   const { name, clock, where, keepStacks } = options;
   const hooks = parseHooks(options.hooks, `${where}.hooks`);
   const given = parseLogger(options.logger, `${where}.logger`);
@@ -284,9 +284,9 @@ function refusalCounts(clock: Clock): MinuteCounts<RefusalKind> {
 }
 
 /** Passes on to the log what a credential source has to say, and returns the function that ends it. */
-export function observeCredentials(source: CredentialProvider | undefined, observer: Observer): () => void {
+export function observeCredentials(source: CredentialProvider | undefined, reporter: Reporter): () => void {
   const note = ({ level, message, details }: CredentialReport): void =>
-    observer.note(level, message, details);
+    reporter.note(level, message, details);
   return source?.observe?.(note) ?? (() => {});
 }
 

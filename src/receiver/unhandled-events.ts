@@ -2,7 +2,7 @@ import type { HandlerRegistry } from "../events/handlers.js";
 import type { Catalog } from "../events/schemas.js";
 import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import type { Observer } from "./reporter.js";
+import type { Reporter } from "./reporter.js";
 
 /** Types that are told by name; what comes from outside must not fill the memory. */
 const mostTypes = 1_000;
@@ -13,7 +13,7 @@ const longestCompared = 200;
 export class UnknownTypes {
   readonly #catalog: Pick<Catalog, "types">;
   readonly #handlers: Pick<HandlerRegistry, "all" | "types">;
-  readonly #observer: Pick<Observer, "note">;
+  readonly #reporter: Pick<Reporter, "note">;
   readonly #answer: string;
   readonly #told = new Set<string>();
 
@@ -21,12 +21,12 @@ export class UnknownTypes {
   constructor(parts: {
     readonly catalog: Pick<Catalog, "types">;
     readonly handlers: Pick<HandlerRegistry, "all" | "types">;
-    readonly observer: Pick<Observer, "note">;
+    readonly reporter: Pick<Reporter, "note">;
     readonly answer: string;
   }) {
     this.#catalog = parts.catalog;
     this.#handlers = parts.handlers;
-    this.#observer = parts.observer;
+    this.#reporter = parts.reporter;
     this.#answer = parts.answer;
   }
 
@@ -39,7 +39,7 @@ export class UnknownTypes {
       this.#told.size > mostTypes
         ? `more than ${mostTypes.toLocaleString("en")} event types have no handler; further ones are not named`
         : `no handler is registered for the event type "${name}"${this.hint(type)}; its deliveries are ${this.#answer}`;
-    this.#observer.note("warn", message, { eventType: name });
+    this.#reporter.note("warn", message, { eventType: name });
   }
 
   /** ` (did you mean "order.paid"?)`, or nothing. */

@@ -1,6 +1,6 @@
 // A token never seen before: our check beside jose's own and beside node:crypto's HMAC alone, in one process.
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
-import { TokenMemory } from "../../dist/auth/jwt/cache.js";
+import { VerifiedTokenCache } from "../../dist/auth/jwt/cache.js";
 import { parseJwtOptions } from "../../dist/auth/jwt/options.js";
 import { verifyToken } from "../../dist/auth/jwt/verify.js";
 import { compactVerify, jwtVerify } from "../../node_modules/jose/dist/webapi/index.js";
@@ -13,7 +13,7 @@ const credential = parseJwtOptions({ issuer, audience, secret }, "jwt", {
   clock: { now: Date.now, after: () => () => {} },
 });
 const source = { findKey: () => undefined, findTokenCredentials: () => [credential] };
-const memory = new TokenMemory(source);
+const memory = new VerifiedTokenCache(source);
 const tokens = Array.from({ length: 4_000 }, (_, n) => token({ jti: String(n) }));
 const cryptoKey = await crypto.subtle.importKey(
   "raw",

@@ -10,7 +10,7 @@ import {
   readKey,
 } from "../../src/auth/authenticate.js";
 import { singleServiceCredentials } from "../../src/auth/credentials/define.js";
-import { TokenMemory } from "../../src/auth/jwt/cache.js";
+import { VerifiedTokenCache } from "../../src/auth/jwt/cache.js";
 import { Refusal } from "../../src/errors.js";
 import { quiet } from "../support/quiet.js";
 import { mutated, nasty } from "./mutate.js";
@@ -152,7 +152,7 @@ describe("who decides, fuzzed", () => {
     keyKinds: ["service-key"],
     keyHeader: "key",
     credentials: source,
-    tokens: new TokenMemory(source),
+    tokens: new VerifiedTokenCache(source),
   };
 
   it("A35 C12 lets in by the byte-identical credential alone, and never reads a key beside a Bearer", async () => {

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { createFakeClock } from "hookgate/testing";
 import { type AuthPolicy, authenticate } from "../../src/auth/authenticate.js";
 import { singleServiceCredentials } from "../../src/auth/credentials/define.js";
-import { FailureBudget } from "../../src/auth/failure-limiter.js";
-import { TokenMemory } from "../../src/auth/jwt/cache.js";
+import { FailureRateLimiter } from "../../src/auth/failure-limiter.js";
+import { VerifiedTokenCache } from "../../src/auth/jwt/cache.js";
 import { createMediaTypes } from "../../src/body/media-type.js";
 import { Refusal } from "../../src/errors.js";
 import { createHandlers } from "../../src/events/handlers.js";
@@ -50,7 +50,7 @@ const policy: AuthPolicy = {
   keyKinds: ["service-key"],
   keyHeader: "key",
   credentials,
-  tokens: new TokenMemory(credentials),
+  tokens: new VerifiedTokenCache(credentials),
 };
 const ask = (...rawHeaders: string[]) => authenticate("/", rawHeaders, policy, clock.now());
 
@@ -83,11 +83,11 @@ describe("I08 what is remembered stays bounded", () => {
   });
 
   it("C14 I06 over distinct addresses and networks that fail", () => {
-    const budget = new FailureBudget(1);
+    const budget = new FailureRateLimiter(1);
     const refusal = new Refusal("ERR_KEY_INVALID", "wrong");
     for (let n = 0; n < runs(30_000); n++) {
-      budget.charge(refusal, { family: 4, words: [n] }, clock.now());
-      budget.charge(refusal, { family: 6, words: [0x20010db8, n, 0, n] }, clock.now());
+      budget.count(refusal, { family: 4, words: [n] }, clock.now());
+      budget.count(refusal, { family: 6, words: [0x20010db8, n, 0, n] }, clock.now());
     }
     expect(largest.cache).toBeGreaterThan(5000);
     expect(largest.cache).toBeLessThanOrEqual(10_000);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { createFakeClock, createTestSigner } from "hookgate/testing";
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
-import { TokenMemory } from "../../src/auth/jwt/cache.js";
+import { VerifiedTokenCache } from "../../src/auth/jwt/cache.js";
 import { parseJwtOptions } from "../../src/auth/jwt/options.js";
 import { parseToken } from "../../src/auth/jwt/parse.js";
 import { verifyToken } from "../../src/auth/jwt/verify.js";
@@ -64,7 +64,7 @@ const nearly = fc.oneof(
 
 describe("tokens, fuzzed", () => {
   it("A02 A20 A21 accepts no token but those that were signed, byte for byte, though it remembers them", async () => {
-    const memory = new TokenMemory(source);
+    const memory = new VerifiedTokenCache(source);
     for (const token of good) expect(await memory.verify(token, nowMs)).not.toBeInstanceOf(Refusal);
     await checkAsync(
       2500,

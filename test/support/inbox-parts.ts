@@ -1,10 +1,10 @@
 import { inspect } from "node:util";
-import type { InboxObserver } from "../../src/inbox/observer.js";
+import type { InboxReporter } from "../../src/inbox/reporter.js";
 import type { InboxEngine, NewDelivery, Task, TaskCounts } from "../../src/types/engine.js";
 
 /** Keeps what an inbox tells: the reports by their kind, and the log. */
 export interface Told {
-  readonly observer: InboxObserver;
+  readonly reporter: InboxReporter;
   /** `kind` and what was given with it. */
   readonly reports: [string, ...unknown[]][];
   /** `warn message details`. */
@@ -25,7 +25,7 @@ export function listen(): Told {
   return {
     reports,
     lines,
-    observer: {
+    reporter: {
       keepStacks: false,
       logger: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
       handled: keep("handled"),

@@ -14,7 +14,7 @@ const remembered = 2_000;
  * what the token and its credential allow, and the source must still answer with the very credential, and its key set
  * with the very key, that the token was checked with. So `exp`, rotation, deactivation and revocation count at once.
  */
-export class TokenMemory {
+export class VerifiedTokenCache {
   readonly #source: CredentialProvider;
   readonly #passed = new BoundedCache<VerifiedToken>(remembered);
 

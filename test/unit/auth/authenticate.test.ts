@@ -11,7 +11,7 @@ import {
   readKey,
   readToken,
 } from "../../../src/auth/authenticate.js";
-import { TokenMemory } from "../../../src/auth/jwt/cache.js";
+import { VerifiedTokenCache } from "../../../src/auth/jwt/cache.js";
 import { Refusal } from "../../../src/errors.js";
 import { createTestSigner } from "../../../src/testing/index.js";
 import type {
@@ -84,7 +84,7 @@ function policyWith(
   over: { readonly acceptsJwt?: boolean; readonly keyKinds?: AuthPolicy["keyKinds"] } = {},
 ): AuthPolicy {
   const { acceptsJwt = true, keyKinds = ["service-key"] } = over;
-  const tokens = acceptsJwt && credentials !== undefined ? new TokenMemory(credentials) : undefined;
+  const tokens = acceptsJwt && credentials !== undefined ? new VerifiedTokenCache(credentials) : undefined;
   return { tokens, keyKinds, keyHeader: "key", credentials };
 }
 

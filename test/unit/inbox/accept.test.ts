@@ -3,7 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
 import { type RegisteredHandler, readHandler } from "../../../src/events/handler-options.js";
 import { IncomingEvent } from "../../../src/events/incoming-event.js";
-import { type CheckedDelivery, judgeAcceptance, newDelivery, tellStored } from "../../../src/inbox/accept.js";
+import { type CheckedDelivery, newDelivery, reportStored, toOutcome } from "../../../src/inbox/accept.js";
 import type { Acceptance, NewEvent } from "../../../src/types/engine.js";
 import { listen } from "../../support/inbox-parts.js";
 
@@ -168,28 +168,28 @@ describe("what the sender is told", () => {
     ["full", { status: "full", backlog: 7 }, { code: "ERR_OVERLOADED" }],
     ["what nobody knows", { status: "what" } as never, { code: "ERR_INTERNAL" }],
   ])("%s", (_, acceptance, outcome) => {
-    expect(judgeAcceptance(stored, acceptance)).toMatchObject(outcome);
+    expect(toOutcome(stored, acceptance)).toMatchObject(outcome);
   });
 
   it("is ignored where there is no handler, and the refusal where the store has none", () => {
-    expect(judgeAcceptance(ignored, { status: "stored", recordIds: ["rec_1"], positions: [0] })).toEqual({
+    expect(toOutcome(ignored, { status: "stored", recordIds: ["rec_1"], positions: [0] })).toEqual({
       status: "ignored",
       ids: ["e1"],
       stored: true,
     });
     const refusal = new Refusal("ERR_STORE_UNAVAILABLE", "full");
-    expect(judgeAcceptance(stored, refusal)).toBe(refusal);
+    expect(toOutcome(stored, refusal)).toBe(refusal);
   });
 
   it("H03 is told to the operator, too, where the body differs", () => {
-    const { observer, lines } = listen();
-    tellStored(stored, { status: "duplicate", bodyDiffers: true }, observer);
-    tellStored(stored, { status: "duplicate", bodyDiffers: false }, observer);
+    const { reporter, lines } = listen();
+    reportStored(stored, { status: "duplicate", bodyDiffers: true }, reporter);
+    reportStored(stored, { status: "duplicate", bodyDiffers: false }, reporter);
     expect(lines).toEqual([expect.stringMatching(/^warn the event "e1" came again with another body/)]);
   });
 
   it("tells of dead letters under the record of their own event, where others were there before", () => {
-    const { observer, reports } = listen();
+    const { reporter, reports } = listen();
     const dead = { name: "EventInvalidError", message: "broken" };
     const event = (id: string) => ({
       ...(stored.events[0] as NewEvent),
@@ -197,7 +197,7 @@ describe("what the sender is told", () => {
       tasks: [{ handler: "ship", dead }],
     });
     const batch = { ...stored, events: [event("e1"), event("e2"), event("e3")] };
-    tellStored(batch, { status: "stored", recordIds: ["rec_8", "rec_9"], positions: [0, 2] }, observer);
+    reportStored(batch, { status: "stored", recordIds: ["rec_8", "rec_9"], positions: [0, 2] }, reporter);
     expect(reports).toMatchObject([
       ["dead", { recordId: "rec_8", event: { id: "e1" } }, dead],
       ["dead", { recordId: "rec_9", event: { id: "e3" } }, dead],

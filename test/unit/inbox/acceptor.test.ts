@@ -49,7 +49,7 @@ function scene() {
           });
         }),
     },
-    observer: told.observer,
+    reporter: told.reporter,
     clock,
     timeoutMs,
   });
@@ -206,7 +206,7 @@ describe("the acceptor", () => {
         throw new Error("closed");
       },
     };
-    const acceptor = new Acceptor({ engine, observer: told.observer, clock: createFakeClock(), timeoutMs });
+    const acceptor = new Acceptor({ engine, reporter: told.reporter, clock: createFakeClock(), timeoutMs });
     acceptor.accept(newDelivery("a"), (outcome) => outcomes.push(outcome));
     await turn();
     expect(outcomes).toEqual([expect.objectContaining({ code: "ERR_STORE_UNAVAILABLE" })]);
@@ -274,7 +274,7 @@ describe("the acceptor", () => {
     const outcomes: unknown[] = [];
     const acceptor = new Acceptor({
       engine: { accept: () => new Promise(() => {}) },
-      observer: listen().observer,
+      reporter: listen().reporter,
       clock: { now: () => clock.now() + setMs, after: clock.after },
       timeoutMs,
     });

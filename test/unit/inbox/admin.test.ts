@@ -27,7 +27,7 @@ function scene(changes: Partial<InboxEngine> = {}, open = true) {
       ...changes,
     }),
     clock,
-    observer: told.observer,
+    reporter: told.reporter,
     handlers,
     readEvent: async () => undefined,
     assertOpen: () => {

@@ -8,7 +8,7 @@ function scene() {
   let handlers: readonly HandlerStats[] = [];
   const idle = idleEngine();
   const engine = { stats: async () => ({ ...(await idle.stats({})), handlers }) };
-  const watch = new HeldWatch({ engine, receiver: "orders", observer: told.observer });
+  const watch = new HeldWatch({ engine, receiver: "orders", reporter: told.reporter });
   const see = async (held: Readonly<Record<string, number>>): Promise<void> => {
     handlers = Object.entries(held).map(([handler, count]) => ({
       ...{ ...noTasks, receiver: "orders", handler, ordered: true },

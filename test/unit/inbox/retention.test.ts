@@ -36,7 +36,7 @@ function scene(
     receiver: "orders",
     retention,
     clock,
-    observer: told.observer,
+    reporter: told.reporter,
   });
   return { clock, asked, end, looks: () => looks, ...told };
 }

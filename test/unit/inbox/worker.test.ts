@@ -45,7 +45,7 @@ function scene(handler: TestHandler, { options, readData, settings }: Options = 
     defaultTimeoutMs: 10_000,
     readData: readData ?? (({ delivery }) => ({ value: JSON.parse(String(delivery.rawBody)) })),
     clock,
-    observer: told.observer,
+    reporter: told.reporter,
     random: () => 0.5,
   });
   const lease = new TestLease();

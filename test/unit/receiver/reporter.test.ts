@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { describe, expect, it, jest } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
-import { createObserver } from "../../../src/receiver/reporter.js";
+import { createReporter } from "../../../src/receiver/reporter.js";
 import { SignatureRefusal } from "../../../src/signatures/signature.js";
 import { createFakeClock } from "../../../src/testing/index.js";
 import type { Caller } from "../../../src/types/delivery.js";
@@ -23,7 +23,7 @@ function setUp(options: { hooks?: Hooks; logger?: unknown; keepStacks?: boolean 
     lines.push({ level, details: { ...details }, message });
   const logger = { debug: add("debug"), info: add("info"), warn: add("warn"), error: add("error") };
   const clock = createFakeClock();
-  const observer = createObserver({
+  const reporter = createReporter({
     name: "orders",
     logger,
     hooks: undefined,
@@ -32,16 +32,16 @@ function setUp(options: { hooks?: Hooks; logger?: unknown; keepStacks?: boolean 
     where: "createReceiver",
     ...options,
   });
-  return { observer, lines, clock };
+  return { reporter, lines, clock };
 }
 
-describe("createObserver", () => {
+describe("createReporter", () => {
   it("tells hooks, channel and log of a refusal", () => {
     const refused = jest.fn<(report: RefusedReport) => void>();
     const heard = jest.fn();
     subscribe("hookgate:refused", heard);
-    const { observer, lines } = setUp({ hooks: { refused } });
-    observer.refused(request, new Refusal("ERR_KEY_INVALID", "the key is unknown"), true);
+    const { reporter, lines } = setUp({ hooks: { refused } });
+    reporter.refused(request, new Refusal("ERR_KEY_INVALID", "the key is unknown"), true);
     unsubscribe("hookgate:refused", heard);
     const [report] = refused.mock.calls[0] ?? [];
     expect(report).toMatchObject({
@@ -65,24 +65,24 @@ describe("createObserver", () => {
   });
 
   it("says when a list in shadow mode would have refused", () => {
-    const { observer, lines } = setUp();
-    observer.refused(request, new Refusal("ERR_ADDRESS_REFUSED", "no range"), false);
+    const { reporter, lines } = setUp();
+    reporter.refused(request, new Refusal("ERR_ADDRESS_REFUSED", "no range"), false);
     expect(lines[0]?.message).toBe("would refuse (shadow mode) ERR_ADDRESS_REFUSED: no range");
   });
 
   it("logs what is our fault as an error, with its cause", () => {
-    const { observer, lines } = setUp();
+    const { reporter, lines } = setUp();
     const cause = new Error("boom");
-    observer.refused(request, new Refusal("ERR_INTERNAL", "it failed", cause), true);
+    reporter.refused(request, new Refusal("ERR_INTERNAL", "it failed", cause), true);
     expect(lines[0]).toMatchObject({ level: "error", details: { err: { name: "Error", message: "boom" } } });
     expect(lines[0]?.details.err).not.toBe(cause);
   });
 
   it("I01 I02 logs neither claims nor schema issues, and escapes what comes from outside", () => {
-    const { observer, lines } = setUp();
-    observer.accepted({ requestId: "r1", address: request.address, caller, signedBy: "k" }, event);
-    observer.refused(request, new Refusal("ERR_EVENT_INVALID", "x", [{ message: "canary-body" }]), true);
-    observer.handled({ requestId: "r1", event, handler: "h", attempt: 1, durationMs: 2 });
+    const { reporter, lines } = setUp();
+    reporter.accepted({ requestId: "r1", address: request.address, caller, signedBy: "k" }, event);
+    reporter.refused(request, new Refusal("ERR_EVENT_INVALID", "x", [{ message: "canary-body" }]), true);
+    reporter.handled({ requestId: "r1", event, handler: "h", attempt: 1, durationMs: 2 });
     const text = JSON.stringify(lines);
     expect(text).not.toContain("canary");
     expect(lines[0]?.details).toMatchObject({
@@ -97,12 +97,12 @@ describe("createObserver", () => {
 
   it("tells the hook of a failed handler what was thrown, and the log its reason", () => {
     const failed = jest.fn();
-    const { observer, lines } = setUp({ hooks: { failed } });
+    const { reporter, lines } = setUp({ hooks: { failed } });
     const error = new Refusal("ERR_HANDLER_FAILED", "it threw", new TypeError("boom")).toError();
     const run = { requestId: "r1", event, handler: "h", attempt: 1, durationMs: 2 };
-    observer.failed(run, "ERR_HANDLER_FAILED", error);
-    observer.failed(run, "ERR_HANDLER_FAILED", error, { maxAttempts: 20, delayMs: 3_000 });
-    observer.failed({ ...run, attempt: 20 }, "ERR_HANDLER_FAILED", error, {
+    reporter.failed(run, "ERR_HANDLER_FAILED", error);
+    reporter.failed(run, "ERR_HANDLER_FAILED", error, { maxAttempts: 20, delayMs: 3_000 });
+    reporter.failed({ ...run, attempt: 20 }, "ERR_HANDLER_FAILED", error, {
       maxAttempts: 20,
       delayMs: undefined,
     });
@@ -119,11 +119,11 @@ describe("createObserver", () => {
   });
 
   it("says a dead letter of its own where no attempt was told before", () => {
-    const { observer, lines } = setUp();
+    const { reporter, lines } = setUp();
     const task = { recordId: "rec_1", event, handler: "h", attempt: 0 };
-    observer.dead(task, { name: "Error", message: "broken" }, true);
+    reporter.dead(task, { name: "Error", message: "broken" }, true);
     expect(lines).toEqual([]);
-    observer.dead(task, { name: "EventInvalidError", message: "broken" });
+    reporter.dead(task, { name: "EventInvalidError", message: "broken" });
     expect(lines[0]).toMatchObject({
       level: "error",
       message: 'dead letter of handler "h": EventInvalidError: broken',
@@ -132,10 +132,10 @@ describe("createObserver", () => {
   });
 
   it("keeps of every error among the details of a note only what may be kept, under the name err", () => {
-    const { observer, lines } = setUp();
+    const { reporter, lines } = setUp();
     const thrown = Object.assign(new Error("no"), { config: "canary" });
-    observer.note("warn", "a", { error: thrown, other: thrown, count: 1 });
-    observer.note("warn", "b", { err: { config: "canary" } });
+    reporter.note("warn", "a", { error: thrown, other: thrown, count: 1 });
+    reporter.note("warn", "b", { err: { config: "canary" } });
     for (const { details } of lines) {
       expect(Object.values(details).some((value) => Object.hasOwn(Object(value), "config"))).toBe(false);
     }
@@ -144,8 +144,8 @@ describe("createObserver", () => {
   });
 
   it("keeps no stack where that is switched off", () => {
-    const { observer, lines } = setUp({ keepStacks: false });
-    observer.note("warn", "a", { err: new Error("no") });
+    const { reporter, lines } = setUp({ keepStacks: false });
+    reporter.note("warn", "a", { err: new Error("no") });
     expect(lines[0]?.details.err).toHaveProperty("stack", "Error: no");
   });
 
@@ -153,34 +153,34 @@ describe("createObserver", () => {
     const broken = () => {
       throw new Error("hook");
     };
-    const { observer, lines } = setUp({
+    const { reporter, lines } = setUp({
       hooks: { accepted: broken, refused: (async () => broken()) as () => void },
     });
-    observer.accepted(
+    reporter.accepted(
       { requestId: "r1", address: request.address, caller: { method: "none" }, signedBy: undefined },
       event,
     );
-    observer.refused(request, new Refusal("ERR_METHOD", "GET"), true);
+    reporter.refused(request, new Refusal("ERR_METHOD", "GET"), true);
     await new Promise(setImmediate);
     expect(lines.map(({ message }) => message)).toEqual(
       expect.arrayContaining([`the hook "accepted" threw`, `the hook "refused" rejected`]),
     );
     const throwing = setUp({ logger: { debug: broken, info: broken, warn: broken, error: broken } });
-    expect(() => throwing.observer.note("warn", "x", {})).not.toThrow();
+    expect(() => throwing.reporter.note("warn", "x", {})).not.toThrow();
   });
 
   it("writes the first ten of a cause on standard error, then counts, and names receiver and cause", () => {
     const written = jest.spyOn(process.stderr, "write").mockReturnValue(true);
-    const { observer, clock } = setUp({ logger: undefined });
+    const { reporter, clock } = setUp({ logger: undefined });
     const refuse = (fault: string, times: number) => {
       const refusal = new Refusal("ERR_TOKEN_INVALID", `it is ${fault}`, undefined, fault);
-      for (let i = 0; i < times; i++) observer.refused(request, refusal, true);
+      for (let i = 0; i < times; i++) reporter.refused(request, refusal, true);
     };
     refuse("expired", 13);
     refuse("parts", 1);
-    observer.refused(request, new Refusal("ERR_METHOD", "GET"), true);
+    reporter.refused(request, new Refusal("ERR_METHOD", "GET"), true);
     for (let i = 0; i < 12; i++) {
-      observer.refused(
+      reporter.refused(
         request,
         new Refusal("ERR_ADDRESS_REFUSED", "no range", undefined, "not-listed"),
         false,
@@ -209,7 +209,7 @@ describe("createObserver", () => {
     const clock = createFakeClock();
     const refusal = new Refusal("ERR_METHOD", "GET");
     const rest = { logger: undefined, hooks: undefined, keepStacks: true, clock, where: "x" };
-    const observers = Array.from({ length: 300 }, (_, at) => createObserver({ name: `r${at}`, ...rest }));
+    const observers = Array.from({ length: 300 }, (_, at) => createReporter({ name: `r${at}`, ...rest }));
     const refuseAll = () => {
       for (let round = 0; round < 3; round++)
         for (const one of observers) one.refused(request, refusal, true);
@@ -229,11 +229,11 @@ describe("createObserver", () => {
 
   it("does not count what is wrong with one signature as more of what was wrong with another", () => {
     const written = jest.spyOn(process.stderr, "write").mockReturnValue(true);
-    const { observer, clock } = setUp({ logger: undefined });
+    const { reporter, clock } = setUp({ logger: undefined });
     const faults = ["missing", "mismatch", "timestamp"] as const;
     for (let round = 0; round < 11; round++) {
       for (const fault of faults) {
-        observer.refused(request, new SignatureRefusal({ fault, reason: `it is ${fault}` }), true);
+        reporter.refused(request, new SignatureRefusal({ fault, reason: `it is ${fault}` }), true);
       }
     }
     expect(written).toHaveBeenCalledTimes(30);
@@ -246,9 +246,9 @@ describe("createObserver", () => {
   });
 
   it("passes every refusal to a logger of the user's own, with its cause", () => {
-    const { observer, lines } = setUp();
+    const { reporter, lines } = setUp();
     for (let i = 0; i < 300; i++) {
-      observer.refused(request, new Refusal("ERR_TOKEN_INVALID", "x", undefined, "expired"), true);
+      reporter.refused(request, new Refusal("ERR_TOKEN_INVALID", "x", undefined, "expired"), true);
     }
     expect(lines).toHaveLength(300);
     expect(lines[0]?.details).toMatchObject({ code: "ERR_TOKEN_INVALID", fault: "expired" });

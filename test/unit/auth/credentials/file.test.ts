@@ -439,7 +439,7 @@ describe("credentialsFromFile", () => {
     expect(has(credentials, "a")).toBe(true);
   });
 
-  it("tells the first observer what happened before it came, and bears one that throws", () => {
+  it("tells the first reporter what happened before it came, and bears one that throws", () => {
     write(withKey("a"));
     const credentials = credentialsFromFile(path, { clock: systemClock });
     opened.push(credentials);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { TokenMemory } from "../../../../src/auth/jwt/cache.js";
+import { VerifiedTokenCache } from "../../../../src/auth/jwt/cache.js";
 import { parseJwtOptions } from "../../../../src/auth/jwt/options.js";
 import { CredentialsUnavailableError, Refusal } from "../../../../src/errors.js";
 import { isPromise } from "../../../../src/lib/maybe-promise.js";
@@ -61,7 +61,7 @@ class Source implements CredentialProvider {
 
 const token = await signer.sign({ iss: "orders", iat: seconds, nbf: seconds, exp: seconds + 60, jti: "j" });
 let source: Source;
-let memory: TokenMemory;
+let memory: VerifiedTokenCache;
 const verdict = async (atMs = start, text = token) => {
   const verified = await memory.verify(text, atMs);
   return verified instanceof Refusal ? verified.code : "passed";
@@ -70,19 +70,19 @@ const verdict = async (atMs = start, text = token) => {
 beforeEach(async () => {
   source = new Source();
   source.hold(credential());
-  memory = new TokenMemory(source);
+  memory = new VerifiedTokenCache(source);
   expect(await verdict()).toBe("passed");
   expect(source.checks).toBe(1);
 });
 
-describe("TokenMemory", () => {
+describe("VerifiedTokenCache", () => {
   it("recognises a token that passed, without another signature check", async () => {
     expect([await verdict(), await verdict(start + 59_999), source.checks]).toEqual(["passed", "passed", 1]);
   });
 
   it("answers without a promise where source and key set have none", async () => {
     const plain = credential();
-    const direct = new TokenMemory({ findKey: () => undefined, findTokenCredentials: () => [plain] });
+    const direct = new VerifiedTokenCache({ findKey: () => undefined, findTokenCredentials: () => [plain] });
     await direct.verify(token, start);
     expect(isPromise(direct.verify(token, start))).toBe(false);
   });

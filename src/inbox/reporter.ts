@@ -11,7 +11,7 @@ export interface NextAttempt {
 }
 
 /** Who an inbox tells what happens: hooks, channels and the log. None of it throws. */
-export interface InboxObserver {
+export interface InboxReporter {
   readonly logger: Logger;
   /** Whether kept errors have their stack. */
   readonly keepStacks: boolean;
