@@ -1,5 +1,13 @@
 import type { Clock } from "../lib/clock.js";
-import { assertOptions, describe, flagOption, OptionError, own, ownMembers } from "../lib/options.js";
+import {
+  assertOptions,
+  describe,
+  flagOption,
+  OptionError,
+  optionKeys,
+  own,
+  ownMembers,
+} from "../lib/options.js";
 import type { CredentialKind, CredentialProvider, KeyKind, TokenCredential } from "../types/credential.js";
 import type { CredentialPlaces, SourceAuth } from "../types/source.js";
 import type { AuthPolicy } from "./authenticate.js";
@@ -9,40 +17,42 @@ import { VerifiedTokenCache } from "./jwt/cache.js";
 import type { JwtOptions } from "./jwt/options.js";
 import { defaultKeyHeader, parseKeyHeader } from "./service-key.js";
 
-/** The one-line form: one service with its own key, its own JWTs, or both. What is given is accepted. */
+/** The one-line form: one service with its own keys, its own JWTs, or both. What is given is accepted. */
 export interface SingleServiceAuth {
-  /** One key, several, or keys with ids and lifetimes. Header: `key`, unless `header` says otherwise. */
+  /** One key, several, or keys with ids and lifetimes. Sent in the header `key` unless `header` names another one. */
   readonly serviceKey?: ServiceKeyOptions | undefined;
+  /** One JWT credential or several. A JWT in the request has priority: the key is then not read. */
   readonly jwt?: JwtOptions | readonly JwtOptions[] | undefined;
 }
 
 /** The full form: credentials of tenants and services, and which kinds of them this route accepts. */
 export interface CredentialsAuth {
-  /** Default: `["jwt", "service-key"]`. Where "jwt" is accepted it has priority over any key. */
+  /** Kinds of credential that this route accepts. Where `"jwt"` is accepted, it has priority over any key. Default: `["jwt", "service-key"]`. */
   readonly accept?: readonly CredentialKind[] | undefined;
   /** From `defineCredentials`, `credentialsFromFile` or `credentialsFromLookup`. */
   readonly credentials: CredentialProvider;
-  /** Header that keys stand in. Default: `key`. */
+  /** The header that keys are sent in. Default: `"key"`. */
   readonly keyHeader?: string | undefined;
 }
 
 /** No authentication at all: only for routes that something else protects. */
 export interface NoAuth {
+  /** `true` lets everyone in. Cannot be combined with other options of `auth`. */
   readonly dangerouslyAcceptAnyone: true;
 }
 
-/** How callers prove who they are. */
+/** How callers prove who they are: the one-line form, the full form with `credentials`, or nobody is asked. */
 export type AuthOptions = SingleServiceAuth | CredentialsAuth | NoAuth;
 
 /** The names of all options of `auth`, in whichever form. */
-export const authOptionNames: readonly string[] = [
-  "serviceKey",
-  "jwt",
-  "accept",
-  "credentials",
-  "keyHeader",
-  "dangerouslyAcceptAnyone",
-];
+export const authOptionNames: readonly string[] = optionKeys<AuthOptions>({
+  serviceKey: true,
+  jwt: true,
+  accept: true,
+  credentials: true,
+  keyHeader: true,
+  dangerouslyAcceptAnyone: true,
+});
 
 const kinds: readonly CredentialKind[] = ["jwt", "service-key", "profile-key"];
 const howTo =

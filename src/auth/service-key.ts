@@ -1,8 +1,16 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { CredentialsUnavailableError, Refusal } from "../errors.js";
-import { type Lifetime, type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../keys/lifetime.js";
+import { type Lifetime, type LifetimeOptions, parseLifetime } from "../keys/lifetime.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { assertOptions, describe, flagOption, OptionError, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  describe,
+  flagOption,
+  OptionError,
+  optionKeys,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { CredentialProvider, KeyCredential, KeyKind, MaybePromise } from "../types/credential.js";
 
@@ -164,22 +172,24 @@ function refusalOf(error: unknown): Refusal {
 const minKeyLength = 32;
 
 interface KeyOptionsBase extends LifetimeOptions {
-  /** Stable name, unique within its owner; stands in logs and on the command line. */
+  /** Stable name, unique within its owner, in logs and on the command line; 1 to 100 printable ASCII characters. */
   readonly id: string;
 }
 
 /** A service key or profile key: the key itself, or its SHA-256. */
 export type KeyOptions =
   | (KeyOptionsBase & {
-      /** 32 or more printable ASCII characters without spaces and commas. */
-      readonly key: string;
+      /** 32 to 512 printable ASCII characters without spaces and commas. Make one with `npx hookgate key new`. */
+      readonly key: string | undefined;
+      /** The key's SHA-256, instead of `key`. */
       readonly digest?: undefined;
-      /** Takes a `key` of fewer than 32 characters: it can be guessed. Default: false. */
+      /** `true` accepts a `key` of fewer than 32 characters, which can be guessed. Default: refused. */
       readonly insecureShortKey?: boolean | undefined;
     })
   | (KeyOptionsBase & {
       /** SHA-256 of the key: `sha256:` and 64 hex digits, the digits alone, or base64url. */
-      readonly digest: string;
+      readonly digest: string | undefined;
+      /** The key itself, instead of `digest`. */
       readonly key?: undefined;
     });
 
@@ -189,7 +199,15 @@ export interface ParsedKey extends Lifetime {
   readonly digest: Buffer;
 }
 
-const known = ["id", "key", "digest", "insecureShortKey", ...lifetimeOptionNames];
+const known = optionKeys<KeyOptions>({
+  id: true,
+  key: true,
+  digest: true,
+  insecureShortKey: true,
+  state: true,
+  notBefore: true,
+  expiresAt: true,
+});
 
 /** How to get a good key: ends every message about a bad one. */
 export const makeAKey =

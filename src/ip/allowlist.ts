@@ -1,20 +1,24 @@
-import { assertOptions, choiceOption, flagOption, own } from "../lib/options.js";
+import { assertOptions, choiceOption, flagOption, optionKeys, own } from "../lib/options.js";
 import type { AddressList } from "../types/credential.js";
 import type { IpAddress } from "../types/ip.js";
 import type { RangeSet } from "./range-set.js";
 import { parseRanges, type RangeListRules } from "./range-set.js";
 
-/** Who may send: the ranges alone, or with how they are meant. Left out: the address is not checked at all. */
-export type AllowIpsOptions =
-  | readonly string[]
-  | {
-      /** Addresses and CIDR ranges, IPv4 and IPv6. An empty list lets nobody in. */
-      readonly ranges: readonly string[];
-      /** `shadow`: what would be refused is reported and passes. Default: `enforce`. */
-      readonly mode?: "enforce" | "shadow" | undefined;
-      /** Allows ranges that hold every address of a family, one by one or together. Default: left out. */
-      readonly dangerouslyAllowAnyAddress?: true | undefined;
-    };
+/** An allowlist with how it is applied. */
+export interface AllowIpsSettings {
+  /** Addresses and CIDR ranges, IPv4 and IPv6. An empty list lets nobody in. */
+  readonly ranges: readonly (string | undefined)[];
+  /** `"shadow"`: what would be refused is reported and passes. Default: `"enforce"`. */
+  readonly mode?: "enforce" | "shadow" | undefined;
+  /** `true` allows ranges that hold every address of a family, one by one or combined. Default: refused. */
+  readonly dangerouslyAllowAnyAddress?: boolean | undefined;
+}
+
+/**
+ * Addresses that may call: CIDR ranges and single addresses, IPv4 and IPv6, alone or with how they are applied. An empty list
+ * lets nobody in.
+ */
+export type AllowIpsOptions = readonly (string | undefined)[] | AllowIpsSettings;
 
 /** An allowlist whose ranges can be replaced while it is in use, by any number of routes. */
 export interface Allowlist extends AddressList {
@@ -43,7 +47,11 @@ export function resolveAllowIps(value: AllowIpsOptions | Allowlist, where: strin
   return value instanceof ReplaceableList ? value : readAllowIps(value, where);
 }
 
-const optionNames = ["ranges", "mode", "dangerouslyAllowAnyAddress"];
+const optionNames = optionKeys<AllowIpsSettings>({
+  ranges: true,
+  mode: true,
+  dangerouslyAllowAnyAddress: true,
+});
 const anyFix =
   "if everyone may come in, write { ranges: […], dangerouslyAllowAnyAddress: true }, otherwise list the senders";
 

@@ -126,8 +126,8 @@ const exampleRange = '"203.0.113.0/24"';
 
 /** Why an entry of a list of ranges cannot be used, and what to write instead. For entries that parseRange refuses. */
 export function explainRange(entry: unknown, names: readonly string[]): string {
-  if (typeof entry !== "string")
-    return `${describe(entry)} stands where a string such as ${exampleRange} must`;
+  if (entry === undefined) return "is undefined: is its environment variable set?";
+  if (typeof entry !== "string") return `is ${describe(entry)}, not a string such as ${exampleRange}`;
   return `"${printable(entry, 60)}" ${explainText(entry, names)}`;
 }
 

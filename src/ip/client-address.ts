@@ -1,5 +1,13 @@
 import { Refusal } from "../errors.js";
-import { assertOptions, choiceOption, describe, numberOption, OptionError, own } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  numberOption,
+  OptionError,
+  optionKeys,
+  own,
+} from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { AddressList } from "../types/credential.js";
 import type { IpAddress } from "../types/ip.js";
@@ -8,20 +16,22 @@ import { parseRange, type Range } from "./cidr.js";
 import type { RangeSet } from "./range-set.js";
 import { parseRanges } from "./range-set.js";
 
-/** Words that stand for ranges of proxies. "unix": the peer of a Unix socket, which has no address. */
+/** Names of ranges of proxies. `"unix"`: the peer of a Unix socket, which has no address. */
 type ProxyName = "loopback" | "linklocal" | "uniquelocal" | "unix";
 
 /** How the sender's address is found. Left out: it is the address that the connection comes from. */
 export interface ClientAddressOptions {
   /**
-   * The proxies that stand before this server: their addresses, CIDR ranges and names, or how many of them every
-   * delivery passes (1 to 32). A number is safe only where nobody can reach this server past one of them. Default:
-   * none, and headers are not looked at.
+   * The proxies in front of this server: their addresses, CIDR ranges and names (`"loopback"`, `"linklocal"`,
+   * `"uniquelocal"`, `"unix"`), or the number of proxies that every delivery passes, 1 to 32. A number is safe only if
+   * nobody can reach this server without passing all of them. Default: none, and no header is read.
    */
-  readonly trustedProxies?: readonly (ProxyName | (string & {}))[] | number | undefined;
-  /** The header that the proxies write. Default: `x-forwarded-for`. */
+  readonly trustedProxies?: readonly (ProxyName | (string & {}) | undefined)[] | number | undefined;
+  /** The header that the proxies write. Default: `"x-forwarded-for"`. */
   readonly header?: "x-forwarded-for" | "forwarded" | undefined;
 }
+
+const optionNames = optionKeys<ClientAddressOptions>({ trustedProxies: true, header: true });
 
 /** That the sender's address cannot be known, and why: for the operator. An allowlist refuses it. */
 export class UnknownAddress {
@@ -54,7 +64,7 @@ export function clientAddressResolver(
   where: string,
 ): ClientAddressResolver {
   if (options === undefined) return undeclared;
-  assertOptions(options, ["trustedProxies", "header"], where);
+  assertOptions(options, optionNames, where);
   const header = own(options, "header");
   const name = choiceOption(header, `${where}.header`, ["x-forwarded-for", "forwarded"], "x-forwarded-for");
   const proxies: unknown = own(options, "trustedProxies");

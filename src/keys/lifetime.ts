@@ -1,17 +1,21 @@
-import { choiceOption, describe, OptionError, own } from "../lib/options.js";
+import { choiceOption, describe, OptionError, optionKeys, own } from "../lib/options.js";
 
-/** The options that say when a credential counts. */
+/** When a credential is valid. */
 export interface LifetimeOptions {
-  /** `"inactive"` switches the credential off without losing it. Default: `"active"`. */
+  /** `"inactive"` switches the credential off without deleting it. Default: `"active"`. */
   readonly state?: "active" | "inactive" | undefined;
-  /** Valid from this instant on: a Date, or ISO 8601 text with its zone. Default: always was. */
+  /** Valid from this instant on: a Date, or ISO 8601 text with its zone, such as `"2030-01-31T00:00:00Z"`. Default: no start. */
   readonly notBefore?: string | Date | undefined;
-  /** Valid before this instant: a Date, or ISO 8601 text with its zone. Default: no end. */
+  /** Valid until just before this instant: a Date, or ISO 8601 text with its zone. Default: no end. */
   readonly expiresAt?: string | Date | undefined;
 }
 
 /** The names of `LifetimeOptions`, for the check against unknown options. */
-export const lifetimeOptionNames: readonly string[] = ["state", "notBefore", "expiresAt"];
+export const lifetimeOptionNames: readonly string[] = optionKeys<LifetimeOptions>({
+  state: true,
+  notBefore: true,
+  expiresAt: true,
+});
 
 /** When a credential counts, resolved. Milliseconds since the epoch; `±Infinity` where an end is open. */
 export interface Lifetime {

@@ -25,10 +25,15 @@ interface UnusableKey {
 
 /** A JSON Web Key (RFC 7517 section 4) of a public key. */
 export interface PublicJwk {
+  /** Kind of key: `"RSA"`, `"EC"` or `"OKP"`. */
   readonly kty: string;
+  /** The name by which tokens refer to the key. */
   readonly kid?: string | undefined;
+  /** The only algorithm that the key may verify. */
   readonly alg?: string | undefined;
+  /** `"sig"` for signatures; keys for encryption are not used. */
   readonly use?: string | undefined;
+  /** The key's material, such as `n` and `e`, or `crv`, `x` and `y`. */
   readonly [member: string]: unknown;
 }
 

@@ -1,18 +1,18 @@
-import { type LifetimeOptions, lifetimeOptionNames } from "../keys/lifetime.js";
+import type { LifetimeOptions } from "../keys/lifetime.js";
 import type { Duration } from "../lib/duration.js";
-import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
+import { assertOptions, flagOption, optionKeys, own, stringOption } from "../lib/options.js";
 
 /** What Webex Connect shows of a service's JWT credential, and when it is valid. */
 export interface WebexConnectServiceJwtOptions extends LifetimeOptions {
   /** Stable name, for logs and the command line. Default: `jwt-1`, `jwt-2` … */
   readonly id?: string | undefined;
   /** The Service ID: the `iss` of its tokens. */
-  readonly serviceId: string;
-  /** The service secret as it is shown: base64. */
-  readonly secret: string;
+  readonly serviceId: string | undefined;
+  /** The service secret as Webex Connect shows it: base64. */
+  readonly secret: string | undefined;
   /** Clock difference allowed, `"0s"` to `"5m"`. Default: `"5s"`. */
   readonly clockTolerance?: Duration | undefined;
-  /** `true` accepts a secret of fewer than 32 bytes, which can be guessed the sooner. Default: refused. */
+  /** `true` accepts a secret of fewer than 32 bytes, which is easier to guess. Default: refused. */
   readonly insecureShortSecret?: boolean | undefined;
 }
 
@@ -28,7 +28,16 @@ export interface WebexConnectServiceJwt extends LifetimeOptions {
   readonly insecureShortSecret?: boolean | undefined;
 }
 
-const known = ["id", "serviceId", "secret", "clockTolerance", "insecureShortSecret", ...lifetimeOptionNames];
+const known = optionKeys<WebexConnectServiceJwtOptions>({
+  id: true,
+  serviceId: true,
+  secret: true,
+  clockTolerance: true,
+  insecureShortSecret: true,
+  state: true,
+  notBefore: true,
+  expiresAt: true,
+});
 
 /**
  * The vendor's rules for a service's JWTs (developers.webexconnect.io, Using JWT for API authentication): always HS256;

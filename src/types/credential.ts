@@ -4,24 +4,25 @@ import type { IpAddress } from "./ip.js";
 /** A value that is at hand or comes later. The hot path awaits only where it must. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** The kinds of key that stand in the key header. */
+/** The kinds of key that are sent in the key header. */
 export type KeyKind = "service-key" | "profile-key";
 
-/** What a route may accept. */
+/** The kinds of credential that a route can accept. */
 export type CredentialKind = "jwt" | KeyKind;
 
 /** A list of addresses, compiled. The list behind it may be replaced while it is in use. */
 export interface AddressList {
-  /** `shadow`: the list is asked, its no is reported, and the delivery passes. */
+  /** `shadow`: what the list would refuse is reported and passes. */
   readonly mode: "enforce" | "shadow";
-  /** Whether the address stands on the list. */
+  /** Whether the address is on the list. */
   has(address: IpAddress): boolean;
 }
 
 /** Who holds a credential. */
 export interface Owner {
+  /** Name of the tenant. */
   readonly tenant: string;
-  /** Left out for what belongs to the tenant itself: profile keys. */
+  /** Name of the service. Left out for what belongs to the tenant itself: profile keys. */
   readonly service?: string | undefined;
   /** Lists that apply once this owner is known: the tenant's, then the service's. All must have the address. */
   readonly allowIps: readonly AddressList[];
@@ -31,7 +32,9 @@ export interface Owner {
 export interface Credential {
   /** Stable name, unique within its owner; used in logs and by the command line. Never secret. */
   readonly id: string;
+  /** Whose it is. */
   readonly owner: Owner;
+  /** False: switched off; a request that presents it is refused. */
   readonly active: boolean;
   /** Valid from this instant on. */
   readonly notBeforeMs: number;
@@ -41,6 +44,7 @@ export interface Credential {
 
 /** A service key or profile key, known by its digest only. */
 export interface KeyCredential extends Credential {
+  /** The kind of key. */
   readonly kind: KeyKind;
   /** SHA-256 of the key's bytes, 32 bytes. */
   readonly digest: Buffer;
@@ -86,6 +90,7 @@ export interface TokenPolicy {
   readonly maxLifetimeSeconds: number;
   /** Clock difference allowed for `exp`, `nbf` and `iat`, 0 to 300 seconds. */
   readonly clockToleranceSeconds: number;
+  /** Claims that must be present and not null. */
   readonly requiredClaims: readonly string[];
   /** Accepted `typ` of the token's header, lower case; "jwt" also accepts an absent one. */
   readonly typ: string;
@@ -97,15 +102,21 @@ export interface TokenPolicy {
 
 /** A JWT verification key of one service. */
 export interface TokenCredential extends Credential {
+  /** The kind of credential. */
   readonly kind: "jwt";
+  /** The rules that its tokens must keep. */
   readonly policy: TokenPolicy;
+  /** The keys that verify its tokens. */
   readonly keys: KeySet;
 }
 
-/** What a credential source tells the operator; holds no secret. */
+/** What credentials tell the operator; it holds no secret. */
 export interface CredentialReport {
+  /** `error`: credentials cannot be checked or updated. */
   readonly level: "warn" | "error";
+  /** What happened, and what to do. */
   readonly message: string;
+  /** Members for the log, such as the path of the file. */
   readonly details: object;
 }
 
@@ -120,8 +131,11 @@ export interface CredentialProvider {
   findKey(digest: string, kind: KeyKind): MaybePromise<KeyCredential | undefined>;
   /** The JWT credentials of an issuer, in the order in which they were given. */
   findTokenCredentials(hint: {
+    /** The token's `iss`, or `defaultIssuer`. */
     readonly issuer: string;
+    /** The token's `kid`. */
     readonly keyId: string | undefined;
+    /** What counts as the sender's address, for lookups that are rationed by it. */
     readonly network?: string | undefined;
   }): MaybePromise<readonly TokenCredential[]>;
   /** Told that a delivery from this network carried a valid token and the body that the token names. */

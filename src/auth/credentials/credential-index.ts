@@ -4,9 +4,11 @@ import type { Credential, KeyCredential, KeyKind, KeySet, TokenCredential } from
 import type { JwtOptions } from "../jwt/options.js";
 import type { ParsedKey } from "../service-key.js";
 
-/** Credentials by what a request presents. Never changes once it is built. */
+/** Credentials by what a request presents. */
 export interface CredentialIndex {
+  /** The key of this kind whose SHA-256 has this lower-case hex form. */
   findKey(digest: string, kind: KeyKind): KeyCredential | undefined;
+  /** The JWT credentials of an issuer, in the order of the definition. */
   findTokenCredentials(hint: { readonly issuer: string }): readonly TokenCredential[];
   /** Every credential, in the order of the definition. */
   readonly all: readonly (KeyCredential | TokenCredential)[];

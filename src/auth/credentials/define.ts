@@ -1,6 +1,6 @@
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../../ip/allowlist.js";
 import { type Clock, parseClock } from "../../lib/clock.js";
-import { assertOptions, describe, OptionError, own } from "../../lib/options.js";
+import { assertOptions, describe, OptionError, optionKeys, own } from "../../lib/options.js";
 import type { AddressList, CredentialReport, KeyKind, Owner } from "../../types/credential.js";
 import { type JwtOptions, parseJwtOptions } from "../jwt/options.js";
 import { type KeyOptions, makeAKey, parseId, parseKeyHeader, parseKeyOptions } from "../service-key.js";
@@ -9,31 +9,48 @@ import { createReports } from "./reports.js";
 
 /** The credentials of one service. */
 export interface ServiceDefinition {
+  /** Keys that the service sends, in the header `key` unless the route says otherwise. */
   readonly serviceKeys?: readonly KeyOptions[] | undefined;
+  /** JWTs that the service sends: one credential or several. */
   readonly jwt?: JwtOptions | readonly JwtOptions[] | undefined;
-  /** Addresses that this service may call from, beside what its tenant and the route demand. */
+  /** Addresses that this service may call from, in addition to what its tenant and the route demand. Default: any. */
   readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
 }
 
 /** A tenant: its own profile keys, and its services. */
 export interface TenantDefinition {
+  /** Keys of the tenant itself, for routes that accept `"profile-key"`. */
   readonly profileKeys?: readonly KeyOptions[] | undefined;
+  /** The tenant's services by name, 1 to 100 printable ASCII characters. */
   readonly services?: Readonly<Record<string, ServiceDefinition>> | undefined;
-  /** Addresses that the whole tenant may call from. */
+  /** Addresses that the whole tenant may call from, checked after the credential. Default: any. */
   readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
 }
 
 /** All credentials, by tenant and service. */
 export interface CredentialsDefinition {
+  /** The tenants by name, 1 to 100 printable ASCII characters. */
   readonly tenants: Readonly<Record<string, TenantDefinition>>;
 }
 
-/** Credentials that are at hand: lookups answer without a promise. */
+/** Options of `defineCredentials`. */
+export interface DefineCredentialsOptions {
+  /** For tests. Default: the machine's clock. */
+  readonly clock?: Clock | undefined;
+}
+
+/** Credentials that are held in memory: lookups answer without a promise. */
 export interface Credentials extends CredentialIndex {
+  /** Calls `listener` with what the operator should know, such as a key set that could not be fetched. Returns the function that ends it. */
   observe(listener: (report: CredentialReport) => void): () => void;
-  /** Ends timers and requests of remote key sets. */
+  /** Ends the timers and requests of remote key sets. */
   close(): void;
 }
+
+const definitionNames = optionKeys<CredentialsDefinition>({ tenants: true });
+const tenantNames = optionKeys<TenantDefinition>({ profileKeys: true, services: true, allowIps: true });
+const serviceNames = optionKeys<ServiceDefinition>({ serviceKeys: true, jwt: true, allowIps: true });
+const defineNames = optionKeys<DefineCredentialsOptions>({ clock: true });
 
 /** What the parsing of a definition needs beside the definition. */
 interface ModelContext {
@@ -59,9 +76,9 @@ interface ModelContext {
  */
 export function defineCredentials(
   definition: CredentialsDefinition,
-  options?: { readonly clock?: Clock | undefined },
+  options?: DefineCredentialsOptions,
 ): Credentials {
-  if (options !== undefined) assertOptions(options, ["clock"], "the second argument of defineCredentials");
+  if (options !== undefined) assertOptions(options, defineNames, "the second argument of defineCredentials");
   const reports = createReports();
   const clock = parseClock(options && own(options, "clock"), "defineCredentials's clock");
   const index = indexDefinition(definition, "credentials", { clock, onEvent: reports.tell });
@@ -85,7 +102,7 @@ export function closeKeySets(index: CredentialIndex, kept?: CredentialIndex): vo
 
 /** Checks a definition and builds its index. Throws one TypeError that names every mistake. */
 export function indexDefinition(definition: unknown, where: string, context: ModelContext): CredentialIndex {
-  assertOptions(definition, ["tenants"], where);
+  assertOptions(definition, definitionNames, where);
   const problems = new Problems();
   const index = new IndexBuilder(problems);
   const parser = new DefinitionParser(problems, index, context);
@@ -118,7 +135,7 @@ class DefinitionParser {
 
   tenant(name: string, value: unknown, where: string): void {
     const tenant = parseId(name, `the name of ${where}`);
-    assertOptions(value, ["profileKeys", "services", "allowIps"], where);
+    assertOptions(value, tenantNames, where);
     const lists = this.#allowIps(own(value, "allowIps"), `${where}.allowIps`);
     const profileKeys = this.#list(own(value, "profileKeys"), `${where}.profileKeys`);
     const services = entriesOf(own(value, "services") ?? {}, `${where}.services`);
@@ -134,7 +151,7 @@ class DefinitionParser {
 
   #service(owner: Owner & { readonly service: string }, value: unknown, where: string): void {
     const service = parseId(owner.service, `the name of ${where}`);
-    assertOptions(value, ["serviceKeys", "jwt", "allowIps"], where);
+    assertOptions(value, serviceNames, where);
     const allowIps = this.#allowIps(own(value, "allowIps"), `${where}.allowIps`);
     const full: Owner = { tenant: owner.tenant, service, allowIps: [...owner.allowIps, ...allowIps] };
     const keys = this.#list(own(value, "serviceKeys"), `${where}.serviceKeys`);
@@ -218,15 +235,18 @@ function member(name: string): string {
   return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }
 
+/** Keys of a single service with their ids, lifetimes and header. */
+export interface ServiceKeysWithHeader {
+  /** The header that keys are sent in. Default: `"key"`. */
+  readonly header?: string | undefined;
+  /** The keys; any active one is accepted. */
+  readonly keys: readonly KeyOptions[];
+}
+
 /** The keys of a single service: one, several, or with ids, lifetimes and a header of your own. */
-export type ServiceKeyOptions =
-  | string
-  | readonly string[]
-  | {
-      /** Header that the key stands in. Default: `key`. */
-      readonly header?: string | undefined;
-      readonly keys: readonly KeyOptions[];
-    };
+export type ServiceKeyOptions = string | readonly (string | undefined)[] | ServiceKeysWithHeader;
+
+const serviceKeyNames = optionKeys<ServiceKeysWithHeader>({ header: true, keys: true });
 
 /** The tenant that the service of the single-service form belongs to. */
 export const defaultTenant = "default";
@@ -294,7 +314,7 @@ function readServiceKey(
       ` must be a key, an array of keys, or { header?, keys: [{ id, key }] }, not ${describe(value)}`,
     );
   }
-  assertOptions(value, ["header", "keys"], where);
+  assertOptions(value, serviceKeyNames, where);
   const keys = own(value, "keys");
   if (!Array.isArray(keys) || keys.length === 0) {
     throw new OptionError(

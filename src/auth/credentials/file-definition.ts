@@ -4,11 +4,6 @@ import { decodeUtf8, parseStrictJson } from "../../lib/json.js";
 import { assertOptions, choiceOption, OptionError, own, stringOption } from "../../lib/options.js";
 import { Problems } from "./credential-index.js";
 
-/** Where a value stands that must not be written into a credentials file. `file` is relative to that file. */
-export type SecretReference =
-  | { readonly env: string; readonly encoding?: "text" | "base64" }
-  | { readonly file: string; readonly encoding?: "text" | "base64" };
-
 /** The files and variables that a credentials file refers to. */
 export interface ReferenceReader {
   /** The bytes of a file, by absolute path. Throws where it cannot be read. */

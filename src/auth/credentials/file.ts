@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type Clock, parseClock } from "../../lib/clock.js";
 import { type Duration, durationOption } from "../../lib/duration.js";
 import { type Environment, systemEnvironment } from "../../lib/environment.js";
-import { assertOptions, describe, OptionError, own, stringOption } from "../../lib/options.js";
+import { assertOptions, describe, OptionError, optionKeys, own, stringOption } from "../../lib/options.js";
 import type { CredentialReport, TokenCredential } from "../../types/credential.js";
 import { parseJwtOptions, reusingRemoteSets } from "../jwt/options.js";
 import type { CredentialIndex } from "./credential-index.js";
@@ -24,10 +24,13 @@ import { createReports } from "./reports.js";
 export interface CredentialsFileOptions {
   /** How often the file is checked for changes, `"50ms"` to `"1h"`. Default: `"500ms"`. */
   readonly pollInterval?: Duration | undefined;
-  /** The variables that `{ "env": NAME }` refers to. Default: those of the process. */
+  /** The environment variables that `{ "env": NAME }` refers to. Default: those of the process. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** For tests. Default: the machine's clock. */
   readonly clock?: Clock | undefined;
 }
+
+const optionNames = optionKeys<CredentialsFileOptions>({ pollInterval: true, env: true, clock: true });
 
 /** Credentials from a file that is read again when it changes. */
 export interface FileCredentials extends Credentials {
@@ -282,7 +285,7 @@ function absolutePath(path: unknown): string {
 
 function parseOptions(options: CredentialsFileOptions): ResolvedOptions {
   const where = "credentialsFromFile's options";
-  assertOptions(options, ["pollInterval", "env", "clock"], where);
+  assertOptions(options, optionNames, where);
   const env = own(options, "env");
   if (env !== undefined && (typeof env !== "object" || env === null)) {
     throw new OptionError(`${where}.env`, ` must be an object such as process.env, not ${describe(env)}`);

@@ -1,11 +1,11 @@
 import { CredentialsUnavailableError } from "../../errors.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../../ip/allowlist.js";
-import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../../keys/lifetime.js";
+import { type LifetimeOptions, parseLifetime } from "../../keys/lifetime.js";
 import { type Clock, parseClock } from "../../lib/clock.js";
 import { withDeadline } from "../../lib/deadline.js";
 import { type Duration, durationOption } from "../../lib/duration.js";
 import { isPromise } from "../../lib/maybe-promise.js";
-import { assertOptions, describe, OptionError, own } from "../../lib/options.js";
+import { assertOptions, describe, OptionError, optionKeys, own } from "../../lib/options.js";
 import type {
   AddressList,
   CredentialProvider,
@@ -21,32 +21,45 @@ import { parseId } from "../service-key.js";
 import { createReports } from "./reports.js";
 
 interface FoundOwner {
+  /** Name of the tenant that holds it, 1 to 100 printable ASCII characters. */
   readonly tenant: Owner["tenant"];
-  /** Addresses that this owner may call from. An array is compiled once: give another one where it changes. */
+  /** Addresses that this owner may call from. An array is compiled once: return a new one when it changes. Default: any. */
   readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
 }
 
 /** What your lookup says about a key. */
 export interface FoundKey extends LifetimeOptions, FoundOwner {
+  /** Stable name, for logs; 1 to 100 printable ASCII characters. */
   readonly id: string;
-  /** The service that holds a service key; left out for a profile key. */
+  /** The service that holds a service key. Left out for a profile key, which belongs to its tenant. */
   readonly service?: string | undefined;
 }
 
 /** What your lookup says about a JWT's issuer: the rules, the key, and whose it is. */
-export type FoundToken = JwtOptions & FoundOwner & { readonly id: string; readonly service: string };
+export type FoundToken = JwtOptions &
+  FoundOwner & {
+    /** Stable name, for logs; also the `kid` of the key if `kid` is left out. */
+    readonly id: string;
+    /** The service that sends these tokens. */
+    readonly service: string;
+  };
 
-/** Your own lookup of credentials. `undefined` means that there is none; null, and anything else, is a failure. */
+/**
+ * Your own lookup of credentials. `undefined` means that there is none. `null` and anything else is a failure: the delivery is
+ * answered 503 (`ERR_CREDENTIALS_UNAVAILABLE`).
+ */
 export interface CredentialLookup {
-  /** The key whose SHA-256 is `digest`, in lower-case hex. Left out: no key is valid. */
+  /** Finds the key whose SHA-256 is `digest`, in lower-case hex. Left out: no key is valid. */
   readonly key?: ((digest: string, kind: KeyKind) => MaybePromise<FoundKey | undefined>) | undefined;
   /**
-   * The JWT credentials of an issuer. `issuer` and `keyId` come from a token that nobody has checked yet: use them
+   * Finds the JWT credentials of an issuer. `issuer` and `keyId` come from a token that nobody has checked yet: use them
    * as parameters of a query, never as part of its text. Left out: no JWT is valid.
    */
   readonly token?:
     | ((hint: {
+        /** The token's `iss`. */
         readonly issuer: string;
+        /** The token's `kid`, if it has one. */
         readonly keyId: string | undefined;
       }) => MaybePromise<FoundToken | readonly FoundToken[] | undefined>)
     | undefined;
@@ -54,13 +67,16 @@ export interface CredentialLookup {
 
 /** Options of `credentialsFromLookup`. */
 export interface CredentialLookupOptions {
-  /** Time that a lookup may take, `"1ms"` to `"1m"`. Default: `"2s"`. */
+  /** Time limit of a lookup, `"1ms"` to `"1m"`; then 503 (`ERR_CREDENTIALS_UNAVAILABLE`). Default: `"2s"`. */
   readonly timeout?: Duration | undefined;
+  /** For tests. Default: the machine's clock. */
   readonly clock?: Clock | undefined;
 }
 
+const optionNames = optionKeys<CredentialLookupOptions>({ timeout: true, clock: true });
+
 /**
- * Credentials from your own lookup. Where it throws, rejects, misses its deadline or returns what it should not, the
+ * Credentials from your own lookup. Where it throws, rejects, takes longer than `timeout` or returns what it should not, the
  * delivery is refused with ERR_CREDENTIALS_UNAVAILABLE, and nothing of the failure is remembered. Caching is yours:
  * return the same object again, and its keys are not imported again.
  *
@@ -75,7 +91,7 @@ export function credentialsFromLookup(
 ): CredentialProvider {
   const { key, token } = parseLookup(lookup);
   const where = "credentialsFromLookup's options";
-  assertOptions(options, ["timeout", "clock"], where);
+  assertOptions(options, optionNames, where);
   const clock = parseClock(own(options, "clock"), `${where}.clock`);
   const bounds = { min: "1ms", max: "1m", fallback: "2s" } as const;
   const timeoutMs = durationOption(own(options, "timeout"), `${where}.timeout`, bounds);
@@ -167,7 +183,15 @@ interface LookupCompiler {
 }
 
 const ownerOptionNames = ["tenant", "service", "allowIps"];
-const keyOptionNames = ["id", ...ownerOptionNames, ...lifetimeOptionNames];
+const keyOptionNames = optionKeys<FoundKey>({
+  id: true,
+  tenant: true,
+  service: true,
+  allowIps: true,
+  state: true,
+  notBefore: true,
+  expiresAt: true,
+});
 const maxRemoteSets = 1000;
 
 /**

@@ -5,7 +5,15 @@ import { defaultAlgorithms, fits, type JwsAlgorithm } from "../../keys/algorithm
 import { importableKey, type PublicKey, readPublicJwk, readPublicPem } from "../../keys/public-key.js";
 import type { Clock } from "../../lib/clock.js";
 import { type Duration, type DurationBounds, durationOption } from "../../lib/duration.js";
-import { assertOptions, describe, flagOption, OptionError, own, stringOption } from "../../lib/options.js";
+import {
+  assertOptions,
+  describe,
+  flagOption,
+  OptionError,
+  optionKeys,
+  own,
+  stringOption,
+} from "../../lib/options.js";
 import type { CredentialReport, KeySet, VerificationKey } from "../../types/credential.js";
 import { fetchKeySet } from "./fetch-key-set.js";
 import { createPrivateAddressCheck } from "./private-address.js";
@@ -46,21 +54,34 @@ export function localKeySet(keys: readonly VerificationKey[]): LocalKeySet {
 
 /** A JWK set that is fetched over HTTPS and kept. */
 export interface JwksUriOptions {
-  /** Where the set stands; `https:` only, redirects are not followed. */
-  readonly uri: string;
-  /** Certificate authorities in PEM, instead of those that Node trusts. */
+  /** URL of the set, `https:` only. Redirects are not followed. */
+  readonly uri: string | undefined;
+  /** Certificate authorities in PEM, instead of those that Node.js trusts. Default: Node's. */
   readonly ca?: string | undefined;
-  /** Time for one fetch as a whole, `"100ms"` to `"1m"`. Default: `"5s"`. */
+  /** Time limit of one fetch, `"100ms"` to `"1m"`. Default: `"5s"`. */
   readonly timeout?: Duration | undefined;
-  /** Least time between the starts of two fetches, whatever tokens ask for, `"1s"` to `"30d"`. Default: `"30s"`. */
+  /** Shortest time between the starts of two fetches, whatever `kid`s tokens name, `"1s"` to `"30d"`. Default: `"30s"`. */
   readonly cooldown?: Duration | undefined;
   /** Age at which the set is fetched again, `"1s"` to `"30d"`. Default: `"10m"`. */
   readonly maxAge?: Duration | undefined;
-  /** How long after `maxAge` the last good set is still used while fetching fails, `"0s"` to `"30d"`. Default: `"1h"`. */
+  /**
+   * How long after `maxAge` the last good set is still used while fetching fails, `"0s"` to `"30d"`; then 503
+   * (`ERR_CREDENTIALS_UNAVAILABLE`). Default: `"1h"`.
+   */
   readonly staleIfError?: Duration | undefined;
-  /** `true` lets the set stand on a loopback, private or link-local address. Default: refused (SSRF). */
+  /** `true` allows a URL on a loopback, private or link-local address. Default: refused, so that nobody reaches internal services by it. */
   readonly dangerouslyAllowPrivateAddress?: boolean | undefined;
 }
+
+const optionNames = optionKeys<JwksUriOptions>({
+  uri: true,
+  ca: true,
+  timeout: true,
+  cooldown: true,
+  maxAge: true,
+  staleIfError: true,
+  dangerouslyAllowPrivateAddress: true,
+});
 
 /** What a remote set needs beside its options. */
 interface RemoteContext {
@@ -78,11 +99,7 @@ interface RemoteContext {
 export function remoteKeySet(options: unknown, context: RemoteContext): KeySet {
   const { where } = context;
   const given: unknown = typeof options === "string" ? { uri: options } : options;
-  assertOptions(
-    given,
-    ["uri", "ca", "timeout", "cooldown", "maxAge", "staleIfError", "dangerouslyAllowPrivateAddress"],
-    where,
-  );
+  assertOptions(given, optionNames, where);
   const duration = (name: string, bounds: DurationBounds): number =>
     durationOption(own(given, name), `${where}.${name}`, bounds);
   const allowPrivate = flagOption(

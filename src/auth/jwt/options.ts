@@ -16,6 +16,7 @@ import {
   describe,
   flagOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
   switchOption,
@@ -39,7 +40,7 @@ import { normalizeTyp } from "./parse.js";
  * { issuer: "orders", audience: "https://hooks.example/in", jwksUri: "https://issuer.example/jwks.json" }
  */
 export interface JwtOptions extends LifetimeOptions {
-  /** Stable name, for logs and the command line; unique within its service. Default: `jwt-1`, `jwt-2` … */
+  /** Stable name, for logs and the command line; unique within its service; at most 256 characters. Default: `jwt-1`, `jwt-2` … */
   readonly id?: string | undefined;
   /**
    * The `kid` by which tokens name the key of `secret` or `publicKey`; 1 to 256 characters. Default: a JWK's own, else
@@ -47,38 +48,41 @@ export interface JwtOptions extends LifetimeOptions {
    * counting inactive and expired ones; otherwise it takes only tokens without a `kid`.
    */
   readonly kid?: string | undefined;
-  /** The only `iss` accepted, compared exactly. */
-  readonly issuer: string;
-  /** At least one of these must stand in `aud`. Default: `aud` is not looked at; give it wherever senders set it. */
+  /** The only `iss` accepted, compared exactly (RFC 7519 section 4.1.1). */
+  readonly issuer: string | undefined;
+  /** At least one of these must be in `aud` (RFC 7519 section 4.1.3). Default: `aud` is not checked; give it wherever senders set it. */
   readonly audience?: string | readonly string[] | undefined;
-  /** JWS algorithms accepted, of one family. Default: HS256, RS256, ES256 to ES512 or EdDSA, by the key. */
+  /** JWS algorithms accepted, of one family (RFC 7518 section 3.1). Default: HS256, RS256, ES256 to ES512 or EdDSA, by the key. */
   readonly algorithms?: readonly string[] | undefined;
   /** Shared secret for HMAC: text, bytes, or `{ base64 }`. At least as long as the hash: 32 bytes for HS256. */
   readonly secret?: SecretMaterial | undefined;
-  /** The sender's public key: PEM text or a JWK. */
+  /** The sender's public key: PEM text or a JWK. RSA keys must have at least 2048 bits. */
   readonly publicKey?: string | PublicJwk | undefined;
-  /** The sender's public keys as a JWK set. */
+  /** The sender's public keys as a JWK set (RFC 7517 section 5), at most 100. */
   readonly jwks?: { readonly keys: readonly PublicJwk[] } | undefined;
-  /** Where the sender publishes its JWK set; `https:` only. */
+  /** Where the sender publishes its JWK set: an `https:` URL, or options with the URL as `uri`. Fetched when a token first needs it. */
   readonly jwksUri?: string | JwksUriOptions | undefined;
-  /** Oldest token accepted, counted from its `iat`, which is then required, while `exp` is not: `"5m"`. Default: no limit. */
+  /**
+   * Oldest token accepted, counted from its `iat`, `"1s"` to `"3650d"`. `iat` is then required, and `exp` is not. Default: no
+   * limit.
+   */
   readonly maxAge?: Duration | undefined;
-  /** Longest lifetime that a token may claim: `exp` minus `iat`, or minus now. Default: `"1d"`. */
+  /** Longest lifetime that a token may claim: `exp` minus `iat`, or minus now, `"1s"` to `"3650d"`. Default: `"1d"`. */
   readonly maxLifetime?: Duration | undefined;
   /** Clock difference allowed for `exp`, `nbf` and `iat`, `"0s"` to `"5m"`. Default: `"5s"`. */
   readonly clockTolerance?: Duration | undefined;
-  /** Claims that must be there and not null, such as `["jti"]`. Default: none beside `iss` and `exp`. */
+  /** Claims that must be present and not null, such as `["sub"]`. Default: only `iss` and `exp` are required. */
   readonly requiredClaims?: readonly string[] | undefined;
-  /** Accepted `typ` of the header; "JWT" also accepts an absent one. Case does not count. Default: "JWT". */
+  /** Accepted `typ` of the token's header (RFC 8725 section 3.11), in any case; `"JWT"` also accepts a token without it. Default: `"JWT"`. */
   readonly typ?: string | undefined;
-  /** Claim that holds the SHA-256 of the body, in hex, base64url or base64. Default: bodies are not bound to tokens. */
+  /** Claim that must hold the SHA-256 of the body, in hex, base64url or base64. Default: tokens are not bound to bodies. */
   readonly bodyHashClaim?: string | undefined;
   /**
    * `true`: each token is good for one delivery, told by its `jti`, which is then required: a string of 1 to 255
    * characters. Needs a receiver with an inbox, which remembers it until it has expired. Default: false.
    */
   readonly oneTimeUse?: boolean | undefined;
-  /** `true` accepts an HMAC secret that is shorter than its hash, and can be guessed the sooner. Default: refused. */
+  /** `true` accepts an HMAC secret that is shorter than its hash, and therefore easier to guess. Default: refused. */
   readonly insecureShortSecret?: boolean | undefined;
 }
 
@@ -94,11 +98,28 @@ interface JwtOptionsContext {
 
 const keyOptionNames = ["secret", "publicKey", "jwks", "jwksUri"] as const;
 
-const optionNames: readonly string[] = [
-  ...["id", "kid", "issuer", "audience", "algorithms", ...keyOptionNames],
-  ...["maxAge", "maxLifetime", "clockTolerance", "requiredClaims", "typ", "bodyHashClaim"],
-  ...["oneTimeUse", "insecureShortSecret", ...lifetimeOptionNames],
-];
+const optionNames = optionKeys<JwtOptions>({
+  id: true,
+  kid: true,
+  issuer: true,
+  audience: true,
+  algorithms: true,
+  secret: true,
+  publicKey: true,
+  jwks: true,
+  jwksUri: true,
+  maxAge: true,
+  maxLifetime: true,
+  clockTolerance: true,
+  requiredClaims: true,
+  typ: true,
+  bodyHashClaim: true,
+  oneTimeUse: true,
+  insecureShortSecret: true,
+  state: true,
+  notBefore: true,
+  expiresAt: true,
+});
 
 /** Resolves the options of one JWT credential. TypeError, naming option and fix, for every mistake (ATTACKS A05, A10–A13, A26). */
 export function parseJwtOptions(

@@ -57,7 +57,7 @@ describe("createAllowlist", () => {
       { ranges: ["::/0"], dangerouslyAllowAnyAddress: "yes" },
       "allowlist.dangerouslyAllowAnyAddress must be true",
     ],
-    [[undefined], "[0] undefined stands where a string"],
+    [[undefined], "[0] is undefined: is its environment variable set?"],
   ])("D14 refuses %j", (value, part) => {
     expect(() => createAllowlist(untyped(value))).toThrow(TypeError);
     expect(() => createAllowlist(untyped(value))).toThrow(part);

@@ -349,7 +349,7 @@ describe("options", () => {
     [{ trustedProxies: ["fe80::1%eth0"] }, "zone"],
     [{ trustedProxies: ["0.0.0.0/0"] }, "list your proxies only"],
     [{ trustedProxies: ["::/1", "8000::/1"] }, "list your proxies only"],
-    [{ trustedProxies: [7] }, "[0] 7 stands where a string"],
+    [{ trustedProxies: [7] }, "[0] is 7, not a string such as"],
   ])("D02 D09 D12 refuses %j", (options, part) => {
     expect(() => ask(options, "192.0.2.1", [])).toThrow(TypeError);
     expect(() => ask(options, "192.0.2.1", [])).toThrow(part);

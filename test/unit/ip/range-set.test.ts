@@ -192,8 +192,8 @@ describe("parseRanges", () => {
   });
 
   it.each([
-    [0, "0 stands where a string"],
-    [undefined, "undefined stands where a string"],
+    [0, "is 0, not a string such as"],
+    [undefined, "is undefined: is its environment variable set?"],
     ["", "is empty"],
     [" 10.0.0.1", "white space around it"],
     ["10.0.0.1, 10.0.0.2", "several entries"],
