@@ -2,13 +2,23 @@ import { hash } from "node:crypto";
 import { Refusal } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import type { IncomingEvent } from "../events/incoming-event.js";
+import type { Clock } from "../lib/clock.js";
 import { describe } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { withoutQueryValues } from "../lib/query-names.js";
 import type { Caller, Delivery } from "../types/delivery.js";
-import type { Acceptance, NewDelivery, NewEvent, NewTask, TaskError, TokenUse } from "../types/engine.js";
+import type {
+  Acceptance,
+  InboxEngine,
+  NewDelivery,
+  NewEvent,
+  NewTask,
+  TaskError,
+  TokenUse,
+} from "../types/engine.js";
 import type { WebhookEvent } from "../types/event.js";
 import type { Outcome } from "../types/outcome.js";
+import { Batcher } from "./batching.js";
 import { invalidDataError } from "./invalid-data.js";
 import type { InboxSettings } from "./options.js";
 import type { InboxReporter } from "./reporter.js";
@@ -140,6 +150,51 @@ export function orderKeyOf(
   if (key === undefined || isInvalid) return undefined;
   const reason = `orderBy of handler "${name}" must return a string or undefined, not ${describe(key)}`;
   return new Refusal("ERR_INTERNAL", reason);
+}
+
+/** Brings deliveries into the store; an item's outcome is what the store says, or ERR_STORE_UNAVAILABLE. */
+export type Acceptor = Batcher<NewDelivery, Acceptance, Refusal>;
+
+/** Groups deliveries into calls of the engine's `accept`, each answered within `timeoutMs`. */
+export function createAcceptor({
+  engine,
+  reporter,
+  clock,
+  timeoutMs,
+}: {
+  readonly engine: Pick<InboxEngine, "accept">;
+  readonly reporter: Pick<InboxReporter, "note" | "logger" | "storeFailed" | "storeRecovered">;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}): Acceptor {
+  const reasons = {
+    rejected: "the inbox's store did not take the delivery",
+    timeout: `the inbox's store had not answered within ${timeoutMs} ms (acceptTimeoutMs)`,
+    closed: "the receiver was closed before the inbox's store had answered",
+  };
+  return new Batcher({
+    store: (deliveries) => engine.accept(deliveries),
+    failure: (reason, error) => new Refusal("ERR_STORE_UNAVAILABLE", reasons[reason], error),
+    bytesOf: ({ rawBody }) => rawBody.length,
+    timeLimit: { clock, ms: timeoutMs },
+    reporter: {
+      failed(error) {
+        const what = error === undefined ? "does not answer" : "did not take a delivery";
+        const message = `the inbox's store ${what}; deliveries are answered 503 until it does`;
+        reporter.note("error", message, error === undefined ? {} : { err: error });
+        reporter.storeFailed(error);
+      },
+      recovered(downMs) {
+        reporter.note("warn", "the inbox's store takes deliveries again", { downMs });
+        reporter.storeRecovered(downMs);
+      },
+      // Their senders were answered 503 and send again: a duplicate then.
+      late(deliveries, stored) {
+        const what = stored ? "stored after all" : "refused by the store";
+        reporter.logger.debug({ deliveries }, `${what}, after acceptTimeoutMs`);
+      },
+    },
+  });
 }
 
 /**

@@ -1,11 +1,19 @@
-import { StoppedError } from "../errors.js";
+import { type Refusal, StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import type { Clock } from "../lib/clock.js";
 import { endsBefore } from "../lib/deadline.js";
 import { OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import type { Consumer, EndOptions, HandlerPolicy, InboxEngine, NewDelivery } from "../types/engine.js";
-import { Acceptor, type SettleAcceptance } from "./acceptor.js";
+import type {
+  Acceptance,
+  Consumer,
+  EndOptions,
+  HandlerPolicy,
+  InboxEngine,
+  NewDelivery,
+} from "../types/engine.js";
+import { type Acceptor, createAcceptor } from "./accept.js";
+import type { Settle } from "./batching.js";
 import type { InboxHealth } from "./health.js";
 import type { InboxSettings } from "./options.js";
 import type { InboxReporter } from "./reporter.js";
@@ -95,7 +103,7 @@ export class Store<Tx> {
     this.#parts = parts;
     this.settings = settings;
     this.#heldWatch = new HeldWatch({ engine: settings.engine, receiver: parts.receiver, reporter });
-    this.#acceptor = new Acceptor({
+    this.#acceptor = createAcceptor({
       engine: settings.engine,
       reporter,
       clock,
@@ -104,8 +112,8 @@ export class Store<Tx> {
   }
 
   /** Stores a delivery; `settle` is told what became of it, within `acceptTimeoutMs`, and must not throw. */
-  accept(delivery: NewDelivery, settle: SettleAcceptance): void {
-    this.#acceptor.accept(delivery, settle);
+  accept(delivery: NewDelivery, settle: Settle<Acceptance, Refusal>): void {
+    this.#acceptor.add(delivery, settle);
   }
 
   /** How the store is, as far as its engine tells within the time. */
@@ -183,7 +191,7 @@ export class Store<Tx> {
     if (this.#opening !== undefined) await endsBefore(signal, this.#opening);
     this.#started = undefined;
     const closing = this.#closeEngine({ signal });
-    if (!(await endsBefore(signal, closing))) this.#acceptor.giveUp();
+    if (!(await endsBefore(signal, closing))) this.#acceptor.close();
     await closing;
   }
 

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { StoreClient } from "../../dist/inbox/sqlite/client.js";
 import { LocalHost, ThreadHost } from "../../dist/inbox/sqlite/host.js";
 import { decodeReplies, encodeRequests, packDeliveries } from "../../dist/inbox/sqlite/protocol.js";
-import { RequestQueue } from "../../dist/inbox/sqlite/queue.js";
 import { FrameReader, writeFrame } from "./frames.js";
 import { delivery } from "./inbox-fill.js";
 import { orderEvent } from "./payloads.js";
@@ -71,7 +71,7 @@ async function measure(Host, count, round) {
   const folder = mkdtempSync(join(tmpdir(), "hookgate-bench-"));
   const options = { path: join(folder, "inbox.db"), readOnly: false, busyTimeoutMs: 2_000, setup: [] };
   const host = new Host(options);
-  const queue = new RequestQueue(host, () => ({ wallMs: Date.now(), storeMs: Date.now() }));
+  const queue = new StoreClient(host, () => ({ wallMs: Date.now(), storeMs: Date.now() }));
   await queue.open();
   const run = async (prefix, total) => {
     let next = 0;

@@ -1,7 +1,7 @@
 /** The least that an engine can be, a Map without capabilities: proves the conformance suite on what is not SQLite. */
 import type * as Inbox from "hookgate/engine";
 import { createConsumer } from "../../src/inbox/polling/claim-loop.js";
-import type { ClaimedTask, Claims, TaskSource } from "../../src/inbox/polling/task-queue.js";
+import type { ClaimedTask, Claims, TaskQueue } from "../../src/inbox/polling/task-queue.js";
 import { storedPart } from "../../src/testing/engine-conformance-scene.js";
 import * as records from "./map-records.js";
 
@@ -27,15 +27,15 @@ export class MapEngine implements Inbox.InboxEngine {
   }
 
   consume(options: Inbox.ConsumeOptions<never>): Inbox.Consumer {
-    const source: TaskSource<never> = {
+    const queue: TaskQueue<never> = {
       claim: async (wants) => this.#claim(wants, options),
-      settle: async (task, verdict) => this.#settle(task, verdict),
+      settle: async (runs) => runs.map(({ task, verdict }) => this.#settle(task, verdict)),
       complete: async (task) => this.#settle(task, { outcome: "done" }),
       heartbeat: async () => true,
       onWork: () => () => undefined,
       leave: async () => undefined,
     };
-    return createConsumer(source, options, { openTx: undefined, note: () => undefined, pollMs: 5 });
+    return createConsumer(queue, options, { openTx: undefined, note: () => undefined, pollMs: 5 });
   }
 
   async list(query: Inbox.InboxQuery): Promise<Inbox.Page<Inbox.EventRecord>> {

@@ -8,23 +8,25 @@ import type {
   SettledReport,
   Verdict,
 } from "../../types/engine.js";
+import { Batcher } from "../batching.js";
 import {
   afterCompletion,
   againAfter,
   ClaimedLease,
   callQuietly,
+  type LeaseParts,
   type OpenTx,
   reportOf,
 } from "./claimed-lease.js";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
-import type { ClaimedTask, Claims, TaskSource } from "./task-queue.js";
+import type { ClaimedTask, Claims, EndedRun, TaskQueue } from "./task-queue.js";
 
 /** What an engine adds to the loop. */
 export interface ConsumerParts<Tx, Write> {
   /** Opens a transaction's recorder; undefined without atomic effects: `complete` with a function is a TypeError then. */
   readonly openTx: OpenTx<Tx, Write> | undefined;
   readonly note: EngineContext["note"];
-  /** Milliseconds after which a source is asked again that gave no sign of work; 200 unless told otherwise. */
+  /** Milliseconds between two claims while nothing signals work. Default: 200. */
   readonly pollMs?: number | undefined;
 }
 
@@ -35,33 +37,47 @@ const longestBackoffMs = 1_000;
 const lastSettlesMs = 5_000;
 
 /**
- * Starts to claim and run tasks of a source; any engine whose store hands out tasks uses it. Claims no more than the free
+ * Starts to claim and run the tasks of a queue; for any engine whose store hands out tasks. Claims no more than the free
  * places of each handler, one claim at a time; a place is free again when its run has ended, before the verdict is
  * stored. Reports a verdict as not kept where the lease was lost, and where a stopping consumer could not store it.
  */
 export function createConsumer<Tx, Write>(
-  source: TaskSource<Write>,
+  queue: TaskQueue<Write>,
   options: ConsumeOptions<Tx>,
   parts: ConsumerParts<Tx, Write>,
 ): Consumer {
-  const loop = new ClaimLoop(source, options, parts);
+  const loop = new ClaimLoop(queue, options, parts);
   loop.start();
   return { stop: (ending) => loop.stop(ending), heartbeatAgeMs: () => loop.heartbeatAgeMs() };
 }
 
 class ClaimLoop<Tx, Write> {
-  readonly #source: TaskSource<Write>;
+  readonly #queue: TaskQueue<Write>;
   readonly #options: ConsumeOptions<Tx>;
   readonly #parts: ConsumerParts<Tx, Write>;
   readonly #pollMs: number;
   readonly #places: Places;
   /** Claimed, and not yet settled. */
   readonly #leases = new Set<ClaimedLease<Tx, Write>>();
-  readonly #claimSoon = (): void => void this.#claim();
+  /** Verdicts on their way into the store. */
+  readonly #verdicts: Batcher<EndedRun, boolean, Error>;
+  readonly #leaseParts: LeaseParts<Tx, Write>;
+  /** Verdicts and the claim for the places that they free go together, so that they can share a commit. */
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    const send = this.#sendVerdicts;
+    this.#sendVerdicts = undefined;
+    send?.();
+    if (!this.#claimWanted) return;
+    this.#claimWanted = false;
+    void this.#claim();
+  };
   readonly #wake = (): void => this.#wakeUp();
   #runs = 0;
   #backs = 0;
   #scheduled = false;
+  #claimWanted = false;
+  #sendVerdicts: (() => void) | undefined;
   #claiming = false;
   #again = false;
   #claimFails = false;
@@ -77,16 +93,25 @@ class ClaimLoop<Tx, Write> {
   /** The last verdicts have had their time. */
   #over = false;
 
-  constructor(source: TaskSource<Write>, options: ConsumeOptions<Tx>, parts: ConsumerParts<Tx, Write>) {
-    this.#source = source;
+  constructor(queue: TaskQueue<Write>, options: ConsumeOptions<Tx>, parts: ConsumerParts<Tx, Write>) {
+    this.#queue = queue;
     this.#options = options;
     this.#parts = parts;
     this.#pollMs = parts.pollMs ?? defaultPollMs;
     this.#places = new Places(options.handlers);
+    this.#verdicts = new Batcher({
+      store: (runs) => queue.settle(runs),
+      failure: (_, error) => (error instanceof Error ? error : new Error(String(error))),
+      schedule: (send) => {
+        this.#sendVerdicts = send;
+        this.#scheduleTurn();
+      },
+    });
+    this.#leaseParts = { queue, openTx: parts.openTx, settle: (run) => this.#store(run) };
   }
 
   start(): void {
-    this.#ignoreWork = this.#source.onWork(this.#wake);
+    this.#ignoreWork = this.#queue.onWork(this.#wake);
     // Before the first claim, so that a store knows the consumer that claims.
     this.#heartbeat = this.#beats();
     this.#wakeUp();
@@ -104,11 +129,24 @@ class ClaimLoop<Tx, Write> {
   #wakeUp(): void {
     if (this.#stopped !== undefined) return;
     if (this.#claiming) this.#again = true;
-    else if (!this.#scheduled) {
-      this.#scheduled = true;
-      // Places that are freed within one turn of the event loop are claimed for together.
-      setImmediate(this.#claimSoon);
+    else {
+      this.#claimWanted = true;
+      this.#scheduleTurn();
     }
+  }
+
+  /** What comes up within one turn of the event loop goes to the store together. */
+  #scheduleTurn(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  /** Stores a verdict, together with those that come up meanwhile. */
+  #store(run: EndedRun): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#verdicts.add(run, (kept) => (typeof kept === "boolean" ? resolve(kept) : reject(kept)));
+    });
   }
 
   /** Wakes the loop in so many milliseconds, unless something wakes it before. */
@@ -121,7 +159,6 @@ class ClaimLoop<Tx, Write> {
   }
 
   async #claim(): Promise<void> {
-    this.#scheduled = false;
     if (this.#stopped !== undefined) return;
     const wants = this.#places.wants();
     // Without places the end of a run wakes the loop, without a sign of life the next heartbeat.
@@ -131,7 +168,7 @@ class ClaimLoop<Tx, Write> {
     this.#dueAt = Number.POSITIVE_INFINITY;
     let sleepMs = this.#pollMs;
     try {
-      const claims = await this.#source.claim(wants);
+      const claims = await this.#queue.claim(wants);
       this.#claimFails = false;
       if (!this.#over) sleepMs = this.#take(claims);
     } catch (error) {
@@ -161,7 +198,7 @@ class ClaimLoop<Tx, Write> {
   }
 
   async #work(task: ClaimedTask, slot: Slot): Promise<void> {
-    const lease = new ClaimedLease(task, this.#source, this.#parts.openTx);
+    const lease = new ClaimedLease(task, this.#leaseParts);
     this.#leases.add(lease);
     slot.taken += 1;
     this.#runs += 1;
@@ -213,7 +250,7 @@ class ClaimLoop<Tx, Write> {
     let backoffMs = 0;
     for (;;) {
       try {
-        const kept = await this.#source.settle(lease.task, verdict);
+        const kept = await this.#store({ task: lease.task, verdict });
         if (backoffMs > 0) this.#endSettleFailure(slot);
         return kept;
       } catch (error) {
@@ -246,7 +283,7 @@ class ClaimLoop<Tx, Write> {
   async #giveBack(task: ClaimedTask): Promise<void> {
     this.#backs += 1;
     try {
-      await this.#source.settle(task, { outcome: "release" });
+      await this.#store({ task, verdict: { outcome: "release" } });
     } catch {
       // The consumer leaves, or loses its lease; either way the task is given to others.
     }
@@ -257,7 +294,7 @@ class ClaimLoop<Tx, Write> {
   #beats(): Heartbeat {
     return startHeartbeat({
       leaseMs: this.#options.leaseMs,
-      beat: () => this.#source.heartbeat(),
+      beat: () => this.#queue.heartbeat(),
       // A task that is claimed while the sign of life is under way may be claimed behind it: its lease is good.
       prepare:
         (before = [...this.#leases]) =>
@@ -293,7 +330,7 @@ class ClaimLoop<Tx, Write> {
 
   async #leave(): Promise<void> {
     try {
-      await this.#source.leave();
+      await this.#queue.leave();
     } catch (error) {
       this.#note(
         "warn",

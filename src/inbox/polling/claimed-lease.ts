@@ -1,13 +1,22 @@
 import { isInstance, taskErrorOf } from "../../lib/kept-error.js";
 import { LeaseLostError } from "../../lib/task-errors.js";
 import type { Lease, SettledReport, Verdict } from "../../types/engine.js";
-import type { ClaimedTask, TaskSource } from "./task-queue.js";
+import type { ClaimedTask, EndedRun, TaskQueue } from "./task-queue.js";
 
 /** Opens what `complete` hands to the user; `writes` is read when the user's function has ended. */
 export type OpenTx<Tx, Write> = () => { readonly tx: Tx; readonly writes: readonly Write[] };
 
 /** A run that rejects, or a completion that failed behind it: the task's next attempt comes after this. */
 const afterFaultMs = 1_000;
+
+/** What a lease calls. */
+export interface LeaseParts<Tx, Write> {
+  readonly queue: Pick<TaskQueue<Write>, "complete">;
+  /** Undefined without atomic effects. */
+  readonly openTx: OpenTx<Tx, Write> | undefined;
+  /** Stores a verdict together with others. */
+  settle(run: EndedRun): Promise<boolean>;
+}
 
 /** The lease on one claimed task: refuses every step that comes after the loss of the claim or after the end of the run. */
 export class ClaimedLease<Tx, Write> implements Lease<Tx> {
@@ -20,14 +29,12 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
   /** The run has ended: a completion comes too late. */
   ended = false;
   #endPause: (() => void) | undefined;
-  readonly #source: TaskSource<Write>;
-  readonly #openTx: OpenTx<Tx, Write> | undefined;
+  readonly #parts: LeaseParts<Tx, Write>;
   #listeners: (() => void)[] | undefined;
 
-  constructor(task: ClaimedTask, source: TaskSource<Write>, openTx: OpenTx<Tx, Write> | undefined) {
+  constructor(task: ClaimedTask, parts: LeaseParts<Tx, Write>) {
     this.task = task;
-    this.#source = source;
-    this.#openTx = openTx;
+    this.#parts = parts;
   }
 
   onLost(listener: () => void): void {
@@ -83,7 +90,11 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
   async #complete(write: ((tx: Tx) => void | Promise<void>) | undefined): Promise<void> {
     const writes = write === undefined ? [] : await this.#writesOf(write);
     if (this.lost) throw new LeaseLostError();
-    if (!(await this.#source.complete(this.task, writes))) {
+    const kept =
+      writes.length === 0
+        ? await this.#parts.settle({ task: this.task, verdict: { outcome: "done" } })
+        : await this.#parts.queue.complete(this.task, writes);
+    if (!kept) {
       this.lose();
       throw new LeaseLostError();
     }
@@ -91,12 +102,13 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
   }
 
   async #writesOf(write: (tx: Tx) => void | Promise<void>): Promise<readonly Write[]> {
-    if (this.#openTx === undefined) {
+    const { openTx } = this.#parts;
+    if (openTx === undefined) {
       throw new TypeError(
         "this engine takes no writes with a completion: call complete() without a function",
       );
     }
-    const { tx, writes } = this.#openTx();
+    const { tx, writes } = openTx();
     await write(tx);
     return writes;
   }

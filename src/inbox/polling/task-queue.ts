@@ -8,6 +8,7 @@ export interface ClaimedTask extends Task {
   readonly ordered?: boolean | undefined;
 }
 
+/** The result of a claim. */
 export interface Claims {
   readonly tasks: readonly ClaimedTask[];
   /** Tasks that were out of attempts when they came up, and are dead letters now. */
@@ -16,16 +17,25 @@ export interface Claims {
   readonly nextDueMs: number | undefined;
 }
 
-/** What the claim loop asks of a store, for one consumer of one receiver. Every method may reject; the loop then tries again. */
-export interface TaskSource<Write> {
+/** A run that has ended. */
+export interface EndedRun {
+  readonly task: ClaimedTask;
+  readonly verdict: Verdict;
+}
+
+/** The tasks of one receiver in a store, for one consumer. Every method may reject; the claim loop then tries again. */
+export interface TaskQueue<Write> {
   /** Claims due tasks, at most `limit` of each handler, and counts their attempts. */
   claim(wants: readonly { readonly handler: string; readonly limit: number }[]): Promise<Claims>;
-  /** False: the claim is no longer ours, and nothing was changed. */
-  settle(task: ClaimedTask, verdict: Verdict): Promise<boolean>;
+  /**
+   * Stores verdicts, in one commit where the store can; one answer each, in their order. False: the claim is no longer ours,
+   * and nothing was changed. The runs are grouped before; a store does not wait for more.
+   */
+  settle(runs: readonly EndedRun[]): Promise<readonly boolean[]>;
   /** Completes a task with the user's writes in one commit. False: the claim is no longer ours, and nothing was committed. */
   complete(task: ClaimedTask, writes: readonly Write[]): Promise<boolean>;
   /**
-   * A sign of life of this consumer; takes back what consumers without one have claimed. False: this consumer's own
+   * The heartbeat of this consumer; takes back what consumers without one have claimed. False: this consumer's own
    * claims were taken by another.
    */
   heartbeat(): Promise<boolean>;

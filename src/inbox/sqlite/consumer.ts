@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
-import type { ConsumeOptions, Verdict } from "../../types/engine.js";
-import type { ClaimedTask, Claims, TaskSource } from "../polling/task-queue.js";
+import type { ConsumeOptions } from "../../types/engine.js";
+import type { ClaimedTask, Claims, EndedRun, TaskQueue } from "../polling/task-queue.js";
+import type { StoreClient } from "./client.js";
 import type { StoreClock } from "./clocks.js";
 import { eventNumber } from "./id-table.js";
 import type { ClaimName, Pulse } from "./protocol.js";
-import type { RequestQueue } from "./queue.js";
 import type { RecordedStatement } from "./user-statements.js";
 
 /** What a consumer needs of its engine. */
-export interface SourceParts {
-  readonly queue: RequestQueue;
+export interface ConsumerParts {
+  readonly client: StoreClient;
   readonly clock: StoreClock;
   /** Told when tasks may have become due. */
   readonly work: WorkBell;
@@ -30,8 +30,8 @@ export class WorkBell {
 }
 
 /** One consumer of the file. */
-export class SqliteTaskSource implements TaskSource<RecordedStatement> {
-  readonly #parts: SourceParts;
+export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
+  readonly #parts: ConsumerParts;
   readonly #options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">;
   /** 48 random bits: unlike that of any consumer before. */
   readonly #consumer = randomBytes(6).readUIntBE(0, 6) + 1;
@@ -44,7 +44,7 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
   readonly #toAlign: { readonly handler: string; after: string | null }[];
 
   constructor(
-    parts: SourceParts,
+    parts: ConsumerParts,
     options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">,
     monotonicMs: () => number = () => performance.now(),
   ) {
@@ -57,7 +57,7 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
 
   async claim(wants: readonly { readonly handler: string; readonly limit: number }[]): Promise<Claims> {
     const { handlers, receiver } = this.#options;
-    return this.#parts.queue.ask({
+    return this.#parts.client.ask({
       op: "claim",
       consumer: this.#consumer,
       receiver,
@@ -65,23 +65,20 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
     });
   }
 
-  async settle(task: ClaimedTask, verdict: Verdict): Promise<boolean> {
-    return this.#parts.queue.ask({ op: "settle", claim: this.#name(task), verdict });
+  async settle(runs: readonly EndedRun[]): Promise<readonly boolean[]> {
+    const ended = runs.map(({ task, verdict }) => ({ claim: this.#name(task), verdict }));
+    return this.#parts.client.ask({ op: "settle", runs: ended });
   }
 
   async complete(task: ClaimedTask, statements: readonly RecordedStatement[]): Promise<boolean> {
-    const claim = this.#name(task);
-    if (statements.length === 0) {
-      return this.#parts.queue.ask({ op: "settle", claim, verdict: { outcome: "done" } });
-    }
-    return this.#parts.queue.ask({ op: "complete", claim, statements });
+    return this.#parts.client.ask({ op: "complete", claim: this.#name(task), statements });
   }
 
   async heartbeat(): Promise<boolean> {
-    const { queue, clock, work } = this.#parts;
+    const { client, clock, work } = this.#parts;
     const first = !this.#joined;
     if (first) await this.#join();
-    const pulse = await queue.ask({ op: "heartbeat", consumer: this.#consumer });
+    const pulse = await client.ask({ op: "heartbeat", consumer: this.#consumer });
     clock.follow(pulse.clockMs);
     if ((await this.#expireSilent(pulse)) > 0) work.ring();
     await this.#align();
@@ -96,13 +93,13 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
   }
 
   async leave(): Promise<void> {
-    await this.#parts.queue.ask({ op: "leave", consumer: this.#consumer });
+    await this.#parts.client.ask({ op: "leave", consumer: this.#consumer });
     this.#parts.work.ring();
   }
 
   async #join(): Promise<void> {
     const { handlers, receiver, leaseMs } = this.#options;
-    await this.#parts.queue.ask({
+    await this.#parts.client.ask({
       op: "join",
       consumer: this.#consumer,
       receiver,
@@ -120,11 +117,11 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
 
   /** Lets changed policies take effect, for no longer than a heartbeat may be late. */
   async #align(): Promise<void> {
-    const { queue, work } = this.#parts;
+    const { client, work } = this.#parts;
     const { receiver, leaseMs } = this.#options;
     const until = performance.now() + leaseMs / 20;
     for (let next = this.#toAlign[0]; next !== undefined; next = this.#toAlign[0]) {
-      next.after = await queue.ask({ op: "align", receiver, ...next });
+      next.after = await client.ask({ op: "align", receiver, ...next });
       work.ring();
       if (next.after === null) this.#toAlign.shift();
       if (performance.now() >= until) return;
@@ -148,7 +145,7 @@ export class SqliteTaskSource implements TaskSource<RecordedStatement> {
       const lease = leaseMs > 0 ? leaseMs : this.#options.leaseMs;
       seen.silentMs += this.#watchedMs(gapMs, lease);
       if (seen.silentMs < lease) continue;
-      taken += await this.#parts.queue.ask({ op: "expire", consumer, beat });
+      taken += await this.#parts.client.ask({ op: "expire", consumer, beat });
       this.#seen.delete(consumer);
     }
     return taken;

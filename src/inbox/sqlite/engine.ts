@@ -25,22 +25,22 @@ import type {
 } from "../../types/engine.js";
 import { createConsumer } from "../polling/claim-loop.js";
 import type { CopyHost } from "./backup.js";
+import { StoreClient } from "./client.js";
 import { ClockAheadError, StoreClock } from "./clocks.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
-import { type SourceParts, SqliteTaskSource, WorkBell } from "./consumer.js";
+import { type ConsumerParts, SqliteTaskQueue, WorkBell } from "./consumer.js";
 import { otherLibraries, type SqliteValue } from "./driver.js";
 import { StoreEndedError } from "./errors.js";
 import { FileHosts, type Role } from "./file-hosts.js";
 import { fileIdentity, networkFileSystem, publicMode } from "./file-system.js";
 import { type Host, MemoryHost } from "./host.js";
-import { changeStep, listEvents, Purger, type Queues } from "./long-work.js";
+import { type Clients, changeStep, listEvents, Purger } from "./long-work.js";
 import { packDeliveries, type Times } from "./protocol.js";
 import { parseRead, QueryHost, type ReadOptions, rowsOf, type SqliteRow } from "./queries.js";
-import { RequestQueue } from "./queue.js";
 import { openTransaction, type RecordedStatement, type SqliteTransaction } from "./user-statements.js";
 
 /** What an open engine works with. */
-interface Opened extends SourceParts {
+interface Opened extends ConsumerParts {
   readonly hosts: FileHosts;
 }
 
@@ -71,7 +71,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   /** Reads what takes long, beside those who write. */
   #reader: Promise<Opened> | undefined;
   /** Of every connection that is open or being opened. */
-  readonly #queues = new Set<RequestQueue>();
+  readonly #clients = new Set<StoreClient>();
   /** Runs the user's own queries. */
   #queries: QueryHost | undefined;
   /** Makes copies of the file. Undefined: that is done on the caller's thread, as all the rest. */
@@ -154,23 +154,23 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     this.#opened = this.#opening = this.#reader = undefined;
     this.#toldEnd = false;
     // Those that read first: the last connection to the file puts it in order.
-    const queues = [...this.#queues].reverse();
-    this.#queues.clear();
-    const closing = closeAll(queues);
+    const clients = [...this.#clients].reverse();
+    this.#clients.clear();
+    const closing = closeAll(clients);
     if (await endsBefore(signal, closing)) await closing;
-    else await Promise.all(queues.map((queue) => queue.abandon()));
+    else await Promise.all(clients.map((client) => client.abandon()));
   }
 
   async accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]> {
-    const { queue, work } = this.#open();
-    const acceptances = await queue.ask(packDeliveries(deliveries));
+    const { client, work } = this.#open();
+    const acceptances = await client.ask(packDeliveries(deliveries));
     if (acceptances.some(({ status }) => status === "stored")) work.ring();
     return acceptances;
   }
 
   consume(options: ConsumeOptions<SqliteTransaction>): Consumer {
-    const source = new SqliteTaskSource(this.#open(), options);
-    return createConsumer<SqliteTransaction, RecordedStatement>(source, options, {
+    const queue = new SqliteTaskQueue(this.#open(), options);
+    return createConsumer<SqliteTransaction, RecordedStatement>(queue, options, {
       openTx: openTransaction,
       note: (level, message, details) => this.#note(level, message, details),
     });
@@ -179,7 +179,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   async health(): Promise<EngineHealth> {
     const opened = this.#opened;
     if (opened === undefined) return { writable: false, reason: "the engine is not open" };
-    this.#probing ??= probeWrites(opened.queue).finally(() => {
+    this.#probing ??= probeWrites(opened.client).finally(() => {
       this.#probing = undefined;
     });
     const writes = await this.#probing;
@@ -193,11 +193,11 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 
   async list(query: InboxQuery): Promise<Page<EventRecord>> {
-    return listEvents((await this.#read()).queue, query);
+    return listEvents((await this.#read()).client, query);
   }
 
   async get(recordId: string): Promise<EventRecord | undefined> {
-    const record = await (await this.#read()).queue.ask({ op: "get", recordId });
+    const record = await (await this.#read()).client.ask({ op: "get", recordId });
     const delivery = record?.delivery;
     if (record === undefined || delivery === undefined) return record;
     return { ...record, delivery: { ...delivery, rawBody: Buffer.from(delivery.rawBody) } };
@@ -211,14 +211,14 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 
   async stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats> {
-    return (await this.#read()).queue.ask({ op: "stats", receiver: query.receiver });
+    return (await this.#read()).client.ask({ op: "stats", receiver: query.receiver });
   }
 
   async purge(options: PurgeOptions): Promise<number> {
-    const { queue, work } = this.#open();
+    const { client, work } = this.#open();
     // What is in memory does not outlive its process: no clock was believed before.
     if (options.beforeMs !== undefined && options.trustClock !== true && !this.#inMemory) {
-      const aheadMs = await queue.ask({ op: "doubt" });
+      const aheadMs = await client.ask({ op: "doubt" });
       if (aheadMs > 0) throw new ClockAheadError(aheadMs);
     }
     const count = await this.#purger.purge(await this.#readerAndWriter(), options);
@@ -232,9 +232,9 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     params?: readonly (SqliteValue | boolean)[],
     options?: ReadOptions,
   ): Promise<readonly SqliteRow[]> {
-    const { queue } = this.#open();
+    const { client } = this.#open();
     const { query, timeoutMs } = parseRead(sql, params, options);
-    if (this.#inMemory) return rowsOf(await queue.ask({ op: "query", query }));
+    if (this.#inMemory) return rowsOf(await client.ask({ op: "query", query }));
     this.#queries ??= new QueryHost(this.#options.path);
     return this.#queries.read(query, timeoutMs);
   }
@@ -242,26 +242,26 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   async backup(path: string): Promise<BackupReport> {
     const request = { op: "backup", path: resolve(path) } as const;
     const opened = this.#open();
-    if (this.#inMemory) return opened.queue.ask(request);
+    if (this.#inMemory) return opened.client.ask(request);
     if (this.#copies !== undefined) return this.#copies.copy(request.path);
     const { clock, hosts } = opened;
     // A connection of its own, so that a copy that fails leaves the one that reads as it is.
-    const { queue } = await this.#openStore(hosts, this.#newHost("reader"), clock);
+    const { client } = await this.#openStore(hosts, this.#newHost("reader"), clock);
     try {
-      return await queue.ask(request);
+      return await client.ask(request);
     } finally {
-      this.#queues.delete(queue);
-      await queue.close();
+      this.#clients.delete(client);
+      await client.close();
     }
   }
 
   compact(): Promise<CompactReport> {
-    return this.#open().queue.ask({ op: "compact" });
+    return this.#open().client.ask({ op: "compact" });
   }
 
-  async #readerAndWriter(): Promise<Queues> {
-    const { queue: writer } = this.#open();
-    const { queue: reader } = await this.#read();
+  async #readerAndWriter(): Promise<Clients> {
+    const { client: writer } = this.#open();
+    const { client: reader } = await this.#read();
     return { reader, writer };
   }
 
@@ -303,16 +303,16 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     let clock = known;
     const wallMs = this.#now ?? Date.now;
     const times = (): Times => ({ wallMs: wallMs(), storeMs: clock?.now() ?? 0 });
-    const queue = new RequestQueue(host, times, (error) => this.#tellEnd(error));
-    this.#queues.add(queue);
+    const client = new StoreClient(host, times, (error) => this.#tellEnd(error));
+    this.#clients.add(client);
     try {
-      const storedMs = await queue.open();
+      const storedMs = await client.open();
       clock ??= new StoreClock(Math.max(wallMs(), storedMs), this.#now);
     } catch (error) {
-      this.#queues.delete(queue);
+      this.#clients.delete(client);
       throw error;
     }
-    return { clock, hosts, queue, work: new WorkBell() };
+    return { clock, hosts, client, work: new WorkBell() };
   }
 
   /** Says once why every request fails from now on. */
@@ -323,18 +323,18 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 }
 
-async function closeAll(queues: readonly RequestQueue[]): Promise<void> {
-  for (const queue of queues) await queue.close();
+async function closeAll(clients: readonly StoreClient[]): Promise<void> {
+  for (const client of clients) await client.close();
 }
 
 /** A write that was answered within this time says as much as a new one. */
 const recentMs = 5_000;
 
 /** Whether the file takes writes: by the last one, or by one that changes nothing and is synced like any other. */
-export async function probeWrites(queue: RequestQueue): Promise<Pick<EngineHealth, "writable" | "reason">> {
-  if (queue.wroteAgoMs() < recentMs) return { writable: true };
+export async function probeWrites(client: StoreClient): Promise<Pick<EngineHealth, "writable" | "reason">> {
+  if (client.wroteAgoMs() < recentMs) return { writable: true };
   try {
-    await queue.ask({ op: "probe" });
+    await client.ask({ op: "probe" });
     return { writable: true };
   } catch (error) {
     return { writable: false, reason: error instanceof Error ? error.message : String(error) };

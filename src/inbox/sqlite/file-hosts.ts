@@ -74,7 +74,11 @@ export class FileHosts {
   async #send(slot: Slot, requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
     const hindrance = this.#givenUp ?? this.#closing?.error;
     if (hindrance !== undefined) throw hindrance;
-    const replies = await slot.send(requests, times);
+    const answer = slot.send(requests, times);
+    const { generation } = slot;
+    const replies = await answer;
+    // Of a host that is closed by now: its other messages fail with the change that the first one reported.
+    if (generation !== slot.generation) return replies;
     for (const reply of replies) {
       if (reply.ok) this.#worked = true;
       else if (changeOf(reply.error) !== undefined) this.#changed(reply.error);
@@ -121,9 +125,12 @@ class Slot {
   readonly #make: () => Host;
   readonly #now: () => number;
   #host: Host | undefined;
+  /** The answer to the last message, which comes after all others. */
   #underWay: Promise<unknown> = Promise.resolve();
   #startedAtMs = Number.NEGATIVE_INFINITY;
   #failure: unknown;
+  /** Which host it is, counted from the first one; another one once it is being closed. */
+  generation = 0;
 
   constructor(make: () => Host, now: () => number) {
     this.#make = make;
@@ -161,6 +168,7 @@ class Slot {
   async close(): Promise<void> {
     const host = this.#host;
     this.#host = undefined;
+    this.generation++;
     await this.#underWay;
     await host?.close();
   }

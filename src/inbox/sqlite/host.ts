@@ -18,7 +18,7 @@ import {
 import { handlePatiently, openPatiently, Store } from "./store.js";
 import type { ThreadData } from "./thread.js";
 
-/** Where a store runs. One message at a time is under way. */
+/** Where a store runs. Messages are carried out, and answered, in the order in which they were sent. */
 export interface Host {
   /** Opens the file; resolves with the store's clock in milliseconds. */
   open(): Promise<number>;
@@ -59,7 +59,8 @@ export class ThreadHost implements Host {
   readonly #worker: Worker;
   readonly #flag = new EndFlag();
   readonly #gone: Promise<void>;
-  #settle: { resolve(answer: unknown): void; reject(error: Error): void } | undefined;
+  /** What the thread was sent and has not answered yet, in order. */
+  readonly #exchanges: { resolve(answer: unknown): void; reject(error: Error): void }[] = [];
   #ended: Error | undefined;
 
   /** `note` is told what somebody should look at; `program` is the seam for tests. */
@@ -77,9 +78,7 @@ export class ThreadHost implements Host {
     });
     this.#worker.on("message", (answer: unknown) => {
       if (isNote(answer)) return note(answer.note);
-      const settle = this.#settle;
-      this.#settle = undefined;
-      settle?.resolve(answer);
+      this.#exchanges.shift()?.resolve(answer);
     });
     this.#worker.on("error", (error: Error) => this.#end(error));
     // A thread that the process takes down with it closes its file with two more syncs, and on Node.js 20 aborts the process.
@@ -130,15 +129,14 @@ export class ThreadHost implements Host {
   #exchange(message: unknown, transfer: readonly ArrayBuffer[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
-      this.#settle = { resolve, reject };
+      this.#exchanges.push({ resolve, reject });
       this.#worker.postMessage(message, transfer);
     });
   }
 
   #end(error: Error): void {
     this.#ended ??= error;
-    this.#settle?.reject(error);
-    this.#settle = undefined;
+    for (const { reject } of this.#exchanges.splice(0)) reject(error);
   }
 }
 
@@ -157,6 +155,7 @@ export class LocalHost implements Host {
   readonly #store: Store;
   readonly #patience: Patience;
   readonly #flag = new EndFlag();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConnectionOptions, open?: OpenDatabase, note?: (message: string) => void) {
     this.#store = new Store(options, open, { end: this.#flag, note });
@@ -169,7 +168,14 @@ export class LocalHost implements Host {
     throw reply.error;
   }
 
-  async send(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
+  send(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
+    // A message that waits for a lock is not overtaken by the next one.
+    const answer = this.#last.then(() => this.#handle(requests, times));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  async #handle(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
     const replies = await pauseThrough(handlePatiently(this.#store, requests, times, this.#patience));
     return replies.map((reply) =>
       reply.ok || !(reply.error instanceof Error) ? reply : { ok: false, error: typed(reply.error) },

@@ -7,8 +7,8 @@ import type {
   PurgeOptions,
   Selection,
 } from "../../types/engine.js";
+import type { StoreClient } from "./client.js";
 import { eventNumber } from "./id-table.js";
-import type { RequestQueue } from "./queue.js";
 import type { Found, SearchFilter } from "./search.js";
 
 /** Events of one step of a change: a transaction that holds up the deliveries that come in meanwhile. */
@@ -20,14 +20,14 @@ const perCount = 2_000;
 const mostSteps = 50;
 
 /** The connection that only reads, and the one that writes. */
-export interface Queues {
-  readonly reader: RequestQueue;
-  readonly writer: RequestQueue;
+export interface Clients {
+  readonly reader: StoreClient;
+  readonly writer: StoreClient;
 }
 
 /** Numbers of events, found in steps, each as long as the connection may be busy. */
 async function* findEvents(
-  reader: RequestQueue,
+  reader: StoreClient,
   request: {
     readonly filter: SearchFilter;
     readonly oldestFirst: boolean;
@@ -44,7 +44,7 @@ async function* findEvents(
 }
 
 async function firstEvents(
-  reader: RequestQueue,
+  reader: StoreClient,
   request: Parameters<typeof findEvents>[1],
 ): Promise<readonly number[]> {
   const events: number[] = [];
@@ -56,7 +56,7 @@ async function firstEvents(
 }
 
 /** A page of events. */
-export async function listEvents(reader: RequestQueue, query: InboxQuery): Promise<Page<EventRecord>> {
+export async function listEvents(reader: StoreClient, query: InboxQuery): Promise<Page<EventRecord>> {
   const { oldestFirst = false, limit = 50, cursor, ...filter } = query;
   const after = cursor === undefined ? undefined : Number(cursor);
   // A cursor of somebody else's making has nothing after it.
@@ -71,7 +71,7 @@ export async function listEvents(reader: RequestQueue, query: InboxQuery): Promi
  * changed are left alone; a step that only counts does not write at all.
  */
 export async function changeStep(
-  { reader, writer }: Queues,
+  { reader, writer }: Clients,
   selection: Selection,
   change: Change,
 ): Promise<Changed> {
@@ -83,8 +83,8 @@ export async function changeStep(
       ? await reader.ask({ op: "find", filter: selection.filter, oldestFirst: true, after, limit })
       : namedEvents(selection.recordIds, after ?? 0, limit);
   const filter = "filter" in selection ? selection.filter : { receiver: selection.receiver };
-  const queue = change.dryRun === true ? reader : writer;
-  const changed = events.length === 0 ? 0 : await queue.ask({ op: "change", events, filter, change });
+  const client = change.dryRun === true ? reader : writer;
+  const changed = events.length === 0 ? 0 : await client.ask({ op: "change", events, filter, change });
   return { changed, next: next === undefined ? undefined : String(next) };
 }
 
@@ -112,7 +112,7 @@ export class Purger {
    */
   readonly #progress = new Map<string, Progress>();
 
-  async purge({ reader, writer }: Queues, options: PurgeOptions): Promise<number> {
+  async purge({ reader, writer }: Clients, options: PurgeOptions): Promise<number> {
     const keepHolding = options.keepHolding === true;
     let events = await this.#find(reader, options);
     let count = 0;
@@ -124,7 +124,7 @@ export class Purger {
     }
   }
 
-  async #find(reader: RequestQueue, options: PurgeOptions): Promise<readonly number[]> {
+  async #find(reader: StoreClient, options: PurgeOptions): Promise<readonly number[]> {
     const { receiver, state, beforeMs, keep, keepHolding, limit } = options;
     const key = JSON.stringify([receiver, state, keep, keepHolding]);
     const filter = { receiver, state: state === "done" ? ("finished" as const) : state };
@@ -143,11 +143,7 @@ export class Purger {
 }
 
 /** The oldest of the newest events that are kept. */
-async function boundOf(
-  reader: RequestQueue,
-  filter: SearchFilter,
-  keep: number | undefined,
-): Promise<number> {
+async function boundOf(reader: StoreClient, filter: SearchFilter, keep: number | undefined): Promise<number> {
   if (keep === undefined || keep === 0) return Number.MAX_SAFE_INTEGER;
   let kept = 0;
   for await (const events of findEvents(reader, { filter, oldestFirst: false, limit: perCount })) {

@@ -72,7 +72,10 @@ export interface ChangeRequest {
 export type Request =
   | AcceptRequest
   | ClaimRequest
-  | { readonly op: "settle"; readonly claim: ClaimName; readonly verdict: Verdict }
+  | {
+      readonly op: "settle";
+      readonly runs: readonly { readonly claim: ClaimName; readonly verdict: Verdict }[];
+    }
   | { readonly op: "complete"; readonly claim: ClaimName; readonly statements: readonly RecordedStatement[] }
   | {
       readonly op: "join";
@@ -130,7 +133,7 @@ export interface Purged {
 export interface Answers {
   readonly accept: readonly Acceptance[];
   readonly claim: Claims;
-  readonly settle: boolean;
+  readonly settle: readonly boolean[];
   readonly complete: boolean;
   readonly join: number;
   /** Where the next step begins; null after the last. */

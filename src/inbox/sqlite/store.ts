@@ -267,7 +267,7 @@ export class Store {
       case "claim":
         return steps.claim(request, times);
       case "settle":
-        return steps.settle(request.claim, request.verdict, times);
+        return request.runs.map(({ claim, verdict }) => steps.settle(claim, verdict, times));
       case "complete":
         return completeWith(opened, request, times);
       case "join":

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
-import { Acceptor } from "../../../src/inbox/acceptor.js";
+import { createAcceptor } from "../../../src/inbox/accept.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 import type { Acceptance, NewDelivery } from "../../../src/types/engine.js";
 import { listen, newDelivery } from "../../support/inbox-parts.js";
@@ -28,7 +28,7 @@ function scene() {
   const told = listen();
   const calls: Call[] = [];
   const outcomes = new Map<string, (Acceptance | Refusal)[]>();
-  const acceptor = new Acceptor({
+  const acceptor = createAcceptor({
     engine: {
       accept: (deliveries) =>
         new Promise((resolve, reject) => {
@@ -55,7 +55,7 @@ function scene() {
   });
   const accept = (id: string, changes?: Partial<NewDelivery>): void => {
     outcomes.set(id, []);
-    acceptor.accept(newDelivery(id, changes), (outcome) => outcomes.get(id)?.push(outcome));
+    acceptor.add(newDelivery(id, changes), (outcome) => outcomes.get(id)?.push(outcome));
   };
   const call = (at: number): Call => {
     const found = calls[at];
@@ -112,7 +112,7 @@ describe("the acceptor", () => {
   it("H17 answers all that wait once it gives up, and asks the store for nothing more", async () => {
     const { acceptor, accept, calls, call, outcome } = scene();
     for (const id of ["sent", "a", "b"]) accept(id);
-    acceptor.giveUp();
+    acceptor.close();
     accept("later");
     for (const id of ["sent", "a", "b", "later"]) expect(outcome(id)).toBe("ERR_STORE_UNAVAILABLE");
     await call(0).answer();
@@ -206,8 +206,8 @@ describe("the acceptor", () => {
         throw new Error("closed");
       },
     };
-    const acceptor = new Acceptor({ engine, reporter: told.reporter, clock: createFakeClock(), timeoutMs });
-    acceptor.accept(newDelivery("a"), (outcome) => outcomes.push(outcome));
+    const acceptor = createAcceptor({ engine, reporter: told.reporter, clock: createFakeClock(), timeoutMs });
+    acceptor.add(newDelivery("a"), (outcome) => outcomes.push(outcome));
     await turn();
     expect(outcomes).toEqual([expect.objectContaining({ code: "ERR_STORE_UNAVAILABLE" })]);
   });
@@ -272,16 +272,16 @@ describe("the acceptor", () => {
     const clock = createFakeClock();
     let setMs = 0;
     const outcomes: unknown[] = [];
-    const acceptor = new Acceptor({
+    const acceptor = createAcceptor({
       engine: { accept: () => new Promise(() => {}) },
       reporter: listen().reporter,
       clock: { now: () => clock.now() + setMs, after: clock.after },
       timeoutMs,
     });
-    acceptor.accept(newDelivery("before"), (outcome) => outcomes.push(outcome));
+    acceptor.add(newDelivery("before"), (outcome) => outcomes.push(outcome));
     clock.advance(timeoutMs / 2);
     setMs = -3_600_000;
-    acceptor.accept(newDelivery("after"), (outcome) => outcomes.push(outcome));
+    acceptor.add(newDelivery("after"), (outcome) => outcomes.push(outcome));
     clock.advance(timeoutMs / 2);
     expect(outcomes).toHaveLength(1);
     clock.advance(timeoutMs / 2);

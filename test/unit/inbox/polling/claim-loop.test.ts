@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { createConsumer } from "../../../../src/inbox/polling/claim-loop.js";
-import type { ClaimedTask, Claims, TaskSource } from "../../../../src/inbox/polling/task-queue.js";
+import type { ClaimedTask, Claims, EndedRun, TaskQueue } from "../../../../src/inbox/polling/task-queue.js";
 import { LeaseLostError } from "../../../../src/lib/task-errors.js";
 import type {
   ConsumeOptions,
@@ -11,13 +11,15 @@ import type {
   Verdict,
 } from "../../../../src/types/engine.js";
 
-type Wants = Parameters<TaskSource<string>["claim"]>[0];
+type Wants = Parameters<TaskQueue<string>["claim"]>[0];
 
 /** A store in an array, whose every answer a test may replace. */
-class FakeSource implements TaskSource<string> {
+class FakeSource implements TaskQueue<string> {
   readonly due: ClaimedTask[] = [];
   readonly wants: Wants[] = [];
   readonly settles: [string, Verdict][] = [];
+  /** How many verdicts came together. */
+  readonly groups: number[] = [];
   readonly commits: (readonly string[])[] = [];
   claimsAtOnce = 0;
   most = 0;
@@ -59,10 +61,15 @@ class FakeSource implements TaskSource<string> {
     return { tasks, dead, nextDueMs: this.nextDueMs };
   }
 
-  async settle(task: ClaimedTask, verdict: Verdict): Promise<boolean> {
-    const kept = await this.onSettle(task, verdict);
-    this.settles.push([task.recordId, verdict]);
-    return kept;
+  async settle(runs: readonly EndedRun[]): Promise<readonly boolean[]> {
+    this.groups.push(runs.length);
+    return await Promise.all(
+      runs.map(async ({ task, verdict }) => {
+        const kept = await this.onSettle(task, verdict);
+        this.settles.push([task.recordId, verdict]);
+        return kept;
+      }),
+    );
   }
 
   async complete(_task: ClaimedTask, writes: readonly string[]): Promise<boolean> {
@@ -487,7 +494,7 @@ describe("the lease", () => {
       source,
       run: async (_task, lease) => {
         lease.onLost(() => lost.push("before"));
-        await lease.complete().catch(() => undefined);
+        await lease.complete((tx) => tx.run("one")).catch(() => undefined);
         lease.onLost(() => lost.push("after"));
         return done;
       },
@@ -518,6 +525,29 @@ describe("complete", () => {
     expect(reports[0]).toMatchObject({ verdict: done, kept: true });
   });
 
+  test("without writes is a verdict like any other, and is refused by the same fence", async () => {
+    const source = new FakeSource();
+    source.add(2);
+    source.onSettle = async (task) => task.recordId !== "rec_2";
+    const outcomes: string[] = [];
+    const { reports } = scene({
+      source,
+      handlers: { a: { concurrency: 2 } },
+      run: async (task, lease) => {
+        const outcome = await lease.complete().then(
+          () => "completed",
+          (error: unknown) => (error instanceof LeaseLostError ? "lost" : "failed"),
+        );
+        outcomes.push(`${task.recordId} ${outcome}`);
+        return done;
+      },
+    });
+    await until(() => reports.length === 2);
+    expect(outcomes).toEqual(["rec_1 completed", "rec_2 lost"]);
+    expect(source.commits).toEqual([]);
+    expect(source.groups[0]).toBe(2);
+  });
+
   /** What `complete` of a task rejects with. */
   async function errorOf(
     given: Partial<Parameters<typeof scene>[0]>,
@@ -543,7 +573,7 @@ describe("complete", () => {
   test("H08: rejects with LeaseLostError where the store refuses it", async () => {
     const source = new FakeSource();
     source.onComplete = async () => false;
-    const error = await errorOf({ source }, (lease) => lease.complete());
+    const error = await errorOf({ source }, (lease) => lease.complete((tx) => tx.run("one")));
     expect(error).toBeInstanceOf(LeaseLostError);
     expect(source.settles).not.toContainEqual(["rec_1", done]);
   });
@@ -557,7 +587,7 @@ describe("complete", () => {
   test("is for once", async () => {
     const source = new FakeSource();
     const error = await errorOf({ source }, (lease) =>
-      Promise.all([lease.complete(), lease.complete()]).then(),
+      Promise.all([lease.complete((tx) => tx.run("one")), lease.complete()]).then(),
     );
     expect(error).toBeInstanceOf(TypeError);
     expect(source.commits).toHaveLength(1);
@@ -610,7 +640,7 @@ describe("complete", () => {
     const { reports } = scene({
       source,
       run: async (_task, lease) => {
-        void lease.complete();
+        void lease.complete((tx) => tx.run("one"));
         return done;
       },
     });

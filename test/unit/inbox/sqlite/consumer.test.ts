@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import type { StoreClient } from "../../../../src/inbox/sqlite/client.js";
 import { StoreClock } from "../../../../src/inbox/sqlite/clocks.js";
-import { SqliteTaskSource, WorkBell } from "../../../../src/inbox/sqlite/consumer.js";
+import { SqliteTaskQueue, WorkBell } from "../../../../src/inbox/sqlite/consumer.js";
 import { SqliteEngine } from "../../../../src/inbox/sqlite/engine.js";
 import { LocalHost } from "../../../../src/inbox/sqlite/host.js";
 import type { Pulse, Request } from "../../../../src/inbox/sqlite/protocol.js";
-import type { RequestQueue } from "../../../../src/inbox/sqlite/queue.js";
 import { newDelivery } from "../../../support/inbox-parts.js";
 import { until } from "../../../torture/until.js";
 
@@ -21,9 +21,9 @@ function watcher() {
     if (request.op === "expire") expired.push(request.consumer);
     return 1;
   };
-  const parts = { queue: { ask } as RequestQueue, clock: new StoreClock(0), work: new WorkBell() };
+  const parts = { client: { ask } as StoreClient, clock: new StoreClock(0), work: new WorkBell() };
   const options = { receiver: "orders", handlers: new Map(), leaseMs: 1_000 };
-  const source = new SqliteTaskSource(parts, options, () => nowMs);
+  const source = new SqliteTaskQueue(parts, options, () => nowMs);
   return {
     expired,
     async look(afterMs: number, beat: number, leaseMs = 1_000): Promise<void> {

@@ -113,4 +113,28 @@ describe("the hosts of a file", () => {
     }
     expect(notes).toHaveLength(1);
   });
+
+  it("are closed once, however many messages were in flight when the files changed", async () => {
+    const { events, notes, state, hosts, changes, works, turn } = scene();
+    await hosts.writer.open();
+    let answerLate = (): void => {};
+    state.answer = changes("leave");
+    const first = hosts.writer.send([], times);
+    state.answer = () =>
+      new Promise((resolve) => {
+        answerLate = () => resolve(changes("leave")());
+      });
+    const second = hosts.writer.send([], times);
+    await first;
+    await turn();
+    expect(events).toEqual(["start writer"]);
+    answerLate();
+    await second;
+    await turn();
+    expect(events).toEqual(["start writer", "close writer"]);
+    expect(notes).toHaveLength(1);
+    state.answer = works;
+    state.nowMs = 1_000;
+    expect(await hosts.writer.send([], times)).toEqual([{ ok: true, value: 1 }]);
+  });
 });

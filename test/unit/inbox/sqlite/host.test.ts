@@ -86,6 +86,21 @@ describe("a file that another process writes to", () => {
     expect((await sent).map(({ ok }) => ok)).toEqual([true, true]);
   });
 
+  it("waits for it before the next message is carried out", async () => {
+    const host = await openHost(60_000);
+    const unlock = lock();
+    const answered: string[] = [];
+    const sent = [
+      host.send([joining], times).then(() => answered.push("first")),
+      host.send([stats], times).then(() => answered.push("second")),
+    ];
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(answered).toEqual([]);
+    unlock();
+    await Promise.all(sent);
+    expect(answered).toEqual(["first", "second"]);
+  });
+
   it("gives up after the time that it was given; what needs no lock is carried out", async () => {
     const host = await openHost(10);
     lock();

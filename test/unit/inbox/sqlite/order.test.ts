@@ -78,7 +78,7 @@ class Bench {
     const [task] = this.claimed.splice(at % Math.max(1, this.claimed.length), 1);
     if (task === undefined) return;
     const claim = { event: Number(task.recordId.slice(4)), handler, receiver, fence: task.fence };
-    this.ask<"settle">({ op: "settle", claim, verdict });
+    this.ask<"settle">({ op: "settle", runs: [{ claim, verdict }] });
   }
 
   /** The process is killed: its consumer gives no further sign, and another takes over. */

@@ -1,35 +1,30 @@
 import { describe, expect, it } from "@jest/globals";
+import { StoreClient } from "../../../../src/inbox/sqlite/client.js";
 import type { Host } from "../../../../src/inbox/sqlite/host.js";
 import type { Reply, Request } from "../../../../src/inbox/sqlite/protocol.js";
-import { RequestQueue } from "../../../../src/inbox/sqlite/queue.js";
 
-/** A host whose groups are answered when the test says so. */
+/** A host whose messages are answered when the test says so, the oldest first. */
 class HeldHost implements Host {
-  readonly groups: (readonly Request[])[] = [];
   readonly steps: string[] = [];
-  #answer: ((replies: readonly Reply[]) => void) | undefined;
+  readonly #answers: (() => void)[] = [];
 
   async open(): Promise<number> {
     return 0;
   }
 
   send(requests: readonly Request[]): Promise<readonly Reply[]> {
-    expect(this.#answer).toBeUndefined();
-    this.groups.push(requests);
     this.steps.push(`send ${requests.length}`);
     return new Promise((resolve) => {
-      this.#answer = resolve;
+      this.#answers.push(() => resolve(requests.map((_, value) => ({ ok: true, value }))));
     });
   }
 
   answer(): void {
-    const resolve = this.#answer;
-    this.#answer = undefined;
-    resolve?.(this.groups.at(-1)?.map((_, value) => ({ ok: true, value })) ?? []);
+    this.#answers.shift()?.();
   }
 
   async close(): Promise<void> {
-    expect(this.#answer).toBeUndefined();
+    expect(this.#answers).toEqual([]);
     this.steps.push("close");
   }
 
@@ -41,45 +36,50 @@ class HeldHost implements Host {
 const leave = { op: "leave", consumer: 1 } as const;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe("the queue before a store", () => {
-  it("sends what comes while a group is under way with the next one", async () => {
+describe("the client of a store", () => {
+  it("sends what is asked in one turn as one message, and does not wait for the answers to earlier ones", async () => {
     const host = new HeldHost();
-    const queue = new RequestQueue(host, () => ({ wallMs: 0, storeMs: 0 }));
-    const first = queue.ask(leave);
+    const client = new StoreClient(host, () => ({ wallMs: 0, storeMs: 0 }));
+    const first = client.ask(leave);
     await turn();
-    const later = [queue.ask(leave), queue.ask(leave)];
+    const later = [client.ask(leave), client.ask(leave)];
     await turn();
-    expect(host.steps).toEqual(["send 1"]);
+    expect(host.steps).toEqual(["send 1", "send 2"]);
     host.answer();
-    await first;
+    expect(await first).toBe(0);
     host.answer();
     expect(await Promise.all(later)).toEqual([0, 1]);
-    expect(host.steps).toEqual(["send 1", "send 2"]);
   });
 
   it("H17: closes behind the last answer, and refuses what is asked from then on", async () => {
     const host = new HeldHost();
-    const queue = new RequestQueue(host, () => ({ wallMs: 0, storeMs: 0 }));
-    const asked = queue.ask(leave);
-    const closed = queue.close();
-    await expect(queue.ask(leave)).rejects.toThrow("closed");
+    const client = new StoreClient(host, () => ({ wallMs: 0, storeMs: 0 }));
+    const asked = client.ask(leave);
     await turn();
-    expect(host.steps).toEqual(["send 1"]);
+    const second = client.ask(leave);
+    const closed = client.close();
+    await expect(client.ask(leave)).rejects.toThrow("closed");
+    await turn();
+    expect(host.steps).toEqual(["send 1", "send 1"]);
     host.answer();
     expect(await asked).toBe(0);
+    await turn();
+    expect(host.steps).toEqual(["send 1", "send 1"]);
+    host.answer();
+    expect(await second).toBe(0);
     await closed;
-    await expect(queue.ask(leave)).rejects.toThrow("closed");
-    expect(host.steps).toEqual(["send 1", "close"]);
+    await expect(client.ask(leave)).rejects.toThrow("closed");
+    expect(host.steps).toEqual(["send 1", "send 1", "close"]);
   });
 
   it("H17: rejects what was asked once it is abandoned, and sends nothing more", async () => {
     const host = new HeldHost();
-    const queue = new RequestQueue(host, () => ({ wallMs: 0, storeMs: 0 }));
-    const asked = [queue.ask(leave)];
+    const client = new StoreClient(host, () => ({ wallMs: 0, storeMs: 0 }));
+    const asked = [client.ask(leave)];
     await turn();
-    asked.push(queue.ask(leave));
-    const closed = queue.close();
-    const abandoned = queue.abandon();
+    asked.push(client.ask(leave));
+    const closed = client.close();
+    const abandoned = client.abandon();
     for (const each of asked) await expect(each).rejects.toThrow("closed");
     await abandoned;
     host.answer();
@@ -94,9 +94,9 @@ describe("the queue before a store", () => {
       new Promise((resolve) => {
         open = resolve;
       });
-    const queue = new RequestQueue(host, () => ({ wallMs: 0, storeMs: 0 }));
-    const opened = queue.open();
-    const asked = queue.ask(leave);
+    const client = new StoreClient(host, () => ({ wallMs: 0, storeMs: 0 }));
+    const opened = client.open();
+    const asked = client.ask(leave);
     await turn();
     expect(host.steps).toEqual([]);
     open(7);
