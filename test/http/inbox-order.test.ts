@@ -59,6 +59,8 @@ async function held(engine = scene.engine(), more: Parameters<typeof ledger>[2] 
   await until(async () => (await found.receiver.inbox.stats()).dead === 1);
   await send(found.receiver, "free-1");
   await until(() => found.ran.includes("free-1"));
+  // A test that sets the clock must not run into the handler's time limit.
+  await until(async () => (await found.receiver.inbox.stats()).running === 0);
   expect(found.ran).toEqual(["k-1", "free-1"]);
   return found;
 }
