@@ -53,7 +53,7 @@ export { type Allowlist, createAllowlist } from "./ip/allowlist.js";
 export type { Clock } from "./lib/clock.js";
 export type { Duration } from "./lib/duration.js";
 export { OptionError } from "./lib/options.js";
-export { DoNotRetry, LeaseLostError, RetryLater } from "./lib/task-errors.js";
+export { LeaseLostError, NonRetriableError, RetryAfterError } from "./lib/task-errors.js";
 export { requireAllowedIp, requireAuth } from "./receiver/guards.js";
 export type { ReceiverOptions } from "./receiver/options.js";
 export { createReceiver, type Receiver } from "./receiver/receiver.js";

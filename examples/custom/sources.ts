@@ -16,7 +16,7 @@ export const paddle = customSource<{ "transaction.paid": { readonly data: { read
     signed: "{timestamp}:{body}",
     secret: process.env.PADDLE_SECRET,
   },
-  deadlineMs: 5_000,
+  deadline: "5s",
 });
 
 const zoomSecret = process.env.ZOOM_SECRET_TOKEN ?? "";
@@ -34,7 +34,7 @@ export const zoom = customSource({
     secret: zoomSecret,
     insecureShortSecret: true, // Zoom's have 22 characters
   },
-  deadlineMs: 3_000,
+  deadline: "3s",
   handshake({ body }) {
     const { event, payload } = (body ?? {}) as { event?: string; payload?: { plainToken?: string } };
     if (event !== "endpoint.url_validation") return undefined;

@@ -27,7 +27,7 @@ export interface MessagingOptions {
 }
 
 /** The vendor documents no limit for its clients; 10 s is what it grants others. */
-const deadlineMs = 10_000;
+const deadline = "10s";
 
 /** `POST /resources/v1/messaging`: one message or a list of them; each recipient is answered with a code of its own. */
 export function messagingV1({ answers }: MessagingOptions): Source<MessageEventMap> {
@@ -35,7 +35,7 @@ export function messagingV1({ answers }: MessagingOptions): Source<MessageEventM
     name: "messaging-v1",
     bodies: ["json"],
     headers: [],
-    deadlineMs,
+    deadline,
     events: ({ body }) => all(Array.isArray(body) ? body : [body], readV1),
     answer: (outcome) =>
       answers === "http" ? undefined : webexConnectAnswer(outcome, { queued: "1001", correlationOf }),
@@ -65,7 +65,7 @@ export function messagingV2({ answers, now }: MessagingOptions): Source<MessageE
     name: "messaging-v2",
     bodies: ["json"],
     headers: [],
-    deadlineMs,
+    deadline,
     events: ({ body }) => readV2(body),
     answer: (outcome) => (answers === "http" ? undefined : answerV2(outcome, now)),
   };
@@ -134,7 +134,7 @@ export function smsV1({ answers, now }: MessagingOptions): Source<MessageEventMa
     name: "sms-v1",
     bodies: ["json"],
     headers: [],
-    deadlineMs,
+    deadline,
     credentialPlaces: { keyInAuthorization: true },
     events: ({ body }) => {
       const to = textOf(body, "to");

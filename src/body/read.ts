@@ -3,19 +3,29 @@ import { Readable } from "node:stream";
 import getRawBody from "raw-body";
 import { Refusal } from "../errors.js";
 import type { Clock } from "../lib/clock.js";
-import { assertOptions, choiceOption, describe, numberOption, OptionError, own } from "../lib/options.js";
+import type { Duration } from "../lib/duration.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  durationOption,
+  numberOption,
+  OptionError,
+  optionKeys,
+  own,
+} from "../lib/options.js";
 import type { BodyKind } from "../types/source.js";
 
 /** The option `body` of a receiver. */
 export interface BodyOptions {
   /** The longest body taken, in bytes: a whole number from 1 to 67,108,864 (64 MiB). Default: 262,144 (256 KiB). */
   readonly maxBytes?: number | undefined;
-  /** Milliseconds that a body may take to arrive, 1 to 300,000. Default: 10,000. */
-  readonly timeoutMs?: number | undefined;
+  /** How long a body may take to arrive, "1ms" to "5m". Default: "10s". */
+  readonly timeout?: Duration | undefined;
   /** Kinds of body taken: "json", "form", "xml". Default: `["json"]`, or what the source's senders use. */
   readonly types?: readonly BodyKind[] | undefined;
   /** The member of the request that holds the bytes, as a Buffer, where the platform has read them before us. */
-  readonly preRead?: "rawBody" | "body" | undefined;
+  readonly rawBodyFrom?: "rawBody" | "body" | undefined;
 }
 
 /** `BodyOptions`, resolved. */
@@ -23,9 +33,15 @@ export interface ParsedBodyOptions {
   readonly maxBytes: number;
   readonly timeoutMs: number;
   readonly types: readonly BodyKind[];
-  readonly preRead: "rawBody" | "body" | undefined;
+  readonly rawBodyFrom: "rawBody" | "body" | undefined;
 }
 
+const optionNames = optionKeys<BodyOptions>({
+  maxBytes: true,
+  timeout: true,
+  types: true,
+  rawBodyFrom: true,
+});
 const kinds: readonly BodyKind[] = ["json", "form", "xml"];
 const places = ["rawBody", "body"] as const;
 
@@ -36,8 +52,8 @@ export function parseBodyOptions(
   usual: readonly BodyKind[] = ["json"],
 ): ParsedBodyOptions {
   const given: unknown = options === undefined ? {} : options;
-  assertOptions(given, ["maxBytes", "timeoutMs", "types", "preRead"], where);
-  const preRead = own(given, "preRead");
+  assertOptions(given, optionNames, where);
+  const rawBodyFrom = own(given, "rawBodyFrom");
   return {
     maxBytes: numberOption(own(given, "maxBytes"), `${where}.maxBytes`, {
       min: 1,
@@ -45,14 +61,16 @@ export function parseBodyOptions(
       fallback: 262_144,
       integer: true,
     }),
-    timeoutMs: numberOption(own(given, "timeoutMs"), `${where}.timeoutMs`, {
-      min: 1,
-      max: 300_000,
-      fallback: 10_000,
-      integer: true,
+    timeoutMs: durationOption(own(given, "timeout"), `${where}.timeout`, {
+      min: "1ms",
+      max: "5m",
+      fallback: "10s",
     }),
     types: parseTypes(own(given, "types"), `${where}.types`, usual),
-    preRead: preRead === undefined ? undefined : choiceOption(preRead, `${where}.preRead`, places, "rawBody"),
+    rawBodyFrom:
+      rawBodyFrom === undefined
+        ? undefined
+        : choiceOption(rawBodyFrom, `${where}.rawBodyFrom`, places, "rawBody"),
   };
 }
 
@@ -94,7 +112,7 @@ const betweenLooksMs = 1_000;
 
 /** What `readBody` needs beside the request. */
 export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "timeoutMs"> {
-  readonly preRead?: ParsedBodyOptions["preRead"];
+  readonly rawBodyFrom?: ParsedBodyOptions["rawBodyFrom"];
   readonly clock: Clock;
 }
 
@@ -110,11 +128,11 @@ export interface BodyListener {
  */
 export function readBody(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
   const taken =
-    options.preRead === undefined ? undefined : takePreRead(req, options.preRead, options.maxBytes);
+    options.rawBodyFrom === undefined ? undefined : takePreRead(req, options.rawBodyFrom, options.maxBytes);
   // Of an empty body nothing can be lost, even where a parser was there before.
   const empty = contentLengthOf(req) === 0 ? Buffer.alloc(0) : undefined;
   const known =
-    taken ?? empty ?? refuseUnreadable(req, options.preRead) ?? refuseByLength(req, options.maxBytes);
+    taken ?? empty ?? refuseUnreadable(req, options.rawBodyFrom) ?? refuseByLength(req, options.maxBytes);
   if (known === undefined) collect(req, options, listener);
   else listener.bodyRead(known);
 }
@@ -137,9 +155,13 @@ function takePreRead(
 }
 
 /** Why the stream cannot give the whole body any more; undefined where it can. */
-function refuseUnreadable(req: IncomingMessage, preRead: ParsedBodyOptions["preRead"]): Refusal | undefined {
+function refuseUnreadable(
+  req: IncomingMessage,
+  rawBodyFrom: ParsedBodyOptions["rawBodyFrom"],
+): Refusal | undefined {
   if (req.destroyed && !req.readableEnded) return aborted();
-  if (Readable.isDisturbed(req) || req.readableEnded || holdsParsedBody(req)) return consumed(preRead, req);
+  if (Readable.isDisturbed(req) || req.readableEnded || holdsParsedBody(req))
+    return consumed(rawBodyFrom, req);
   if (req.readableEncoding !== null) {
     return new Refusal(
       "ERR_BODY_CONSUMED",
@@ -156,16 +178,16 @@ function holdsParsedBody(req: IncomingMessage): boolean {
   return typeof body !== "object" || Object.keys(body).length > 0;
 }
 
-function consumed(preRead: ParsedBodyOptions["preRead"], req: IncomingMessage): Refusal {
+function consumed(rawBodyFrom: ParsedBodyOptions["rawBodyFrom"], req: IncomingMessage): Refusal {
   const why =
-    preRead === undefined
+    rawBodyFrom === undefined
       ? "an earlier middleware read the body, so its bytes are gone"
-      : `the body was read before, and req.${preRead} is ${describe(Reflect.get(req, preRead))}, not a Buffer`;
+      : `the body was read before, and req.${rawBodyFrom} is ${describe(Reflect.get(req, rawBodyFrom))}, not a Buffer`;
   return new Refusal(
     "ERR_BODY_CONSUMED",
     `${why}. Mount the receiver before express.json() and other body parsers, or let the parser keep the bytes: ` +
       "express.json({ verify: (req, _res, buf) => { req.rawBody = buf } }) " +
-      'together with the option body: { preRead: "rawBody" }',
+      'together with the option body: { rawBodyFrom: "rawBody" }',
   );
 }
 

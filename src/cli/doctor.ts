@@ -22,7 +22,7 @@ export async function doctor(args: readonly string[], io: CommandIo): Promise<Ex
     throw refused(`${path} exports no receiver; export what createReceiver returned`);
   }
   const findings = receivers.flatMap(([name, receiver]) =>
-    receiver.findings().map((text) => `${name}: ${text}`),
+    receiver.diagnose().map((text) => `${name}: ${text}`),
   );
   const mounted = exported.flatMap(([name, app]) =>
     mountFindings(app, receivers).map((text) => `${name}: ${text}`),
@@ -62,7 +62,7 @@ async function load(path: string): Promise<[string, unknown][]> {
 
 function isReceiver(value: unknown): value is AnyReceiver {
   const receiver = value as Partial<AnyReceiver> | null | undefined;
-  return typeof receiver?.findings === "function" && typeof receiver.middleware === "function";
+  return typeof receiver?.diagnose === "function" && typeof receiver.middleware === "function";
 }
 
 interface Layer {

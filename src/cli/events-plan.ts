@@ -26,7 +26,7 @@ export function planOf(store: Store, selection: Selection, change: Change): Plan
 
 /**
  * A replay to a handler, with a task for those events that have none for it. CommandFailure 1 where the inbox does not know
- * the handler, or its tasks have order keys: those come from the app's own code.
+ * the handler, or its tasks have ordering keys: those come from the app's own code.
  */
 export function newTasksPlan(
   store: Store,
@@ -74,7 +74,7 @@ async function assertMayMake(store: Store, receivers: ReadonlySet<string>, handl
     }
     if (known.ordered) {
       throw refused(
-        `handler "${name}" is ordered (orderBy), and only your code can compute the keys of new tasks: in the app, call receiver.inbox.replay(selection, { handlers: ["${name}"] })`,
+        `handler "${name}" is ordered (orderingKey), and only your code can compute the keys of new tasks: in the app, call receiver.inbox.replay(selection, { handlers: ["${name}"] })`,
       );
     }
   }

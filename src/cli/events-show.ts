@@ -122,7 +122,7 @@ function taskOf(task: TaskRecord, nowMs: number): string {
         ? `, due in ${spanOf(task.dueAtMs - nowMs)}`
         : ", due now";
   const behind = task.blockedBy === undefined ? "" : ` behind ${printable(task.blockedBy)}`;
-  const key = task.orderKey === undefined ? "" : `, order key "${printable(task.orderKey)}"`;
+  const key = task.orderingKey === undefined ? "" : `, ordering key "${printable(task.orderingKey)}"`;
   const title = `task ${printable(task.handler)}: ${task.state}${behind}, ${countOf(task.attempts, "attempt")}${due}${key}`;
   const history = task.history ?? [];
   // A dead letter from the start, or one whose process died, has an error that no attempt of the history shows.

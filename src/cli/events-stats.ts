@@ -47,7 +47,7 @@ function asText({ throughput, handlers, consumers, ...counts }: InboxStats): str
   ].join("\n");
 }
 
-/** What waits behind another task of its order key. */
+/** What waits behind another task of its ordering key. */
 function blockedTable(handlers: readonly HandlerStats[]): string {
   return tableOf(
     ["receiver", "handler", "blocked", "held", "held by", "oldest blocked", "oldest held"],
@@ -74,5 +74,5 @@ function ago(ms: number | undefined): string {
 }
 
 function heldNote({ held, holding }: InboxStats): string {
-  return `${countOf(held, "task")} held behind ${countOf(holding, "dead letter")} (deadHead: "hold"): replay, drop or purge the dead letters; events list --state dead shows them.\n`;
+  return `${countOf(held, "task")} held behind ${countOf(holding, "dead letter")} (onDeadLetter: "block"): replay, drop or purge the dead letters; events list --state dead shows them.\n`;
 }

@@ -224,7 +224,7 @@ ${db}  --body              the bytes of the body alone, as they came, on standar
     `Usage: hookgate events retry EVENT… --db PATH [--states LIST] [--handler NAME] --yes
        hookgate events retry --db PATH [filters] [--states LIST] [--handler NAME] --yes
 
-Makes waiting tasks due now; they keep their attempts. A task that waits for another one of its order key goes on waiting.
+Makes waiting tasks due now; they keep their attempts. A task that waits for another one of its ordering key goes on waiting.
 ${changing}  --states LIST       waiting, retrying, or both (default), separated by commas
 ${changeOptions}
 Example: hookgate events retry --db hooks.db --handler ship --yes
@@ -238,7 +238,7 @@ Example: hookgate events retry --db hooks.db --handler ship --yes
 Runs dead letters again, with all their attempts. With --states it can also run tasks that are done or dropped again.
 ${changing}  --states LIST       any of done, dead (default), dropped, separated by commas
   --new-handler       also create the task if an event has none for --handler; with --receiver. Not for a handler with
-                      orderBy: call receiver.inbox.replay in the app
+                      orderingKey: call receiver.inbox.replay in the app
 ${changeOptions}
 Example: hookgate events replay --db hooks.db --state dead --handler ship --since 2h --yes
 `,
@@ -273,7 +273,7 @@ Example: hookgate events purge --db hooks.db --state done --older-than 30d
     "events stats",
     `Usage: hookgate events stats --db PATH [--receiver NAME] [--json]
 
-Shows how many tasks wait, are blocked behind another of their order key, are held behind a dead letter, run and are dead;
+Shows how many tasks wait, are blocked behind another of their ordering key, are held behind a dead letter, run and are dead;
 for how long; what came through in the last minute; the numbers of every handler; and who runs tasks, with the age of the
 last heartbeat.
 

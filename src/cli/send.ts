@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { millisecondsOf } from "../lib/duration.js";
 import { type SignedDelivery, signedDelivery } from "../signatures/sign.js";
 import type { Source } from "../types/source.js";
 import {
@@ -65,7 +66,12 @@ export async function send(args: readonly string[], io: CommandIo): Promise<Exit
   }
   let allTaken = true;
   for (let count = 0; count < repeat; count++) {
-    const answer = { url, delivery, credentials: credentials.headers, deadlineMs: source.deadlineMs };
+    const answer = {
+      url,
+      delivery,
+      credentials: credentials.headers,
+      deadlineMs: millisecondsOf(source.deadline) ?? 0,
+    };
     allTaken = (await sendOnce(answer, io)) && allTaken;
   }
   return allTaken ? 0 : 1;
@@ -183,5 +189,5 @@ async function loadSource(name: string, io: CommandIo): Promise<Source<never>> {
 
 function isSource(value: unknown): boolean {
   const source = value as Partial<Source> | null | undefined;
-  return typeof source?.events === "function" && typeof source.deadlineMs === "number";
+  return typeof source?.events === "function" && millisecondsOf(source.deadline) !== undefined;
 }

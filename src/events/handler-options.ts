@@ -1,9 +1,12 @@
+import type { Duration } from "../lib/duration.js";
 import {
   assertOptions,
   choiceOption,
   describe,
+  durationOption,
   numberOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
 } from "../lib/options.js";
@@ -14,8 +17,8 @@ import { parseRetry, type RetryOptions, type RetryPolicy } from "./retry-policy.
 export interface HandlerOptions<Event = WebhookEvent> {
   /** Stable name of 1 to 200 characters, unique in the receiver. Default: the types it is registered for, joined by ",". */
   readonly name?: string | undefined;
-  /** Milliseconds that one run may take, 1 to 86,400,000. Default: the receiver's `handlerTimeoutMs`. */
-  readonly timeoutMs?: number | undefined;
+  /** How long one run may take, "1ms" to "24h". Default: the receiver's `handlerTimeout`. */
+  readonly timeout?: Duration | undefined;
   /**
    * Runs that may be in progress at once, 1 to 1,000,000. Without an inbox a delivery beyond them is answered 503, and
    * the default is no limit; with one its task waits in the store, and the default is 20, in each process.
@@ -25,14 +28,17 @@ export interface HandlerOptions<Event = WebhookEvent> {
   readonly maxAttempts?: number | undefined;
   /** With an inbox: when a failed task is tried again. Default: the inbox's. */
   readonly retry?: RetryOptions | undefined;
-  /** With an inbox: what happens to later tasks of the same `orderBy` key after a dead letter. Default: "skip", they run. */
-  readonly deadHead?: "skip" | "hold" | undefined;
+  /**
+   * With an inbox: what happens to later tasks of the same ordering key after a dead letter. "continue": they run. "block":
+   * they wait until it is replayed, dropped or purged. Default: "continue".
+   */
+  readonly onDeadLetter?: "continue" | "block" | undefined;
   /**
    * With an inbox whose engine is ordered: tasks of this handler under one key run one at a time, in the order of their
    * acceptance; undefined: in any order. Called when the event is accepted. Data that breaks its schema is given as it
-   * came, and what `orderBy` throws for it counts as no key.
+   * came, and what `orderingKey` throws for it counts as no key.
    */
-  orderBy?(event: Event): string | undefined;
+  orderingKey?(event: Event): string | undefined;
 }
 
 /** A handler as it was registered. */
@@ -47,8 +53,8 @@ export interface RegisteredHandler {
   readonly maxAttempts: number | undefined;
   /** Undefined: the inbox's. */
   readonly retry: RetryPolicy | undefined;
-  readonly deadHead: "skip" | "hold";
-  readonly orderBy: ((event: WebhookEvent) => unknown) | undefined;
+  readonly onDeadLetter: "continue" | "block";
+  readonly orderingKey: ((event: WebhookEvent) => unknown) | undefined;
   /** Runs in progress. A run past its deadline no longer counts. */
   readonly load: { running: number };
 }
@@ -59,14 +65,22 @@ export interface TaskRules {
   readonly ordered: boolean;
 }
 
-/** Bounds of every option that limits the time of a handler; whole milliseconds. */
-export const handlerTimeoutBounds = { min: 1, max: 86_400_000, integer: true } as const;
+/** Bounds of every option that limits the time of a handler. */
+export const handlerTimeoutBounds = { min: "1ms", max: "24h" } as const;
 
 /** Bounds of `maxAttempts`. */
 export const attemptBounds = { min: 1, max: 10_000, integer: true } as const;
 
-const taskOptions = ["maxAttempts", "retry", "orderBy", "deadHead"] as const;
-const optionNames: readonly string[] = ["name", "timeoutMs", "concurrency", ...taskOptions];
+const taskOptions = ["maxAttempts", "retry", "orderingKey", "onDeadLetter"] as const;
+const optionNames = optionKeys<HandlerOptions>({
+  name: true,
+  timeout: true,
+  concurrency: true,
+  maxAttempts: true,
+  retry: true,
+  orderingKey: true,
+  onDeadLetter: true,
+});
 const concurrencyBounds = { min: 1, max: 1_000_000, integer: true } as const;
 
 /** Checks a handler and its options. Throws a TypeError that names the option and the fix; `label` stands before it. */
@@ -87,7 +101,7 @@ export function readHandler(
   return Object.freeze({
     name: name === undefined ? defaultName : readName(name, `${label} name`),
     handler: handler as Handler,
-    timeoutMs: readTimeout(own(options, "timeoutMs"), `${label} timeoutMs`),
+    timeoutMs: readTimeout(own(options, "timeout"), `${label} timeout`),
     concurrency: readConcurrency(own(options, "concurrency"), `${label} concurrency`, given.tasks),
     ...readTaskOptions(label, options, given.tasks),
     load: { running: 0 },
@@ -118,26 +132,35 @@ function readTaskOptions(
             fallback: attemptBounds.max,
           }),
     retry: parseRetry(own(options, "retry"), `${label} retry`),
-    deadHead: choiceOption(own(options, "deadHead"), `${label} deadHead`, ["skip", "hold"], "skip"),
-    orderBy: readOrderBy(own(options, "orderBy"), label, tasks),
+    onDeadLetter: choiceOption(
+      own(options, "onDeadLetter"),
+      `${label} onDeadLetter`,
+      ["continue", "block"],
+      "continue",
+    ),
+    orderingKey: readOrderingKey(own(options, "orderingKey"), label, tasks),
   };
 }
 
-function readOrderBy(value: unknown, label: string, tasks: TaskRules | undefined): TaskOptions["orderBy"] {
+function readOrderingKey(
+  value: unknown,
+  label: string,
+  tasks: TaskRules | undefined,
+): TaskOptions["orderingKey"] {
   if (value === undefined) return undefined;
   if (typeof value !== "function") {
     throw new OptionError(
-      `${label} orderBy`,
+      `${label} orderingKey`,
       ` must be a function that returns an event's key, not ${describe(value)}`,
     );
   }
   if (tasks?.ordered !== true) {
     throw new OptionError(
-      `${label} orderBy`,
+      `${label} orderingKey`,
       `: the inbox's engine does not support ordering; leave it out, or use another engine`,
     );
   }
-  return value as TaskOptions["orderBy"];
+  return value as TaskOptions["orderingKey"];
 }
 
 function readConcurrency(value: unknown, where: string, tasks: TaskRules | undefined): number {
@@ -147,7 +170,7 @@ function readConcurrency(value: unknown, where: string, tasks: TaskRules | undef
 
 function readTimeout(value: unknown, where: string): number | undefined {
   if (value === undefined) return undefined;
-  return numberOption(value, where, { ...handlerTimeoutBounds, fallback: handlerTimeoutBounds.max });
+  return durationOption(value, where, { ...handlerTimeoutBounds, fallback: handlerTimeoutBounds.max });
 }
 
 /** Names end up in logs, metrics and stores, hence no control characters and a bound. */

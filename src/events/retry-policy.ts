@@ -1,4 +1,5 @@
-import { assertOptions, describe, numberOption, OptionError, own } from "../lib/options.js";
+import { type Duration, millisecondsOf } from "../lib/duration.js";
+import { assertOptions, describe, durationOption, OptionError, optionKeys, own } from "../lib/options.js";
 import type { WebhookEvent } from "../types/event.js";
 
 /** A failed attempt. */
@@ -11,18 +12,16 @@ export interface RetryFailure {
   readonly event: WebhookEvent;
 }
 
-/**
- * When a failed task is tried again: exponential back-off with full jitter, or a function that says in how many
- * milliseconds, undefined for never.
- */
-export type RetryOptions =
-  | {
-      /** Most milliseconds before the second attempt, 1 to 86,400,000; doubled for each further one. Default: 1,000. */
-      readonly baseMs?: number | undefined;
-      /** Most milliseconds between two attempts, 1 to 2,592,000,000. Default: 21,600,000, six hours. */
-      readonly maxMs?: number | undefined;
-    }
-  | ((failure: RetryFailure) => number | undefined);
+/** Exponential back-off with full jitter: each delay is random, from zero to a limit that doubles with each attempt. */
+export interface RetryDelays {
+  /** The limit before the second attempt, "1ms" to "24h". Default: "1s". */
+  readonly minDelay?: Duration | undefined;
+  /** The highest limit, "1ms" to "30d". Default: "6h". */
+  readonly maxDelay?: Duration | undefined;
+}
+
+/** When a failed task is tried again: by exponential back-off, or after what a function returns; undefined for never. */
+export type RetryOptions = RetryDelays | ((failure: RetryFailure) => Duration | undefined);
 
 /** `RetryOptions`, resolved. */
 export interface RetryPolicy {
@@ -43,6 +42,8 @@ function backOff(baseMs: number, maxMs: number): RetryPolicy {
   };
 }
 
+const delayNames = optionKeys<RetryDelays>({ minDelay: true, maxDelay: true });
+
 /** What applies where nothing was said. */
 export const defaultRetry: RetryPolicy = backOff(1_000, 21_600_000);
 
@@ -50,18 +51,10 @@ export const defaultRetry: RetryPolicy = backOff(1_000, 21_600_000);
 export function parseRetry(value: unknown, where: string): RetryPolicy | undefined {
   if (value === undefined) return undefined;
   if (typeof value === "function") return byFunction(value as (failure: RetryFailure) => unknown, where);
-  assertOptions(value, ["baseMs", "maxMs"], where);
-  const baseMs = numberOption(own(value, "baseMs"), `${where}.baseMs`, {
-    min: 1,
-    max: 86_400_000,
-    fallback: 1_000,
-  });
-  const maxMs = numberOption(own(value, "maxMs"), `${where}.maxMs`, {
-    min: 1,
-    max: 2_592_000_000,
-    fallback: 21_600_000,
-  });
-  return backOff(baseMs, maxMs);
+  assertOptions(value, delayNames, where);
+  const delay = (name: keyof RetryDelays, max: Duration, fallback: Duration): number =>
+    durationOption(own(value, name), `${where}.${name}`, { min: "1ms", max, fallback });
+  return backOff(delay("minDelay", "24h", "1s"), delay("maxDelay", "30d", "6h"));
 }
 
 /** A delay as stores take it: whole milliseconds, within bounds. */
@@ -74,13 +67,14 @@ function byFunction(delayOf: (failure: RetryFailure) => unknown, where: string):
     delayMs(failure) {
       const delay = delayOf(failure);
       if (delay === undefined) return undefined;
-      if (typeof delay !== "number" || Number.isNaN(delay) || delay < 0) {
+      const delayMs = millisecondsOf(delay);
+      if (delayMs === undefined) {
         throw new OptionError(
           where,
-          ` must return milliseconds, 0 or more, or undefined for no further attempt, not ${describe(delay)}`,
+          ` must return a duration such as "30s", or undefined for no further attempt, not ${describe(delay)}`,
         );
       }
-      return boundedDelay(delay);
+      return boundedDelay(delayMs);
     },
   };
 }

@@ -1,5 +1,5 @@
-import { type Duration, durationOption } from "../lib/duration.js";
-import { assertOptions, describe, OptionError, own } from "../lib/options.js";
+import { type Duration, durationText } from "../lib/duration.js";
+import { assertOptions, describe, durationOption, OptionError, optionKeys, own } from "../lib/options.js";
 
 /** The part of a server that is used; servers of `node:http`, `node:https` and `node:http2` have it. */
 export interface ClosableServer {
@@ -10,7 +10,7 @@ export interface ClosableServer {
 
 /** The part of a receiver that is used. */
 export interface ClosableReceiver {
-  close(options: { readonly graceMs: number }): Promise<void>;
+  close(options: { readonly grace: Duration }): Promise<void>;
 }
 
 /** Options of `closeOnSignals`. */
@@ -42,7 +42,7 @@ export function closeOnSignals(
   assertClosable(server, `${where}'s server`, "the server that listen() returned");
   for (const receiver of list)
     assertClosable(receiver, `${where}'s receiver`, "what createReceiver returned");
-  assertOptions(options, ["grace"], where);
+  assertOptions(options, optionKeys<CloseOnSignalsOptions>({ grace: true }), where);
   const bounds = { min: "0ms", max: "1h", fallback: "10s" } as const;
   const graceMs = durationOption(own(options, "grace"), `${where}.grace`, bounds);
   let closing = false;
@@ -73,7 +73,7 @@ async function finish(
   // Other routes of the same server finish, too. A server that does not listen calls back with an error.
   const served = new Promise((resolve) => server.close(resolve));
   await Promise.all([
-    Promise.allSettled(receivers.map((receiver) => receiver.close({ graceMs }))),
+    Promise.allSettled(receivers.map((receiver) => receiver.close({ grace: durationText(graceMs) }))),
     Promise.race([served, timeIsUp]),
   ]);
   clearInterval(looking);

@@ -39,13 +39,13 @@ export interface Origin {
   readonly receiver: string;
   /** Name of the receiver's source; empty without one. */
   readonly source: string;
-  readonly sameEvent: NewEvent["sameEvent"];
+  readonly deduplicateBy: NewEvent["deduplicateBy"];
 }
 
-/** What is to be stored of a delivery; ERR_INTERNAL where an `orderBy` threw or gave something else than a key. */
+/** What is to be stored of a delivery; ERR_INTERNAL where an `orderingKey` threw or gave something else than a key. */
 export function newDelivery(
-  { receiver, source, sameEvent }: Origin,
-  settings: Pick<InboxSettings, "headers" | "deduplicationMs" | "maxBacklog">,
+  { receiver, source, deduplicateBy }: Origin,
+  settings: Pick<InboxSettings, "headers" | "deduplicateForMs" | "maxBacklog">,
   checked: CheckedDelivery,
 ): NewDelivery | Refusal {
   const { caller, rawBody, tokenUse } = checked;
@@ -57,7 +57,7 @@ export function newDelivery(
     const { id, type, data } = one;
     // One of several may come again beside others, so that its own words count there instead of the whole body.
     const own = checked.events.length === 1 ? digest : digestOf(JSON.stringify([type, data]));
-    events.push({ id, type, digest: own, sameEvent, tasks });
+    events.push({ id, type, digest: own, deduplicateBy, tasks });
   }
   const tenant = caller.method === "none" ? "" : caller.tenant;
   const service = "service" in caller ? caller.service : "";
@@ -67,7 +67,7 @@ export function newDelivery(
     tenant,
     service,
     events,
-    rememberMs: settings.deduplicationMs,
+    rememberMs: settings.deduplicateForMs,
     maxBacklog: settings.maxBacklog,
     tokenUse: tokenUse && {
       ...tokenUse,
@@ -122,33 +122,38 @@ function taskOf(
   { id, type, data, checkedData }: IncomingEvent,
   dead: TaskError | undefined,
 ): NewTask | Refusal {
-  const { name, orderBy, deadHead } = handler;
-  if (orderBy === undefined) return dead === undefined ? { handler: name } : { handler: name, dead };
+  const { name, onDeadLetter } = handler;
+  if (handler.orderingKey === undefined)
+    return dead === undefined ? { handler: name } : { handler: name, dead };
   const event = { id, type, data: dead === undefined ? checkedData : data };
-  const orderKey = orderKeyOf(handler, event, dead !== undefined);
-  if (orderKey instanceof Refusal) return orderKey;
-  return orderKey === undefined ? { handler: name, dead } : { handler: name, orderKey, deadHead, dead };
+  const orderingKey = orderingKeyOf(handler, event, dead !== undefined);
+  if (orderingKey instanceof Refusal) return orderingKey;
+  return orderingKey === undefined
+    ? { handler: name, dead }
+    : { handler: name, orderingKey, onDeadLetter, dead };
 }
 
 /**
- * The order key of an event for a handler; undefined without one. ERR_INTERNAL where `orderBy` throws or returns something
+ * The ordering key of an event for a handler; undefined without one. ERR_INTERNAL where `orderingKey` throws or returns something
  * else. Data that breaks its schema is given as it came: what goes wrong with it counts as no key.
  */
-export function orderKeyOf(
-  { name, orderBy }: Pick<RegisteredHandler, "name" | "orderBy">,
+export function orderingKeyOf(
+  { name, orderingKey }: Pick<RegisteredHandler, "name" | "orderingKey">,
   event: WebhookEvent,
   isInvalid: boolean,
 ): string | undefined | Refusal {
-  if (orderBy === undefined) return undefined;
+  if (orderingKey === undefined) return undefined;
   let key: unknown;
   try {
-    key = orderBy(event);
+    key = orderingKey(event);
   } catch (error) {
-    return isInvalid ? undefined : new Refusal("ERR_INTERNAL", `orderBy of handler "${name}" threw`, error);
+    return isInvalid
+      ? undefined
+      : new Refusal("ERR_INTERNAL", `orderingKey of handler "${name}" threw`, error);
   }
   if (typeof key === "string") return key;
   if (key === undefined || isInvalid) return undefined;
-  const reason = `orderBy of handler "${name}" must return a string or undefined, not ${describe(key)}`;
+  const reason = `orderingKey of handler "${name}" must return a string or undefined, not ${describe(key)}`;
   return new Refusal("ERR_INTERNAL", reason);
 }
 

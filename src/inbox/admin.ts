@@ -2,12 +2,16 @@ import { Refusal } from "../errors.js";
 import type { RegisteredHandler } from "../events/handler-options.js";
 import type { HandlerRegistry } from "../events/handlers.js";
 import type { Clock } from "../lib/clock.js";
+import type { Duration } from "../lib/duration.js";
 import {
   assertOptions,
   choiceOption,
   describe,
+  durationOption,
+  instantOption,
   numberOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
 } from "../lib/options.js";
@@ -27,12 +31,20 @@ import type {
   TaskState,
 } from "../types/engine.js";
 import type { WebhookEvent } from "../types/event.js";
-import { orderKeyOf } from "./accept.js";
+import { orderingKeyOf } from "./accept.js";
 import type { InboxReporter } from "./reporter.js";
 import { purge } from "./retention.js";
 
 /** Filters of a receiver's own events, all of which must hold. */
-export type InboxFilter = Omit<EventFilter, "receiver">;
+export interface InboxFilter extends Omit<EventFilter, "receiver" | "fromMs" | "beforeMs"> {
+  /** Accepted at this instant or later: a Date, or ISO 8601 text with its zone. */
+  readonly from?: Date | string | undefined;
+  /** Accepted before this instant: a Date, or ISO 8601 text with its zone. */
+  readonly before?: Date | string | undefined;
+}
+
+/** What `inbox.list` takes: filters, and which page. */
+export interface InboxListQuery extends InboxFilter, Omit<InboxQuery, keyof EventFilter> {}
 
 /** Which events: by the store's names of them, or by filter; `{ filter: {} }` is all of the receiver's. */
 export type InboxSelection = { readonly recordIds: readonly string[] } | { readonly filter: InboxFilter };
@@ -47,20 +59,35 @@ export interface ChangeOptions<State extends TaskState = TaskState> {
   readonly dryRun?: boolean | undefined;
 }
 
+/** Options of `inbox.purge`. */
+export interface InboxPurgeOptions {
+  /** Which events: done (and ignored) ones, or those with a dead letter. */
+  readonly state: "done" | "dead";
+  /** Only those accepted longer ago than this, "0ms" to "3650d". Default: of any age. */
+  readonly olderThan?: Duration | undefined;
+  /** Leave as many of the newest of the state. Default: none. */
+  readonly keep?: number | undefined;
+  /**
+   * Delete by age even if the machine's clock is more than an hour ahead of the last activity in the inbox. Default:
+   * false; `purge` then rejects with an error whose `code` is `"ERR_CLOCK_AHEAD"`.
+   */
+  readonly trustClock?: boolean | undefined;
+}
+
 /**
  * A receiver's stored events, for operators. Every method rejects with a TypeError where the receiver has no inbox or an
  * argument is wrong, with StoppedError before `start()` and after `close()`, and with what the store says.
  */
 export interface Inbox {
   /** Events by filter, newest first unless `oldestFirst`, without bodies and histories; pages of 50 unless `limit` says. */
-  list(query?: Omit<InboxQuery, "receiver">): Promise<Page<EventRecord>>;
+  list(query?: InboxListQuery): Promise<Page<EventRecord>>;
   /** One event by the store's name of it, with body, attempts and replays; undefined where there is none. */
   get(recordId: string): Promise<EventRecord | undefined>;
   /** How many tasks wait, run and are dead, how late the work is, and what was done in the last minutes. */
   stats(): Promise<InboxStats>;
   /**
    * Makes waiting tasks due now, and resolves with their number; they keep their attempts. A task that waits for another one
-   * of its order key goes on waiting. `states`: by default `["waiting", "retrying"]`.
+   * of its ordering key goes on waiting. `states`: by default `["waiting", "retrying"]`.
    */
   retry(
     selection: InboxSelection,
@@ -90,18 +117,7 @@ export interface Inbox {
    * Deletes events of a state, in small batches, and resolves with their number. `done` includes ignored events. Tasks that
    * were held behind a purged dead letter run.
    */
-  purge(options: {
-    readonly state: "done" | "dead";
-    /** Only those accepted longer ago than this, in milliseconds. Default: of any age. */
-    readonly olderThanMs?: number | undefined;
-    /** Leave as many of the newest of the state. Default: none. */
-    readonly keep?: number | undefined;
-    /**
-     * Delete by age even if the machine's clock is more than an hour ahead of the last activity in the inbox. Default:
-     * false; `purge` then rejects with an error whose `code` is `"ERR_CLOCK_AHEAD"`.
-     */
-    readonly trustClock?: boolean | undefined;
-  }): Promise<number>;
+  purge(options: InboxPurgeOptions): Promise<number>;
   /**
    * Copies the current state of the whole store, with the events of every receiver in it, into a new file while deliveries
    * come in. When it resolves, the copy is synced and checked. Rejects if the file exists, and with a TypeError if the
@@ -128,18 +144,33 @@ export interface InspectionParts {
   assertOpen(): void;
 }
 
-const filterNames = [
-  "state",
-  "type",
-  "handler",
-  "source",
-  "tenant",
-  "service",
-  "idContains",
-  "fromMs",
-  "beforeMs",
-] as const;
-const everyEngine: readonly string[] = ["state", "type", "handler", "fromMs", "beforeMs"];
+const filterOptions = {
+  state: true,
+  type: true,
+  handler: true,
+  source: true,
+  tenant: true,
+  service: true,
+  idContains: true,
+  from: true,
+  before: true,
+} as const;
+const filterNames = optionKeys<InboxFilter>(filterOptions);
+const queryNames = optionKeys<InboxListQuery>({
+  ...filterOptions,
+  oldestFirst: true,
+  limit: true,
+  cursor: true,
+});
+const everyEngine: readonly string[] = ["state", "type", "handler", "from", "before"];
+const selectionNames = optionKeys<InboxSelection>({ recordIds: true, filter: true });
+const changeNames = optionKeys<ChangeOptions>({ states: true, handlers: true, dryRun: true });
+const purgeNames = optionKeys<InboxPurgeOptions>({
+  state: true,
+  olderThan: true,
+  keep: true,
+  trustClock: true,
+});
 const states = ["pending", "done", "dead", "ignored"] as const;
 const batch = 500;
 const pauseMs = 20;
@@ -227,25 +258,26 @@ function readFilter(given: Record<string, unknown>, where: string, parts: Inspec
     if (!parts.engine.capabilities.search && !everyEngine.includes(name)) {
       throw new OptionError(`${where}.${name}`, `: the inbox's engine has no search; leave it out`);
     }
-    filter[name] = readFilterValue(name, value, `${where}.${name}`);
+    filter[engineName(name)] = readFilterValue(name, value, `${where}.${name}`);
   }
   return filter;
 }
 
-function readFilterValue(name: (typeof filterNames)[number], value: unknown, where: string): unknown {
+/** An engine gets instants as milliseconds. */
+function engineName(name: keyof InboxFilter): keyof EventFilter {
+  return name === "from" ? "fromMs" : name === "before" ? "beforeMs" : name;
+}
+
+function readFilterValue(name: keyof InboxFilter, value: unknown, where: string): unknown {
   if (name === "state") return choiceOption(value, where, states, "pending");
-  if (name === "fromMs" || name === "beforeMs") return readTime(value, where);
+  if (name === "from" || name === "before") return instantOption(value, where, undefined);
   if (typeof value !== "string") throw new OptionError(where, ` must be a string, not ${describe(value)}`);
   return value;
 }
 
-function readTime(value: unknown, where: string): number {
-  return numberOption(value, where, { min: 0, max: 8.64e15, fallback: 0 });
-}
-
 function readQuery(query: unknown, parts: InspectionParts): InboxQuery {
   const where = "inbox.list's query";
-  assertOptions(query, [...filterNames, "oldestFirst", "limit", "cursor"], where);
+  assertOptions(query, queryNames, where);
   const cursor = own(query, "cursor");
   return {
     ...readFilter(query, where, parts),
@@ -261,7 +293,7 @@ function readQuery(query: unknown, parts: InspectionParts): InboxQuery {
 }
 
 function readSelection(selection: unknown, where: string, parts: InspectionParts): Selection {
-  assertOptions(selection, ["recordIds", "filter"], where);
+  assertOptions(selection, selectionNames, where);
   const recordIds = own(selection, "recordIds");
   const filter = own(selection, "filter");
   if ((recordIds === undefined) === (filter === undefined)) {
@@ -283,7 +315,7 @@ function readChange(
   readonly dryRun: boolean;
 } {
   const given: unknown = options === undefined ? {} : options;
-  assertOptions(given, ["states", "handlers", "dryRun"], where);
+  assertOptions(given, changeNames, where);
   const [states, handlers] = [own(given, "states"), own(given, "handlers")];
   return {
     states: states === undefined ? undefined : readStates(action, states, `${where}.states`),
@@ -307,16 +339,16 @@ function readNames(value: unknown, where: string): readonly string[] {
 
 function readPurge(options: unknown, nowMs: number) {
   const where = "inbox.purge's options";
-  assertOptions(options, ["state", "olderThanMs", "keep", "trustClock"], where);
-  const [state, olderThanMs, keep] = [
-    own(options, "state"),
-    own(options, "olderThanMs"),
-    own(options, "keep"),
-  ];
+  assertOptions(options, purgeNames, where);
+  const [state, olderThan, keep] = [own(options, "state"), own(options, "olderThan"), own(options, "keep")];
   if (state === undefined) throw new OptionError(`${where}.state`, ` is missing: "done" or "dead"`);
   return {
     state: choiceOption(state, `${where}.state`, ["done", "dead"], "done"),
-    beforeMs: olderThanMs === undefined ? undefined : nowMs - readTime(olderThanMs, `${where}.olderThanMs`),
+    beforeMs:
+      olderThan === undefined
+        ? undefined
+        : nowMs -
+          durationOption(olderThan, `${where}.olderThan`, { min: "0ms", max: "3650d", fallback: "0ms" }),
     keep:
       keep === undefined
         ? undefined
@@ -331,7 +363,7 @@ function readSwitch(value: unknown, where: string): boolean {
 }
 
 /**
- * A stored event as `orderBy` gets it: by the schema as it is now, or as it came where it breaks it (`isInvalid`). Undefined
+ * A stored event as `orderingKey` gets it: by the schema as it is now, or as it came where it breaks it (`isInvalid`). Undefined
  * where its bytes cannot be read any more.
  */
 export type ReadEvent = (
@@ -351,7 +383,7 @@ const pageSize = 200;
 
 /**
  * Replays tasks step by step, and gives the number of each. Events that have no task for a handler in `makes`, of a type it
- * is registered for, get one. A task without an order key, whose handler has `orderBy` now, gets its key: a replay must not
+ * is registered for, get one. A task without an ordering key, whose handler has `orderingKey` now, gets its key: a replay must not
  * run two of one key at once.
  */
 export async function* replaySteps(
@@ -361,7 +393,7 @@ export async function* replaySteps(
   makes: readonly string[],
 ): AsyncGenerator<number> {
   const concerned = parts.handlers.all().filter(({ name }) => change.handlers?.includes(name) !== false);
-  if (makes.length === 0 && concerned.every(({ orderBy }) => orderBy === undefined)) {
+  if (makes.length === 0 && concerned.every(({ orderingKey }) => orderingKey === undefined)) {
     yield* changeSteps(parts.engine, selection, change);
     return;
   }
@@ -386,11 +418,12 @@ function isMissing({ tasks }: EventRecord, makes: readonly string[], name: strin
 function lacksKey(
   { tasks }: EventRecord,
   states: Change["states"],
-  { name, orderBy }: RegisteredHandler,
+  { name, orderingKey }: RegisteredHandler,
 ): boolean {
-  if (orderBy === undefined) return false;
+  if (orderingKey === undefined) return false;
   return tasks.some(
-    ({ handler, state, orderKey }) => handler === name && orderKey === undefined && states.includes(state),
+    ({ handler, state, orderingKey }) =>
+      handler === name && orderingKey === undefined && states.includes(state),
   );
 }
 
@@ -400,19 +433,19 @@ async function tasksOf(
   handlers: readonly RegisteredHandler[],
 ): Promise<readonly ReplayTask[]> {
   const withoutKey = handlers.map(({ name }) => ({ recordId, handler: name }));
-  if (handlers.every(({ orderBy }) => orderBy === undefined)) return withoutKey;
+  if (handlers.every(({ orderingKey }) => orderingKey === undefined)) return withoutKey;
   const record = await engine.get(recordId);
   const read = record === undefined ? undefined : await readEvent(record);
   // Bytes that cannot be read make a dead letter at the first attempt, whatever the order.
   if (read === undefined) return withoutKey;
   return handlers.map((handler) => {
-    const { name, deadHead } = handler;
-    const orderKey = orderKeyOf(handler, read.event, read.isInvalid);
-    if (orderKey instanceof Refusal) {
-      const message = `${orderKey.reason} (replay of ${printable(recordId)}): this event and those after it were not replayed`;
-      throw new Error(message, { cause: orderKey.cause });
+    const { name, onDeadLetter } = handler;
+    const orderingKey = orderingKeyOf(handler, read.event, read.isInvalid);
+    if (orderingKey instanceof Refusal) {
+      const message = `${orderingKey.reason} (replay of ${printable(recordId)}): this event and those after it were not replayed`;
+      throw new Error(message, { cause: orderingKey.cause });
     }
-    return { recordId, handler: name, orderKey, deadHead };
+    return { recordId, handler: name, orderingKey, onDeadLetter };
   });
 }
 

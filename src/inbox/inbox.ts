@@ -135,7 +135,7 @@ export class Store<Tx> {
   }
 
   /** What an operator should know of what is stored, as far as was seen at the last look. */
-  findings(): readonly string[] {
+  diagnose(): readonly string[] {
     return this.#heldWatch.findings();
   }
 
@@ -230,9 +230,9 @@ export class Store<Tx> {
   #consume(worker: Worker<Tx>, handlers: ReadonlyMap<string, RegisteredHandler>): Consumer {
     const { receiver, settings } = this.#parts;
     const policies = new Map<string, HandlerPolicy>();
-    for (const [name, { concurrency, maxAttempts, deadHead, orderBy }] of handlers) {
-      const policy = { concurrency, maxAttempts: maxAttempts ?? settings.maxAttempts, deadHead };
-      policies.set(name, orderBy === undefined ? policy : { ...policy, ordered: true });
+    for (const [name, { concurrency, maxAttempts, onDeadLetter, orderingKey }] of handlers) {
+      const policy = { concurrency, maxAttempts: maxAttempts ?? settings.maxAttempts, onDeadLetter };
+      policies.set(name, orderingKey === undefined ? policy : { ...policy, ordered: true });
     }
     return settings.engine.consume({
       receiver,
@@ -249,8 +249,10 @@ export class Store<Tx> {
     const { receiver, settings, reporter } = this.#parts;
     try {
       const stats = await settings.engine.stats({ receiver });
-      // What a policy that has just become "skip" held runs in a moment.
-      const holders = stats.handlers.filter(({ handler }) => handlers.get(handler)?.deadHead !== "skip");
+      // What a policy that has just become "continue" held runs in a moment.
+      const holders = stats.handlers.filter(
+        ({ handler }) => handlers.get(handler)?.onDeadLetter !== "continue",
+      );
       this.#heldWatch.take({ handlers: holders });
       for (const { handler, waiting, blocked } of stats.handlers) {
         const left = waiting + blocked;

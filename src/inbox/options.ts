@@ -1,11 +1,14 @@
 import { attemptBounds } from "../events/handler-options.js";
 import { defaultRetry, parseRetry, type RetryOptions, type RetryPolicy } from "../events/retry-policy.js";
+import type { Duration } from "../lib/duration.js";
 import {
   assertOptions,
   choiceOption,
   describe,
+  durationOption,
   numberOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
   switchOption,
@@ -21,16 +24,16 @@ export interface InboxOptions<Tx = never> {
   readonly workers?: boolean | undefined;
   /** Headers to be stored beside content-type and user-agent; those with credentials are refused. Default: none. */
   readonly keepHeaders?: readonly string[] | undefined;
-  /** How long an event's id is remembered, in milliseconds, 0 to 31,536,000,000. Default: 604,800,000, seven days. */
-  readonly deduplicationMs?: number | undefined;
+  /** How long an event's id is remembered, "0ms" to "365d". Default: "7d". */
+  readonly deduplicateFor?: Duration | undefined;
   /** Tasks of this receiver that may wait or run, 1 to 1,000,000,000; beyond them 503. Default: 1,000,000. */
   readonly maxBacklog?: number | undefined;
-  /** Data that breaks its schema: kept as dead letters (202), or answered 422. Default: "park". */
-  readonly invalid?: "park" | "refuse" | undefined;
-  /** Milliseconds that the store may take for a delivery, 10 to 300,000; then 503. Default: 5,000. */
-  readonly acceptTimeoutMs?: number | undefined;
-  /** Milliseconds without a sign of life after which a process's tasks go to another, 300 to 3,600,000. Default: 10,000. */
-  readonly leaseMs?: number | undefined;
+  /** Data that breaks its schema: stored as a dead letter and answered 202, or refused with 422. Default: "dead-letter". */
+  readonly onInvalid?: "dead-letter" | "refuse" | undefined;
+  /** How long the store may take for a delivery, "10ms" to "5m"; then 503. Default: "5s". */
+  readonly acceptTimeout?: Duration | undefined;
+  /** Time without a heartbeat after which a process's tasks go to another, "300ms" to "1h". Default: "10s". */
+  readonly lease?: Duration | undefined;
   /** Attempts after which a task is a dead letter, 1 to 10,000. Default: 20. */
   readonly maxAttempts?: number | undefined;
   /** When a failed task is tried again. Default: back-off from 1 s to 6 h with full jitter. */
@@ -44,9 +47,9 @@ export interface InboxSettings<Tx = never> {
   readonly workers: boolean;
   /** Lower-case names of all headers that are stored. */
   readonly headers: readonly string[];
-  readonly deduplicationMs: number;
+  readonly deduplicateForMs: number;
   readonly maxBacklog: number;
-  readonly invalid: "park" | "refuse";
+  readonly onInvalid: "dead-letter" | "refuse";
   readonly acceptTimeoutMs: number;
   readonly leaseMs: number;
   readonly maxAttempts: number;
@@ -54,19 +57,19 @@ export interface InboxSettings<Tx = never> {
   readonly retention: Retention;
 }
 
-const optionNames: readonly (keyof InboxOptions)[] = [
-  "engine",
-  "workers",
-  "keepHeaders",
-  "deduplicationMs",
-  "maxBacklog",
-  "invalid",
-  "acceptTimeoutMs",
-  "leaseMs",
-  "maxAttempts",
-  "retry",
-  "retention",
-];
+const optionNames = optionKeys<InboxOptions>({
+  engine: true,
+  workers: true,
+  keepHeaders: true,
+  deduplicateFor: true,
+  maxBacklog: true,
+  onInvalid: true,
+  acceptTimeout: true,
+  lease: true,
+  maxAttempts: true,
+  retry: true,
+  retention: true,
+});
 
 const members = ["open", "close", "accept", "consume", "list", "get", "change", "stats", "purge"] as const;
 const alwaysKept = ["content-type", "user-agent"];
@@ -88,15 +91,22 @@ export function parseInboxOptions<Tx>(
   assertOptions(options, optionNames, where);
   const number = (name: string, fallback: number, min: number, max: number): number =>
     numberOption(own(options, name), `${where}.${name}`, { min, max, fallback, integer: true });
+  const duration = (name: string, min: Duration, max: Duration, fallback: Duration): number =>
+    durationOption(own(options, name), `${where}.${name}`, { min, max, fallback });
   return {
     engine: parseEngine<Tx>(own(options, "engine"), `${where}.engine`),
     workers: switchOption(own(options, "workers"), `${where}.workers`, true),
     headers: parseHeaders(own(options, "keepHeaders"), `${where}.keepHeaders`, keyHeader),
-    deduplicationMs: number("deduplicationMs", 604_800_000, 0, 31_536_000_000),
+    deduplicateForMs: duration("deduplicateFor", "0ms", "365d", "7d"),
     maxBacklog: number("maxBacklog", 1_000_000, 1, 1_000_000_000),
-    invalid: choiceOption(own(options, "invalid"), `${where}.invalid`, ["park", "refuse"], "park"),
-    acceptTimeoutMs: number("acceptTimeoutMs", 5_000, 10, 300_000),
-    leaseMs: number("leaseMs", 10_000, 300, 3_600_000),
+    onInvalid: choiceOption(
+      own(options, "onInvalid"),
+      `${where}.onInvalid`,
+      ["dead-letter", "refuse"],
+      "dead-letter",
+    ),
+    acceptTimeoutMs: duration("acceptTimeout", "10ms", "5m", "5s"),
+    leaseMs: duration("lease", "300ms", "1h", "10s"),
     maxAttempts: number("maxAttempts", 20, attemptBounds.min, attemptBounds.max),
     retry: parseRetry(own(options, "retry"), `${where}.retry`) ?? defaultRetry,
     retention: parseRetention(own(options, "retention"), `${where}.retention`),

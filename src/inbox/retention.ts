@@ -1,5 +1,6 @@
 import { type Clock, isClockAhead } from "../lib/clock.js";
-import { assertOptions, numberOption, own } from "../lib/options.js";
+import type { Duration } from "../lib/duration.js";
+import { assertOptions, durationOption, numberOption, OptionError, optionKeys, own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { InboxEngine, InboxStats, PurgeOptions } from "../types/engine.js";
 import type { InboxReporter } from "./reporter.js";
@@ -80,7 +81,7 @@ async function purgeAll(
   let doubt: unknown;
   for (const state of ["done", "dead"] as const) {
     const beforeMs = clock.now() - (state === "done" ? retention.doneMs : retention.deadMs);
-    const keep = retention[state];
+    const keep = state === "done" ? retention.maxDone : retention.maxDead;
     // A dead letter that holds others back is the operator's to end: to delete it would break their order.
     const shared = { receiver, state, keepHolding: true, limit: batch };
     const rules: PurgeOptions[] = [{ ...shared, beforeMs }];
@@ -114,50 +115,53 @@ export async function purge(
   }
 }
 
-/** How long events are kept whose tasks have ended. Those with a task that waits or runs are never deleted. */
+/** How long events are kept whose tasks have ended. Events with a task that waits or runs are never deleted. */
 export interface RetentionOptions {
-  /** Milliseconds that done and ignored events are kept, 0 to 315,360,000,000. Default: 604,800,000, seven days. */
-  readonly doneMs?: number | undefined;
-  /** Milliseconds that events with a dead letter are kept, 0 to 315,360,000,000. Default: 2,592,000,000, thirty days. */
-  readonly deadMs?: number | undefined;
-  /** As many done and ignored events are kept, the newest. Default: no limit. */
-  readonly done?: number | undefined;
-  /** As many events with a dead letter are kept, the newest. Default: no limit. */
-  readonly dead?: number | undefined;
+  /** How long done and ignored events are kept, "0ms" to "3650d". Default: "7d". */
+  readonly done?: Duration | undefined;
+  /** How long events with a dead letter are kept, "0ms" to "3650d". Default: "30d". */
+  readonly dead?: Duration | undefined;
+  /** Maximum number of done and ignored events, 0 to 1,000,000,000; the oldest are deleted first. Default: no limit. */
+  readonly maxDone?: number | undefined;
+  /** Maximum number of events with a dead letter, 0 to 1,000,000,000; the oldest are deleted first. Default: no limit. */
+  readonly maxDead?: number | undefined;
 }
 
 /** `RetentionOptions`, resolved. */
 export interface Retention {
   readonly doneMs: number;
   readonly deadMs: number;
-  readonly done: number | undefined;
-  readonly dead: number | undefined;
+  readonly maxDone: number | undefined;
+  readonly maxDead: number | undefined;
 }
 
-const decadeMs = 315_360_000_000;
+const optionNames = optionKeys<RetentionOptions>({ done: true, dead: true, maxDone: true, maxDead: true });
 
 /** Reads the option `retention`. Throws a TypeError that names the option and the fix. */
 export function parseRetention(value: unknown, where: string): Retention {
   const given: unknown = value === undefined ? {} : value;
-  assertOptions(given, ["doneMs", "deadMs", "done", "dead"], where);
-  const count = (name: "done" | "dead"): number | undefined => {
+  assertOptions(given, optionNames, where);
+  const age = (name: "done" | "dead", fallback: Duration): number => {
+    const most = own(given, name);
+    if (typeof most === "number") {
+      const count = name === "done" ? "maxDone" : "maxDead";
+      throw new OptionError(
+        `${where}.${name}`,
+        ` must be a duration such as "${fallback}", not ${most}; to limit the number of events, write ${count}: ${most}`,
+      );
+    }
+    return durationOption(most, `${where}.${name}`, { min: "0ms", max: "3650d", fallback });
+  };
+  const count = (name: "maxDone" | "maxDead"): number | undefined => {
     const most = own(given, name);
     if (most === undefined) return undefined;
     return numberOption(most, `${where}.${name}`, { min: 0, max: 1_000_000_000, fallback: 0, integer: true });
   };
   return {
-    doneMs: numberOption(own(given, "doneMs"), `${where}.doneMs`, {
-      min: 0,
-      max: decadeMs,
-      fallback: 604_800_000,
-    }),
-    deadMs: numberOption(own(given, "deadMs"), `${where}.deadMs`, {
-      min: 0,
-      max: decadeMs,
-      fallback: 2_592_000_000,
-    }),
-    done: count("done"),
-    dead: count("dead"),
+    doneMs: age("done", "7d"),
+    deadMs: age("dead", "30d"),
+    maxDone: count("maxDone"),
+    maxDead: count("maxDead"),
   };
 }
 
@@ -169,7 +173,7 @@ export interface HeldWatchParts {
 }
 
 /**
- * Tells the operator of tasks that stay behind a dead letter (`deadHead: "hold"`): once when a handler's first task is held,
+ * Tells the operator of tasks that stay behind a dead letter (`onDeadLetter: "block"`): once when a handler's first task is held,
  * and again when that comes back after an end.
  */
 export class HeldWatch {
@@ -192,7 +196,7 @@ export class HeldWatch {
     for (const { handler, held: tasks, holding, oldestHeldMs } of handlers) {
       if (tasks === 0) continue;
       const oldest = oldestHeldMs === undefined ? "" : `, the oldest for ${minutes(oldestHeldMs)}`;
-      const finding = `${counted(tasks, "task")} of the handler "${printable(handler)}" held behind ${counted(holding, "dead letter")} (deadHead: "hold")${oldest}; replay, drop or purge the dead letters: retention keeps them`;
+      const finding = `${counted(tasks, "task")} of the handler "${printable(handler)}" held behind ${counted(holding, "dead letter")} (onDeadLetter: "block")${oldest}; replay, drop or purge the dead letters: retention keeps them`;
       held.set(handler, finding);
       if (this.#held.has(handler)) continue;
       this.#parts.reporter.note("warn", finding, { handler, held: tasks, holding });

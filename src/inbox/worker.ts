@@ -6,7 +6,7 @@ import type { Clock } from "../lib/clock.js";
 import { errorFrom, isInstance, taskErrorOf } from "../lib/kept-error.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
-import { DoNotRetry, LeaseLostError, RetryLater } from "../lib/task-errors.js";
+import { LeaseLostError, NonRetriableError, RetryAfterError } from "../lib/task-errors.js";
 import type { Delivery } from "../types/delivery.js";
 import type { Lease, SettledReport, StoredDelivery, Task, Verdict } from "../types/engine.js";
 import type { HandlerRun, ReportedTask } from "../types/report.js";
@@ -228,17 +228,20 @@ export function verdictOf(result: HandlerResult, parts: VerdictParts): Verdict {
   if (isInstance(thrown, InvalidData)) return { outcome: "dead", error: invalidDataError(thrown.refusal) };
   const { task, handler, settings, reporter } = parts;
   const error = taskErrorOf(thrown, reporter.keepStacks);
-  if (isInstance(thrown, DoNotRetry) || task.attempt >= (handler.maxAttempts ?? settings.maxAttempts)) {
+  if (
+    isInstance(thrown, NonRetriableError) ||
+    task.attempt >= (handler.maxAttempts ?? settings.maxAttempts)
+  ) {
     return { outcome: "dead", error };
   }
   const delayMs = delayWanted(thrown) ?? delayOf(thrown, parts);
   return delayMs === undefined ? { outcome: "dead", error } : { outcome: "retry", delayMs, error };
 }
 
-/** The delay of a RetryLater, unless it became something else since it was made. */
+/** The delay of a RetryAfterError, unless it became something else since it was made. */
 function delayWanted(thrown: unknown): number | undefined {
   try {
-    if (!(thrown instanceof RetryLater)) return undefined;
+    if (!(thrown instanceof RetryAfterError)) return undefined;
     const { delayMs } = thrown;
     return typeof delayMs === "number" && delayMs >= 0 ? boundedDelay(delayMs) : undefined;
   } catch {

@@ -1,5 +1,3 @@
-import { describe, OptionError } from "./options.js";
-
 /** A length of time with its unit: `"250ms"`, `"10s"`, `"5m"`, `"6h"`, `"7d"`. */
 export type Duration = `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
@@ -35,19 +33,14 @@ export interface DurationBounds {
   readonly fallback: Duration;
 }
 
-/** A duration within bounds, in milliseconds, or the default where it was left out. Throws a TypeError that names the option. */
-export function durationOption(value: unknown, where: string, bounds: DurationBounds): number {
-  const given = value === undefined ? bounds.fallback : value;
-  const milliseconds = millisecondsOf(given);
-  const [min, max] = [millisecondsOf(bounds.min) ?? 0, millisecondsOf(bounds.max) ?? 0];
-  if (milliseconds === undefined || milliseconds < min || milliseconds > max) {
-    const shown = typeof value === "string" && value.length <= 30 ? JSON.stringify(value) : describe(value);
-    throw new OptionError(
-      where,
-      ` must be a duration such as "10s", from "${bounds.min}" to "${bounds.max}", not ${shown}`,
-    );
+/** A duration as somebody would write it: `"10s"` of 10,000 milliseconds, `"90m"` of 5,400,000. */
+export function durationText(milliseconds: number): Duration {
+  for (const [unit, factor] of [...unitsMs].reverse()) {
+    if (milliseconds >= factor && milliseconds % factor === 0) {
+      return `${milliseconds / factor}${unit as "ms" | "s" | "m" | "h" | "d"}`;
+    }
   }
-  return milliseconds;
+  return `${milliseconds}ms`;
 }
 
 /** A time span for a person: `3.2 ms`, `1.5 s`, `2 min 5 s`, `3 h 20 min`, `4 d 3 h`. */

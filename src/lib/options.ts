@@ -2,14 +2,15 @@
  * Checks that are made once, when something is constructed. Each throws an OptionError that names the option and the
  * fix. Only own properties count, so that a polluted Object.prototype sets no option (ATTACKS I09).
  */
+import { type DurationBounds, durationText, millisecondsOf } from "./duration.js";
 
 /** A mistake in an option: a TypeError whose message names the option and the fix. */
 export class OptionError extends TypeError {
   readonly code = "ERR_OPTION";
-  /** The option's path, such as `inbox.leaseMs`. */
+  /** The option's path, such as `inbox.lease`. */
   readonly option: string;
 
-  /** `place`: the function that was given the option, and its path, as in `createReceiver.inbox.leaseMs`; the message begins with it. */
+  /** `place`: the function that was given the option, and its path, as in `createReceiver.inbox.lease`; the message begins with it. */
   constructor(
     place: string,
     fault: string,
@@ -33,7 +34,7 @@ export class OptionError extends TypeError {
   }
 }
 
-/** `inbox.leaseMs` of `createReceiver.inbox.leaseMs`, `timeoutMs` of `on("order.paid") timeoutMs`. */
+/** `inbox.lease` of `createReceiver.inbox.lease`, `timeout` of `on("order.paid") timeout`. */
 function optionPath(place: string): string {
   const path = place.replace(
     /^[\w$]+(?:\((?:"(?:[^"\\]|\\.)*")?\))?(?:'s options\b|'s (?=\w)| options\b)?[. ]?/,
@@ -118,6 +119,75 @@ export function numberOption(
     );
   }
   return value;
+}
+
+/** A duration within bounds, in milliseconds, or the default where it was left out. Throws a TypeError that names the option. */
+export function durationOption(value: unknown, where: string, bounds: DurationBounds): number {
+  const milliseconds = millisecondsOf(value === undefined ? bounds.fallback : value);
+  const [min, max] = [millisecondsOf(bounds.min) ?? 0, millisecondsOf(bounds.max) ?? 0];
+  if (milliseconds === undefined || milliseconds < min || milliseconds > max) {
+    const isMilliseconds =
+      Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+    const fix = isMilliseconds ? `; write ${lastName(where)}: "${durationText(value as number)}"` : "";
+    throw new OptionError(
+      where,
+      ` must be a duration such as "10s", from "${bounds.min}" to "${bounds.max}", not ${shownDuration(value)}${fix}`,
+    );
+  }
+  return milliseconds;
+}
+
+/** `lease` of `createReceiver.inbox.lease`, `timeout` of `on("order.paid") timeout`. */
+function lastName(where: string): string {
+  return where.slice(Math.max(where.lastIndexOf("."), where.lastIndexOf(" ")) + 1);
+}
+
+/**
+ * Milliseconds of a duration such as `"250ms"`, `"10s"`, `"5m"`, `"6h"` or `"7d"`, for what comes from an environment
+ * variable or a file. Throws an OptionError for anything else, and for what is no whole number of milliseconds.
+ *
+ * @example
+ * const pollMs = parseDuration(process.env.POLL_EVERY ?? "30s");
+ */
+export function parseDuration(text: string): number {
+  const milliseconds = millisecondsOf(text);
+  if (milliseconds !== undefined) return milliseconds;
+  throw OptionError.of(
+    "duration",
+    `a duration is a number and one of the units ms, s, m, h and d, such as "250ms" or "1.5h", and a whole number of milliseconds, not ${shownDuration(text)}`,
+  );
+}
+
+function shownDuration(value: unknown): string {
+  return typeof value === "string" && value.length <= 30 ? JSON.stringify(value) : describe(value);
+}
+
+const isoWithZone = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
+
+/** An instant in milliseconds since the epoch, from a Date or ISO 8601 text with its zone, or the default where it was left out. */
+export function instantOption<Fallback>(
+  value: unknown,
+  where: string,
+  fallback: Fallback,
+): number | Fallback {
+  if (value === undefined) return fallback;
+  const example = 'a Date or ISO 8601 text with its zone, such as "2030-01-31T00:00:00Z"';
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw new OptionError(where, ` is an invalid Date; give ${example}`);
+    return value.getTime();
+  }
+  if (typeof value !== "string") throw new OptionError(where, ` must be ${example}, not ${describe(value)}`);
+  const ms = isoWithZone.test(value) ? parseInstant(value) : Number.NaN;
+  if (Number.isNaN(ms)) throw new OptionError(where, ` must be ${example}, not "${value.slice(0, 40)}"`);
+  return ms;
+}
+
+/** Date.parse, except that it rolls 31 February over into March: such a day is NaN here. */
+function parseInstant(text: string): number {
+  const day = text.slice(0, 10);
+  const midnight = Date.parse(`${day}T00:00:00Z`);
+  const rolled = Number.isNaN(midnight) || new Date(midnight).toISOString().slice(0, 10) !== day;
+  return rolled ? Number.NaN : Date.parse(text);
 }
 
 /** A string with something in it. */
@@ -212,8 +282,8 @@ export const optionPlaces: ReadonlyMap<string, readonly string[]> = new Map([
     [
       ...["name", "events", "auth", "source", "allowIps", "clientAddress", "body", "type", "id", "data"],
       ...[
-        "handlerTimeoutMs",
-        "maxInProgress",
+        "handlerTimeout",
+        "maxConcurrent",
         "unknownTypes",
         "maxFailuresPerMinute",
         "inbox",
@@ -227,19 +297,19 @@ export const optionPlaces: ReadonlyMap<string, readonly string[]> = new Map([
   [
     "inbox",
     [
-      ...["engine", "workers", "keepHeaders", "deduplicationMs", "maxBacklog", "invalid", "acceptTimeoutMs"],
-      ...["leaseMs", "maxAttempts", "retry", "retention"],
+      ...["engine", "workers", "keepHeaders", "deduplicateFor", "maxBacklog", "onInvalid", "acceptTimeout"],
+      ...["lease", "maxAttempts", "retry", "retention"],
     ],
   ],
-  ["inbox.retry", ["baseMs", "maxMs"]],
-  ["inbox.retention", ["doneMs", "deadMs", "done", "dead"]],
+  ["inbox.retry", ["minDelay", "maxDelay"]],
+  ["inbox.retention", ["done", "dead", "maxDone", "maxDead"]],
   ["auth", ["serviceKey", "jwt", "credentials", "accept", "keyHeader", "dangerouslyAcceptAnyone"]],
   ["allowIps", ["ranges", "mode", "dangerouslyAllowAnyAddress"]],
   ["clientAddress", ["trustedProxies", "header"]],
-  ["body", ["maxBytes", "timeoutMs", "types", "preRead"]],
+  ["body", ["maxBytes", "timeout", "types", "rawBodyFrom"]],
   [
     "the options of on()",
-    ["name", "timeoutMs", "concurrency", "maxAttempts", "retry", "orderBy", "deadHead"],
+    ["name", "timeout", "concurrency", "maxAttempts", "retry", "orderingKey", "onDeadLetter"],
   ],
 ]);
 
@@ -254,6 +324,7 @@ const common: ReadonlySet<string> = new Set([
   "mode",
   "done",
   "dead",
+  "timeout",
 ]);
 
 /** Where an option of this name belongs, for a message; undefined where it belongs nowhere. */

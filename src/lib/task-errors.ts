@@ -1,36 +1,39 @@
+import { type Duration, millisecondsOf } from "./duration.js";
+import { describe, OptionError } from "./options.js";
+
 /** What a handler throws to say what becomes of its task. */
 
 /**
- * Thrown by a handler that wants a later attempt at a time of its own choice. The attempt counts; a task out of
- * attempts becomes a dead letter nevertheless.
+ * Thrown by a handler that wants a later attempt at a time of its own choice. The attempt counts: a task that is out of
+ * attempts becomes a dead letter all the same.
  *
  * @example
- * if (response.status === 429) throw new RetryLater({ delayMs: 60_000 });
+ * if (response.status === 429) throw new RetryAfterError("rate limited", "5m");
  */
-export class RetryLater extends Error {
-  /** Milliseconds until the next attempt, 0 or more. */
+export class RetryAfterError extends Error {
+  /** Milliseconds until the next attempt. */
   readonly delayMs: number;
 
-  constructor(options: {
-    readonly delayMs: number;
-    readonly message?: string | undefined;
-    readonly cause?: unknown;
-  }) {
-    const { delayMs, message = `again in ${options.delayMs} ms`, cause } = options;
-    super(message, cause === undefined ? undefined : { cause });
-    if (!Number.isFinite(delayMs) || delayMs < 0) {
-      throw new TypeError(`RetryLater's delayMs must be a number of milliseconds, 0 or more, not ${delayMs}`);
+  /** `delay`: time until the next attempt, at least "0ms". Throws an OptionError for what is no duration. */
+  constructor(message: string, delay: Duration, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    const delayMs = millisecondsOf(delay);
+    if (delayMs === undefined) {
+      throw new OptionError(
+        "RetryAfterError's delay",
+        ` must be a duration such as "5m", not ${describe(delay)}`,
+      );
     }
-    this.name = "RetryLater";
+    this.name = "RetryAfterError";
     this.delayMs = delayMs;
   }
 }
 
-/** Thrown by a handler whose task is not to be tried again: it becomes a dead letter at once. */
-export class DoNotRetry extends Error {
+/** Thrown by a handler whose task must not be tried again: it becomes a dead letter immediately. */
+export class NonRetriableError extends Error {
   constructor(message = "not to be tried again", options?: { readonly cause?: unknown }) {
     super(message, options);
-    this.name = "DoNotRetry";
+    this.name = "NonRetriableError";
   }
 }
 

@@ -253,7 +253,7 @@ export function refuseBrokenData(
   _found: unknown,
   { inbox }: Pick<ReceiverConfig, "inbox">,
 ): Finding {
-  if (inbox?.settings.invalid === "park") return undefined;
+  if (inbox?.settings.onInvalid === "dead-letter") return undefined;
   return events.find(({ fault }) => fault !== undefined)?.fault;
 }
 

@@ -24,8 +24,8 @@ export class ConcurrencyLimiter {
   readonly #waiting: (() => void)[] = [];
 
   /** `closed`: why nobody may enter yet, until `open` is called; left out: everybody may at once. */
-  constructor(maxInProgress: number, closed?: string) {
-    this.#max = maxInProgress;
+  constructor(maxConcurrent: number, closed?: string) {
+    this.#max = maxConcurrent;
     this.#closed = closed;
   }
 
@@ -56,7 +56,7 @@ export class ConcurrencyLimiter {
       if (this.#reading > this.#max / 2 && held >= Math.max(1, Math.floor(this.#max / 4))) {
         return new Refusal(
           "ERR_OVERLOADED",
-          `${stranger.describe()} already has ${held} of the ${this.#reading} bodies being read, and maxInProgress is ` +
+          `${stranger.describe()} already has ${held} of the ${this.#reading} bodies being read, and maxConcurrent is ` +
             `${this.#max}: above half of that, one address may have at most a quarter`,
           undefined,
           "one-address",
@@ -120,7 +120,7 @@ export class ConcurrencyLimiter {
   }
 
   #full(what: string, count: number, fault: string): Refusal {
-    return new Refusal("ERR_OVERLOADED", `${count} ${what}; maxInProgress is ${this.#max}`, undefined, fault);
+    return new Refusal("ERR_OVERLOADED", `${count} ${what}; maxConcurrent is ${this.#max}`, undefined, fault);
   }
 
   #wake(): void {

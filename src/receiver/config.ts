@@ -20,7 +20,7 @@ import type { UnknownTypes } from "./unhandled-events.js";
 /** Where deliveries are stored. */
 export interface DeliveryInbox extends Pick<Store<never>, "accept"> {
   readonly settings: Omit<InboxSettings, "engine"> & {
-    readonly engine: Pick<InboxEngine<unknown>, "capabilities" | "forTests" | "findings">;
+    readonly engine: Pick<InboxEngine<unknown>, "capabilities" | "forTests" | "diagnose">;
   };
 }
 
@@ -40,6 +40,8 @@ export interface ReceiverConfig extends EventReader {
   readonly takesEmpty: boolean;
   /** Undefined: type, id and data are where the options say. */
   readonly source: Source<unknown> | undefined;
+  /** How long the source's senders wait for the answer. */
+  readonly deadlineMs: number | undefined;
   /** Undefined: bodies are not signed. */
   readonly signature: SignatureGate | undefined;
   readonly body: ReadBodyOptions;

@@ -22,7 +22,7 @@ export function startWarningsOf(config: ReceiverConfig): readonly string[] {
 }
 
 function ofEngine({ inbox }: ReceiverConfig): readonly string[] {
-  return inbox?.settings.engine.findings?.() ?? [];
+  return inbox?.settings.engine.diagnose?.() ?? [];
 }
 
 function notDurable({ inbox }: ReceiverConfig): string[] {

@@ -59,7 +59,7 @@ function store(
   const origin = {
     receiver: name,
     source: source?.name ?? "",
-    sameEvent: source?.sameEvent ?? "id-and-body",
+    deduplicateBy: source?.deduplicateBy ?? "id-and-body",
   } as const;
   const stored = newDelivery(origin, inbox.settings, delivery);
   if (stored instanceof Refusal) return stored;
@@ -219,15 +219,14 @@ function noteResult(
 /** A sender that has given up takes the delivery for lost, whatever we answer, and sends it again. */
 function noteDeadline(
   { receivedAtMs, requestId }: IncomingDelivery,
-  { source, clock, reporter }: ReceiverConfig,
+  { source, deadlineMs, clock, reporter }: ReceiverConfig,
 ): void {
-  if (source === undefined) return;
+  if (source === undefined || deadlineMs === undefined) return;
   const tookMs = timeOf(clock) - receivedAtMs;
-  const { deadlineMs, name } = source;
   if (tookMs <= deadlineMs) return;
   const used = Math.round((tookMs / deadlineMs) * 100);
   const message =
-    `the answer took ${tookMs} ms, ${used} % of the ${deadlineMs} ms that ${name} waits: ` +
+    `the answer took ${tookMs} ms, ${used} % of the ${deadlineMs} ms that ${source.name} waits: ` +
     "it counts as failed there; with an inbox handlers run behind the answer";
   reporter.note("warn", message, { requestId, tookMs, deadlineMs });
 }

@@ -5,7 +5,8 @@ import type { Store } from "../inbox/inbox.js";
 import type { InboxReporter } from "../inbox/reporter.js";
 import type { Clock } from "../lib/clock.js";
 import { endsBefore } from "../lib/deadline.js";
-import { assertOptions, numberOption, own } from "../lib/options.js";
+import type { Duration } from "../lib/duration.js";
+import { assertOptions, durationOption, optionKeys, own } from "../lib/options.js";
 
 /** What is started and closed. */
 export interface LifeParts<Tx> {
@@ -26,10 +27,16 @@ export interface LifeParts<Tx> {
   end(): void;
 }
 
+/** Options of `receiver.close`. */
+export interface CloseOptions {
+  /** How long deliveries and handlers in progress may take to finish, "0ms" to "1h". Default: "10s". */
+  readonly grace?: Duration | undefined;
+}
+
 /** The start and the end of a receiver. */
 export interface Life {
   start(): Promise<void>;
-  close(options?: { readonly graceMs?: number | undefined }): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
   state(): "new" | "started" | "closed";
 }
 
@@ -80,9 +87,9 @@ export function createLife<Tx>(parts: LifeParts<Tx>): Life {
 
 function parseGrace(options: unknown): number {
   const given: unknown = options === undefined ? {} : options;
-  assertOptions(given, ["graceMs"], "close's options");
-  const bounds = { min: 0, max: 3_600_000, fallback: 10_000 };
-  return numberOption(own(given, "graceMs"), "close's options.graceMs", bounds);
+  assertOptions(given, optionKeys<CloseOptions>({ grace: true }), "close's options");
+  const bounds = { min: "0ms", max: "1h", fallback: "10s" } as const;
+  return durationOption(own(given, "grace"), "close's options.grace", bounds);
 }
 
 async function close<Tx>(

@@ -14,12 +14,15 @@ import { type InboxOptions, type InboxSettings, parseInboxOptions } from "../inb
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../ip/allowlist.js";
 import { type ClientAddressOptions, clientAddressResolver } from "../ip/client-address.js";
 import { type Clock, parseClock } from "../lib/clock.js";
+import { type Duration, millisecondsOf } from "../lib/duration.js";
 import {
   assertOptions,
   choiceOption,
   describe,
+  durationOption,
   numberOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
   switchOption,
@@ -82,10 +85,10 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
   /** Proxies in front of this server, whose word on the sender's address counts. Default: none. */
   readonly clientAddress?: ClientAddressOptions | undefined;
   readonly body?: BodyOptions | undefined;
-  /** Milliseconds a handler may take, 1 to 86,400,000. Default: 10,000. */
-  readonly handlerTimeoutMs?: number | undefined;
+  /** How long a handler may take, "1ms" to "24h". Default: "10s". */
+  readonly handlerTimeout?: Duration | undefined;
   /** Deliveries that may be in progress at once, 1 to 1,000,000; more are answered 503. Default: 1,000. */
-  readonly maxInProgress?: number | undefined;
+  readonly maxConcurrent?: number | undefined;
   /**
    * Failed credentials per address and minute, 1 to 1,000,000; beyond them the answer is 429 instead of 401. IPv6 counts
    * by /64. A valid credential always passes. Default: not counted.
@@ -106,28 +109,28 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
   readonly realm?: string | undefined;
 }
 
-const known: readonly (keyof ReceiverOptions)[] = [
-  "name",
-  "events",
-  "auth",
-  "source",
-  "allowIps",
-  "clientAddress",
-  "body",
-  "type",
-  "id",
-  "data",
-  "handlerTimeoutMs",
-  "maxInProgress",
-  "unknownTypes",
-  "maxFailuresPerMinute",
-  "inbox",
-  "logger",
-  "hooks",
-  "keepStacks",
-  "clock",
-  "realm",
-];
+const known = optionKeys<ReceiverOptions>({
+  name: true,
+  events: true,
+  auth: true,
+  source: true,
+  allowIps: true,
+  clientAddress: true,
+  body: true,
+  type: true,
+  id: true,
+  data: true,
+  handlerTimeout: true,
+  maxConcurrent: true,
+  unknownTypes: true,
+  maxFailuresPerMinute: true,
+  inbox: true,
+  logger: true,
+  hooks: true,
+  keepStacks: true,
+  clock: true,
+  realm: true,
+});
 
 const where = "createReceiver";
 
@@ -213,11 +216,20 @@ function prepareContent<Events extends EventsOption | undefined, Tx, SourceEvent
   source: Source<SourceEvents> | undefined,
 ): Pick<
   ReceiverConfig,
-  "source" | "signature" | "body" | "readsJson" | "takesEmpty" | "mediaTypes" | "envelope" | "catalog"
+  | "source"
+  | "deadlineMs"
+  | "signature"
+  | "body"
+  | "readsJson"
+  | "takesEmpty"
+  | "mediaTypes"
+  | "envelope"
+  | "catalog"
 > {
   const body = parseBodyOptions(own(options, "body"), `${where}.body`, source?.bodies);
   return {
     source,
+    deadlineMs: millisecondsOf(source?.deadline),
     signature: source?.signature && createSignatureGate(source.signature, `${where}.source.signature`),
     body: { ...body, clock },
     readsJson: [...body.types, ...Object.values(source?.mediaTypes ?? {})].includes("json"),
@@ -255,18 +267,18 @@ function inboxOf<Tx>(
 }
 
 function parseLimits(
-  options: Pick<ReceiverOptions, "handlerTimeoutMs" | "maxInProgress" | "maxFailuresPerMinute">,
+  options: Pick<ReceiverOptions, "handlerTimeout" | "maxConcurrent" | "maxFailuresPerMinute">,
   hasInbox: boolean,
 ): Pick<ReceiverConfig, "handlerTimeoutMs" | "limiter" | "failureLimiter"> {
   const failures = own(options, "maxFailuresPerMinute");
   const bounds = { min: 1, max: 1_000_000, fallback: 1_000, integer: true };
   return {
-    handlerTimeoutMs: numberOption(own(options, "handlerTimeoutMs"), `${where}.handlerTimeoutMs`, {
+    handlerTimeoutMs: durationOption(own(options, "handlerTimeout"), `${where}.handlerTimeout`, {
       ...handlerTimeoutBounds,
-      fallback: 10_000,
+      fallback: "10s",
     }),
     limiter: new ConcurrencyLimiter(
-      numberOption(own(options, "maxInProgress"), `${where}.maxInProgress`, bounds),
+      numberOption(own(options, "maxConcurrent"), `${where}.maxConcurrent`, bounds),
       // With an inbox nobody may enter before `start`.
       !hasInbox ? undefined : "the receiver was not started: await receiver.start()",
     ),
@@ -289,7 +301,7 @@ function parseSource<EventMap>(value: unknown, where: string): Source<EventMap> 
   if (typeof source !== "object" || source === null || typeof source.events !== "function") {
     throw new OptionError(where, ` must be a source, not ${describe(value)}; ${howTo}`);
   }
-  const { name, bodies, headers, deadlineMs, mediaTypes = {} } = source;
+  const { name, bodies, headers, deadline, mediaTypes = {} } = source;
   if (typeof name !== "string" || name === "")
     throw new OptionError(`${where}.name`, ` must be a string; ${howTo}`);
   const strange = Array.isArray(bodies)
@@ -301,12 +313,8 @@ function parseSource<EventMap>(value: unknown, where: string): Source<EventMap> 
       ` must be a list of ${kinds.map((kind) => `"${kind}"`).join(", ")}; ${howTo}`,
     );
   }
-  if (typeof deadlineMs !== "number" || !(deadlineMs > 0)) {
-    throw new OptionError(
-      `${where}.deadlineMs`,
-      ` must be a number of milliseconds, not ${describe(deadlineMs)}`,
-    );
-  }
+  // No source's senders wait for less, or for longer.
+  durationOption(deadline ?? null, `${where}.deadline`, { min: "1ms", max: "1h", fallback: "10s" });
   assertHeaders(headers, `${where}.headers`);
   return source as Source<EventMap>;
 }

@@ -14,7 +14,7 @@ import type { ReceiverConfig } from "./config.js";
 import { findingsOf, startWarningsOf } from "./diagnose.js";
 import { explain } from "./explain.js";
 import { createIntake } from "./intake.js";
-import { createLife } from "./lifecycle.js";
+import { type CloseOptions, createLife } from "./lifecycle.js";
 import { type ContextOf, type NoInbox, parseReceiverOptions, type ReceiverOptions } from "./options.js";
 import { type Check, checks } from "./pipeline.js";
 import { readStoredEvent } from "./read-events.js";
@@ -50,7 +50,7 @@ export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
    * What is allowed but rarely intended in this receiver's options and handlers and, once it is started, what is stuck in its
    * inbox; `npx hookgate doctor` prints it.
    */
-  findings(): readonly string[];
+  diagnose(): readonly string[];
   /**
    * The receiver's health: whether it is live, whether it takes deliveries, and a check of each of its parts. If the last
    * write to the store is older than five seconds, a test write is made. Never rejects; resolves within about two seconds.
@@ -66,12 +66,12 @@ export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
   start(): Promise<void>;
   /**
    * Answers further deliveries with 503 (ERR_STOPPED), waits until those in progress are answered and the runs of
-   * handlers have ended, and ends what the receiver started. What has not ended within `graceMs` (default: 10,000, at
-   * most 3,600,000) is left behind: with an inbox its signal aborts and its task is given back, without its attempt.
+   * handlers have ended, and ends what the receiver started. What has not ended within `grace` (default "10s", at most
+   * "1h") is left behind: with an inbox its signal aborts and its task is given back, without its attempt.
    * Resolves within the grace and a second, and never rejects. A `credentials` object that was given belongs to whoever
    * made it.
    */
-  close(options?: { readonly graceMs?: number | undefined }): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /**
@@ -130,7 +130,7 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
         onFault: (message) => reporter.note("error", message, {}),
       }),
     explain: (request) => explain(config, checks, request),
-    findings: () => [...findingsOf(config), ...(store?.findings() ?? [])],
+    diagnose: () => [...findingsOf(config), ...(store?.diagnose() ?? [])],
     async health() {
       const state = life.state();
       const inbox = state === "started" ? await store?.health() : undefined;

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual, verify } from "node:crypto";
-import { choiceOption, numberOption, OptionError, ownMembers } from "../lib/options.js";
+import { choiceOption, durationOption, OptionError, ownMembers } from "../lib/options.js";
 import type {
   CheckSignature,
   HeaderScheme,
@@ -116,24 +116,26 @@ function bringsTimestamp({ headers, parts }: HeaderScheme, where: string): boole
   return those > 0;
 }
 
+/** Bounds of the option `tolerance`. */
+const toleranceBounds = { min: "1s", max: "1h", fallback: "5m" } as const;
+
 /** Bounds on both sides (ATTACKS F02): a timestamp of next year is as wrong as one of last year. */
 function timeCheck(
-  { toleranceSeconds, timestampUnit = "seconds" }: HeaderScheme,
+  { tolerance, timestampUnit = "seconds" }: HeaderScheme,
   where: string,
 ): (timestamp: string, nowMs: number) => SignatureFault | undefined {
-  if (toleranceSeconds === undefined)
-    throw new OptionError(`${where}.toleranceSeconds`, ` is missing: timestamps need bounds`);
-  const bounds = { min: 1, max: 3_600, fallback: 300, integer: true };
-  const tolerance = numberOption(toleranceSeconds, `${where}.toleranceSeconds`, bounds);
+  if (tolerance === undefined)
+    throw new OptionError(`${where}.tolerance`, ` is missing: timestamps need bounds`);
+  const toleranceSeconds = durationOption(tolerance, `${where}.tolerance`, toleranceBounds) / 1_000;
   const perSecond = timestampUnit === "milliseconds" ? 1_000 : 1;
   return (timestamp, nowMs) => {
     // A leading zero could be taken from the end of a value that is signed right before the timestamp.
     if (!/^[1-9]\d{0,14}$/.test(timestamp))
       return { fault: "malformed", reason: `the timestamp is no whole number of ${timestampUnit}` };
     const skew = (Number(timestamp) - Math.floor((nowMs * perSecond) / 1_000)) / perSecond;
-    if (Math.abs(skew) <= tolerance) return undefined;
+    if (Math.abs(skew) <= toleranceSeconds) return undefined;
     const side = skew < 0 ? "behind" : "ahead of";
-    const reason = `the timestamp lies ${Math.abs(skew)} s ${side} our clock; ${tolerance} s are allowed (toleranceSeconds)`;
+    const reason = `the timestamp lies ${Math.abs(skew)} s ${side} our clock; ${toleranceSeconds} s are allowed (tolerance)`;
     return { fault: "timestamp", reason };
   };
 }

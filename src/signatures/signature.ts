@@ -74,6 +74,6 @@ function bodyFault({ headers, rawBody }: UnsignedRequest): Refusal | undefined {
   return new Refusal(
     "ERR_BODY_CONSUMED",
     `the sender announced ${announced} bytes and ${rawBody.length} are here: an earlier middleware changed the body. ` +
-      "Mount the receiver before it, or let it keep the bytes as they came (body.preRead)",
+      "Mount the receiver before it, or let it keep the bytes as they came (body.rawBodyFrom)",
   );
 }

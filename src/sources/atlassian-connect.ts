@@ -2,7 +2,15 @@ import { createHash } from "node:crypto";
 import { BoundedCache } from "../lib/bounded-cache.js";
 import type { Duration } from "../lib/duration.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { assertOptions, describe, flagOption, OptionError, own, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  describe,
+  flagOption,
+  OptionError,
+  optionKeys,
+  own,
+  stringOption,
+} from "../lib/options.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { JwtClaims } from "../types/delivery.js";
 import type {
@@ -70,7 +78,13 @@ export function atlassianConnect(
   const where = "atlassianConnect";
   assertOptions(
     options,
-    ["client", "baseUrl", "defaultType", "insecureShortSecret", "clockTolerance"],
+    optionKeys<AtlassianConnectOptions>({
+      client: true,
+      baseUrl: true,
+      defaultType: true,
+      insecureShortSecret: true,
+      clockTolerance: true,
+    }),
     where,
   );
   const client: unknown = own(options, "client");
@@ -99,7 +113,7 @@ export function atlassianConnect(
       check: (claims, url) => qshFault(claims, url, basePath),
       claims: (url) => ({ qsh: qshOf(url, basePath) }),
     },
-    deadlineMs: 20_000,
+    deadline: "20s",
     compose: ({ type, id, data }): ComposedDelivery => ({
       headers: { "x-atlassian-webhook-identifier": id },
       contentType: "application/json",

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import type { Duration } from "../lib/duration.js";
 import {
   assertOptions,
   choiceOption,
@@ -7,6 +8,7 @@ import {
   flagOption,
   numberOption,
   OptionError,
+  optionKeys,
   own,
 } from "../lib/options.js";
 import type { SignatureScheme } from "../types/signature.js";
@@ -24,6 +26,7 @@ import { isJsonType } from "./cloudevents-attributes.js";
 import { answerHandshake, parseOrigins } from "./cloudevents-handshake.js";
 import { batchType, type CloudEventMode, readCloudEvents, structuredType } from "./cloudevents-read.js";
 import type { CloudEvent, CloudEventContent, CloudEventMap } from "./cloudevents-types.js";
+import { deadlineOption } from "./settings.js";
 
 export type { CloudEventMode } from "./cloudevents-read.js";
 export type { CloudEvent, CloudEventContent, CloudEventMap } from "./cloudevents-types.js";
@@ -50,20 +53,20 @@ export interface CloudEventsOptions<Content extends CloudEventContent = CloudEve
   readonly ratePerMinute?: number | undefined;
   /** How a signature over deliveries is checked: that of another source, as `standardWebhooks({ secret }).signature`. */
   readonly signature?: SignatureScheme | undefined;
-  /** Milliseconds that the sender waits for an answer, 100 to 600,000. Default: 30,000, as Azure Event Grid. */
-  readonly deadlineMs?: number | undefined;
+  /** How long the sender waits for an answer, "100ms" to "10m". Default: "30s", as Azure Event Grid. */
+  readonly deadline?: Duration | undefined;
 }
 
-const optionNames = [
-  "data",
-  "modes",
-  "dataTypes",
-  "allowedOrigins",
-  "dangerouslyAllowAnyOrigin",
-  "ratePerMinute",
-  "signature",
-  "deadlineMs",
-];
+const optionNames = optionKeys<CloudEventsOptions>({
+  data: true,
+  modes: true,
+  dataTypes: true,
+  allowedOrigins: true,
+  dangerouslyAllowAnyOrigin: true,
+  ratePerMinute: true,
+  signature: true,
+  deadline: true,
+});
 
 /**
  * CloudEvents 1.0 over HTTP, in binary, structured and batch mode. They carry no signature of their own: senders
@@ -109,12 +112,8 @@ export function cloudEvents<Content extends CloudEventContent = "event">(
     headers: ["content-type", "ce-*"],
     events: (delivery) => eventsOf(readCloudEvents(delivery, modes), content),
     signature,
-    sameEvent: "id",
-    deadlineMs: numberOption(own(options, "deadlineMs"), `${where}.deadlineMs`, {
-      min: 100,
-      max: 600_000,
-      fallback: 30_000,
-    }),
+    deduplicateBy: "id",
+    deadline: deadlineOption(options, where, { fallback: "30s" }),
     handshake: (request) => answerHandshake(request, protection),
     answer,
     compose,

@@ -47,7 +47,7 @@ export function github(options: GithubOptions): Source<GithubEventMap> {
       encoding: "hex",
       signed: "{body}",
     },
-    deadlineMs: 10_000,
+    deadline: "10s",
     compose: ({ type, id, data }) => compose(type, id, data),
   };
 }

@@ -2,14 +2,15 @@ import { Buffer } from "node:buffer";
 import { parseKeySet } from "../auth/jwt/jwks.js";
 import { parseAlgorithms } from "../keys/algorithms.js";
 import type { PublicJwk } from "../keys/public-key.js";
-import type { Duration } from "../lib/duration.js";
+import { type Duration, durationText } from "../lib/duration.js";
 import { parseStrictJsonBytes } from "../lib/json.js";
 import {
   assertOptions,
   choiceOption,
+  durationOption,
   flagOption,
-  numberOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
 } from "../lib/options.js";
@@ -58,9 +59,9 @@ export interface GooglePubSubOptions {
    * subscription sends with "write metadata". Default: wrapped messages.
    */
   readonly unwrapped?: boolean | undefined;
-  /** The subscription's acknowledgement deadline, 10 to 600 seconds. Default: 10. */
-  readonly ackDeadlineSeconds?: number | undefined;
-  /** How far the sender's clock may differ from ours, `"0s"` to `"5m"`. Default: `"30s"`. */
+  /** The subscription's acknowledgement deadline, "10s" to "10m". Default: "10s". */
+  readonly ackDeadline?: Duration | undefined;
+  /** How far the sender's clock may differ from ours, "0s" to "5m". Default: "30s". */
   readonly clockTolerance?: Duration | undefined;
   /** Keys in place of those that Google publishes: for tests, and for emulators that sign. */
   readonly jwks?: { readonly keys: readonly PublicJwk[] } | undefined;
@@ -88,10 +89,16 @@ export function googlePubSub(options: GooglePubSubOptions): Source {
   const where = "googlePubSub";
   assertOptions(
     options,
-    [
-      ...["audience", "serviceAccount", "typeAttribute", "data", "unwrapped"],
-      ...["ackDeadlineSeconds", "clockTolerance", "jwks"],
-    ],
+    optionKeys<GooglePubSubOptions>({
+      audience: true,
+      serviceAccount: true,
+      typeAttribute: true,
+      data: true,
+      unwrapped: true,
+      ackDeadline: true,
+      clockTolerance: true,
+      jwks: true,
+    }),
     where,
   );
   const accounts = textList(own(options, "serviceAccount"), `${where}.serviceAccount`);
@@ -106,10 +113,10 @@ export function googlePubSub(options: GooglePubSubOptions): Source {
       ` cannot be "message" when unwrapped is true: only the data is sent`,
     );
   }
-  const ackSeconds = numberOption(own(options, "ackDeadlineSeconds"), `${where}.ackDeadlineSeconds`, {
-    min: 10,
-    max: 600,
-    fallback: 10,
+  const ackMs = durationOption(own(options, "ackDeadline"), `${where}.ackDeadline`, {
+    min: "10s",
+    max: "10m",
+    fallback: "10s",
   });
   return {
     name: "google-pubsub",
@@ -130,8 +137,8 @@ export function googlePubSub(options: GooglePubSubOptions): Source {
       claims: () => ({ email: accounts[0], email_verified: true }),
     },
     // Each further attempt has another deliveryAttempt in its body.
-    sameEvent: "id",
-    deadlineMs: ackSeconds * 1_000,
+    deduplicateBy: "id",
+    deadline: durationText(ackMs),
     compose: (event) => (unwrapped ? composeUnwrapped(event, typeAttribute) : composeWrapped(event, reading)),
   };
 }

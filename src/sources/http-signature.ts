@@ -1,13 +1,14 @@
 import { type LifetimeOptions, lifetimeOptionNames } from "../keys/lifetime.js";
 import type { PublicJwk } from "../keys/public-key.js";
 import type { SecretMaterial } from "../keys/secret.js";
+import type { Duration } from "../lib/duration.js";
 import {
   assertOptions,
   choiceOption,
   describe,
   flagOption,
-  numberOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
 } from "../lib/options.js";
@@ -24,7 +25,7 @@ import type {
   SourceFault,
 } from "../types/source.js";
 import { headerOf, memberOf, withMember } from "./reading.js";
-import { pathOption } from "./settings.js";
+import { deadlineOption, pathOption } from "./settings.js";
 
 /** A key of `httpMessageSignatures`. Several while they are rotated, each with its own `id`. */
 export interface HttpMessageKey extends LifetimeOptions {
@@ -58,16 +59,16 @@ export interface HttpMessageSignaturesOptions {
   readonly required?: readonly string[] | undefined;
   /** `tag` that a signature must have. Default: any, or none. */
   readonly tag?: string | undefined;
-  /** Seconds that `created` may lie before or behind our clock, 1 to 3,600. Default: 300. */
-  readonly toleranceSeconds?: number | undefined;
+  /** How far `created` may be from our clock, before or after it, "1s" to "1h". Default: "5m". */
+  readonly tolerance?: Duration | undefined;
   /** Where the event's type stands. Default: the member `type`. */
   readonly type?: EventPlace | undefined;
   /** Where the event's id stands. Default: the member `id`; without one, the id is made from the body. */
   readonly id?: EventPlace | undefined;
   /** Member path of what becomes `event.data`. Default: the whole body. */
   readonly data?: string | undefined;
-  /** How long the sender waits for the answer, in milliseconds, 100 to 600,000. Default: 10,000. */
-  readonly deadlineMs?: number | undefined;
+  /** How long the sender waits for the answer, "100ms" to "10m". Default: "10s". */
+  readonly deadline?: Duration | undefined;
   /** Name of the source, which the inbox tells events apart by. Default: `http-signature`. */
   readonly name?: string | undefined;
   /** `true` takes an HMAC secret of fewer than 32 bytes, which can be guessed the sooner. Default: refused. */
@@ -76,20 +77,20 @@ export interface HttpMessageSignaturesOptions {
   readonly insecureUnsignedBody?: boolean | undefined;
 }
 
-const known = [
-  "keys",
-  "publicUrl",
-  "required",
-  "tag",
-  "toleranceSeconds",
-  "type",
-  "id",
-  "data",
-  "deadlineMs",
-  "name",
-  "insecureShortSecret",
-  "insecureUnsignedBody",
-];
+const known = optionKeys<HttpMessageSignaturesOptions>({
+  keys: true,
+  publicUrl: true,
+  required: true,
+  tag: true,
+  tolerance: true,
+  type: true,
+  id: true,
+  data: true,
+  deadline: true,
+  name: true,
+  insecureShortSecret: true,
+  insecureUnsignedBody: true,
+});
 
 const defaultRequired: readonly string[] = ["@method", "@authority", "@path"];
 const mostKeys = 10;
@@ -99,7 +100,7 @@ const mostRequired = 32;
  * Senders that sign as RFC 9421 (HTTP Message Signatures) says: headers `Signature-Input` and `Signature`, over the
  * components that the signature names, and the body by `Content-Digest` (RFC 9530) with sha-256 or sha-512. Of several
  * signatures one is enough that names a configured key, is made by that key's algorithm, covers what is required, and
- * was created at most `toleranceSeconds` (default 300) from our clock; `expires` is honoured. Type and id are the body's
+ * was created at most `tolerance` (default "5m") from our clock; `expires` is honoured. Type and id are the body's
  * `type` and `id`, and signed with it; `data` is the body, or what `data` names. JSON. How long senders wait and what they
  * send again is theirs to say.
  *
@@ -126,12 +127,7 @@ export function httpMessageSignatures(options: HttpMessageSignaturesOptions): So
     headers,
     events: (delivery) => readEvent(delivery, type, id, dataPath),
     signature: readScheme(options, headers, where),
-    deadlineMs: numberOption(own(options, "deadlineMs"), `${where}.deadlineMs`, {
-      min: 100,
-      max: 600_000,
-      fallback: 10_000,
-      integer: true,
-    }),
+    deadline: deadlineOption(options, where),
     compose: (event) => compose(event, type, id, dataPath),
   };
 }
@@ -149,7 +145,7 @@ function readScheme(
     required: [...readRequired(own(options, "required"), publicUrl, where), ...headers],
     insecureUnsignedBody: flagOption(own(options, "insecureUnsignedBody"), `${where}.insecureUnsignedBody`),
     tag: own(options, "tag") as string | undefined,
-    toleranceSeconds: (own(options, "toleranceSeconds") ?? 300) as number,
+    tolerance: (own(options, "tolerance") ?? "5m") as Duration,
     publicUrl,
   };
   // Its own checks, made here where the options have their names.

@@ -1,7 +1,7 @@
 import { type PublicJwk, readPublicJwk } from "../keys/public-key.js";
 import type { Duration } from "../lib/duration.js";
 import { isPromise } from "../lib/maybe-promise.js";
-import { assertOptions, describe, OptionError, own } from "../lib/options.js";
+import { assertOptions, describe, OptionError, optionKeys, own } from "../lib/options.js";
 import type { MaybePromise } from "../types/credential.js";
 import type {
   ComposedDelivery,
@@ -57,7 +57,7 @@ const issuer = "plaid";
  */
 export function plaid(options: PlaidOptions): Source<{ readonly [type: string]: PlaidWebhook }> {
   const where = "plaid";
-  assertOptions(options, ["key", "clockTolerance"], where);
+  assertOptions(options, optionKeys<PlaidOptions>({ key: true, clockTolerance: true }), where);
   const key: unknown = own(options, "key");
   if (typeof key !== "function") {
     throw new OptionError(
@@ -82,9 +82,9 @@ export function plaid(options: PlaidOptions): Source<{ readonly [type: string]: 
           ? found.then((answer) => credentialOf(answer, keyId, clockTolerance))
           : credentialOf(found, keyId, clockTolerance);
       },
-      tokenMemory: { foundSeconds: 600, missingSeconds: 60, unknownPerMinute: 10 },
+      tokenMemory: { found: "10m", missing: "1m", unknownPerMinute: 10 },
     },
-    deadlineMs: 10_000,
+    deadline: "10s",
     answer: ({ httpStatus }) => (httpStatus === 202 ? { status: 200 } : undefined),
     compose,
   };

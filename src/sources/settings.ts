@@ -1,4 +1,5 @@
-import { flagOption, numberOption, OptionError, own, stringOption } from "../lib/options.js";
+import { type Duration, durationText } from "../lib/duration.js";
+import { durationOption, flagOption, OptionError, own, stringOption } from "../lib/options.js";
 import { parseSecrets, type SecretRules } from "../signatures/signing-keys.js";
 import type { SigningKey } from "../types/signature.js";
 
@@ -12,10 +13,20 @@ export function secretsOption(
   return parseSecrets(own(options, "secret"), `${where}.secret`, { ...rules, insecureShortSecret });
 }
 
-/** The option `toleranceSeconds` of a timestamp: a whole number from 1 to 3,600. Default: 300. */
-export function toleranceOption(options: { readonly toleranceSeconds?: unknown }, where: string): number {
-  const bounds = { min: 1, max: 3_600, fallback: 300, integer: true };
-  return numberOption(own(options, "toleranceSeconds"), `${where}.toleranceSeconds`, bounds);
+/** The option `tolerance` of a timestamp: "1s" to "1h". Default: "5m". */
+export function toleranceOption(options: { readonly tolerance?: unknown }, where: string): Duration {
+  const bounds = { min: "1s", max: "1h", fallback: "5m" } as const;
+  return durationText(durationOption(own(options, "tolerance"), `${where}.tolerance`, bounds));
+}
+
+/** The option `deadline` of a source whose senders can be told how long to wait: "100ms" to "10m" unless `bounds` say. */
+export function deadlineOption(
+  options: { readonly deadline?: unknown },
+  where: string,
+  bounds: { readonly min?: Duration; readonly max?: Duration; readonly fallback?: Duration } = {},
+): Duration {
+  const { min = "100ms", max = "10m", fallback = "10s" } = bounds;
+  return durationText(durationOption(own(options, "deadline"), `${where}.deadline`, { min, max, fallback }));
 }
 
 /** A member path such as `data.object.id`; undefined where it was left out. */

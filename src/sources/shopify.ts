@@ -55,7 +55,7 @@ export function shopify(options: ShopifyOptions): Source {
       encoding: "base64",
       signed: "{body}",
     },
-    deadlineMs: 5_000,
+    deadline: "5s",
     compose,
   };
 }

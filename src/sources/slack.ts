@@ -1,5 +1,6 @@
+import type { Duration } from "../lib/duration.js";
 import { parseStrictJson } from "../lib/json.js";
-import { assertOptions } from "../lib/options.js";
+import { assertOptions, optionKeys } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type {
   ComposedDelivery,
@@ -29,7 +30,7 @@ export interface SlackOptions {
   /** The app's signing secret, under Basic Information; several while it is rotated. Not the verification token. */
   readonly secret: SigningSecrets | undefined;
   /** Seconds that a delivery's timestamp may lie before or behind our clock, 1 to 3,600. Default: 300, as Slack advises. */
-  readonly toleranceSeconds?: number | undefined;
+  readonly tolerance?: Duration | undefined;
   /** `true` takes a secret of fewer than 24 bytes. Default: refused. Slack's have 32. */
   readonly insecureShortSecret?: boolean | undefined;
 }
@@ -55,7 +56,11 @@ export interface SlackOptions {
  */
 export function slack(options: SlackOptions): Source<SlackEventMap> {
   const where = "slack";
-  assertOptions(options, ["secret", "toleranceSeconds", "insecureShortSecret"], where);
+  assertOptions(
+    options,
+    optionKeys<SlackOptions>({ secret: true, tolerance: true, insecureShortSecret: true }),
+    where,
+  );
   const keys = secretsOption(options, where);
   return {
     name: "slack",
@@ -68,11 +73,11 @@ export function slack(options: SlackOptions): Source<SlackEventMap> {
       variants: [{ label: "v0=", algorithm: "hmac-sha256", keys }],
       encoding: "hex",
       signed: "v0:{timestamp}:{body}",
-      toleranceSeconds: toleranceOption(options, where),
+      tolerance: toleranceOption(options, where),
     },
     // Slack promises the same event_id in a retry, not the same bytes.
-    sameEvent: "id",
-    deadlineMs: 3_000,
+    deduplicateBy: "id",
+    deadline: "3s",
     handshake,
     answer,
     compose,

@@ -1,6 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { base64Bytes } from "../keys/secret.js";
-import { assertOptions, flagOption, OptionError, own, stringOption } from "../lib/options.js";
+import type { Duration } from "../lib/duration.js";
+import { assertOptions, flagOption, OptionError, optionKeys, own, stringOption } from "../lib/options.js";
 import {
   parsePublicKeys,
   parseSecrets,
@@ -21,8 +22,8 @@ export interface StandardWebhooksOptions {
   readonly secret?: SigningSecrets | undefined;
   /** For signatures `v1a`: Ed25519 keys as `whpk_…`, that is 32 bytes in base64, or as PEM or a JWK. */
   readonly publicKey?: SigningPublicKeys | undefined;
-  /** Seconds that the timestamp may lie before or behind our clock, 1 to 3,600. Default: 300. */
-  readonly toleranceSeconds?: number | undefined;
+  /** How far the timestamp may be from our clock, before or after it, "1s" to "1h". Default: "5m". */
+  readonly tolerance?: Duration | undefined;
   /** Where the body holds the event's type: a member, or a path such as `event.name`. Default: `type`. */
   readonly type?: string | undefined;
   /** Where the body holds what becomes `event.data`. Default: the whole body. */
@@ -33,13 +34,21 @@ export interface StandardWebhooksOptions {
   readonly insecureShortSecret?: boolean | undefined;
 }
 
-const known = ["secret", "publicKey", "toleranceSeconds", "type", "data", "name", "insecureShortSecret"];
+const known = optionKeys<StandardWebhooksOptions>({
+  secret: true,
+  publicKey: true,
+  tolerance: true,
+  type: true,
+  data: true,
+  name: true,
+  insecureShortSecret: true,
+});
 
 /**
  * Senders that follow Standard Webhooks 1.0 (standardwebhooks.com), and Svix: headers `webhook-id`, `webhook-timestamp`,
  * `webhook-signature`, or the same with `svix-`. Signed is `{id}.{timestamp}.{body}`, with HMAC-SHA-256 (`v1`) or Ed25519
  * (`v1a`), in base64; several signatures, separated by a space, while a secret is rotated. The timestamp is at most
- * `toleranceSeconds` (default 300) away from our clock; an id with a dot is refused. The id is signed, and stays the same
+ * `tolerance` (default "5m") away from our clock; an id with a dot is refused. The id is signed, and stays the same
  * when a delivery is sent again, with a new timestamp. Types are the body's `type`; `data` is the body, or what `data` names.
  *
  * Senders are asked to wait 15 to 30 seconds, and to send again for some days.
@@ -52,7 +61,7 @@ export function standardWebhooks(options: StandardWebhooksOptions): Source {
   assertOptions(options, known, where);
   const typePath = pathOption(own(options, "type"), `${where}.type`) ?? "type";
   const dataPath = pathOption(own(options, "data"), `${where}.data`);
-  const toleranceSeconds = toleranceOption(options, where);
+  const tolerance = toleranceOption(options, where);
   return {
     name: stringOption(own(options, "name") ?? "standard-webhooks", `${where}.name`),
     bodies: ["json"],
@@ -74,10 +83,10 @@ export function standardWebhooks(options: StandardWebhooksOptions): Source {
       variants: readVariants(options, where),
       encoding: "base64",
       signed: "{id}.{timestamp}.{body}",
-      toleranceSeconds,
+      tolerance,
     },
-    sameEvent: "id",
-    deadlineMs: 15_000,
+    deduplicateBy: "id",
+    deadline: "15s",
     compose: (event) => compose(event, typePath, dataPath),
   };
 }

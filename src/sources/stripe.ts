@@ -1,4 +1,5 @@
-import { assertOptions } from "../lib/options.js";
+import type { Duration } from "../lib/duration.js";
+import { assertOptions, optionKeys } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type {
   ComposedDelivery,
@@ -18,15 +19,15 @@ export type { StripeEventMap } from "./stripe-types.js";
 export interface StripeOptions {
   /** The endpoint's signing secret, `whsec_…`, as it is shown: it is used as text. Several while it is rolled. */
   readonly secret: SigningSecrets | undefined;
-  /** Seconds that the signature's timestamp may lie before or behind our clock, 1 to 3,600. Default: 300. */
-  readonly toleranceSeconds?: number | undefined;
+  /** How far the timestamp may be from our clock, before or after it, "1s" to "1h". Default: "5m". */
+  readonly tolerance?: Duration | undefined;
   /** `true` takes a secret of fewer than 24 bytes, which can be guessed the sooner. Default: refused. */
   readonly insecureShortSecret?: boolean | undefined;
 }
 
 /**
  * Stripe's webhooks: `Stripe-Signature: t=…,v1=…`, HMAC-SHA-256 in hex over `{t}.{body}`; several `v1` while a secret is
- * rolled, other schemes ignored, and `t` at most `toleranceSeconds` (default 300) away from our clock. Types are Stripe's,
+ * rolled, other schemes ignored, and `t` at most `tolerance` (default "5m") away from our clock. Types are Stripe's,
  * such as `invoice.paid`, for snapshot events and for the notifications of API v2 ("thin events") alike. The id is the
  * event's, so a delivery of the same event with another body, such as a new count of `pending_webhooks`, is the same
  * event. `data` is the whole event, typed by the package `stripe` where that is installed.
@@ -40,9 +41,13 @@ export interface StripeOptions {
  */
 export function stripe(options: StripeOptions): Source<StripeEventMap> {
   const where = "stripe";
-  assertOptions(options, ["secret", "toleranceSeconds", "insecureShortSecret"], where);
+  assertOptions(
+    options,
+    optionKeys<StripeOptions>({ secret: true, tolerance: true, insecureShortSecret: true }),
+    where,
+  );
   const keys = secretsOption(options, where);
-  const toleranceSeconds = toleranceOption(options, where);
+  const tolerance = toleranceOption(options, where);
   return {
     name: "stripe",
     bodies: ["json"],
@@ -55,10 +60,10 @@ export function stripe(options: StripeOptions): Source<StripeEventMap> {
       variants: [{ label: "v1", algorithm: "hmac-sha256", keys }],
       encoding: "hex",
       signed: "{timestamp}.{body}",
-      toleranceSeconds,
+      tolerance,
     },
-    sameEvent: "id",
-    deadlineMs: 10_000,
+    deduplicateBy: "id",
+    deadline: "10s",
     compose,
   };
 }

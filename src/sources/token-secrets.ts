@@ -1,5 +1,5 @@
-import { type Duration, durationOption } from "../lib/duration.js";
-import { flagOption, own } from "../lib/options.js";
+import type { Duration } from "../lib/duration.js";
+import { durationOption, flagOption, own } from "../lib/options.js";
 import { parseSecrets } from "../signatures/signing-keys.js";
 
 /** What of a JWT credential's options a shared secret decides. */

@@ -1,5 +1,5 @@
-import { type Duration, durationOption } from "../lib/duration.js";
-import { assertOptions, own, stringOption } from "../lib/options.js";
+import type { Duration } from "../lib/duration.js";
+import { assertOptions, durationOption, optionKeys, own, stringOption } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { JwtClaims } from "../types/delivery.js";
 import type {
@@ -52,7 +52,14 @@ export function vonage(options: VonageOptions): Source<{ readonly [type: string]
   const where = "vonage";
   assertOptions(
     options,
-    ["secret", "insecureShortSecret", "apiKey", "applicationId", "maxAge", "clockTolerance"],
+    optionKeys<VonageOptions>({
+      secret: true,
+      insecureShortSecret: true,
+      apiKey: true,
+      applicationId: true,
+      maxAge: true,
+      clockTolerance: true,
+    }),
     where,
   );
   const maxAge = own(options, "maxAge");
@@ -81,7 +88,7 @@ export function vonage(options: VonageOptions): Source<{ readonly [type: string]
       check: (claims) => claimFault(claims, expected),
       claims: () => Object.fromEntries(expected),
     },
-    deadlineMs: 5_000,
+    deadline: "5s",
     answer: retryUnsigned,
     compose,
   };

@@ -1,16 +1,9 @@
-import {
-  assertOptions,
-  choiceOption,
-  flagOption,
-  numberOption,
-  OptionError,
-  own,
-  stringOption,
-} from "../lib/options.js";
+import type { Duration } from "../lib/duration.js";
+import { assertOptions, choiceOption, flagOption, OptionError, own, stringOption } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { SignatureScheme } from "../types/signature.js";
 import type { CredentialPlaces, Source } from "../types/source.js";
-import { secretsOption } from "./settings.js";
+import { deadlineOption, secretsOption } from "./settings.js";
 import type { WebexConnectAnswers } from "./webex-connect-answers.js";
 
 /** The signature of an inbound webhook; its page in Webex Connect shows the header. */
@@ -43,23 +36,17 @@ export interface WebexConnectCommonOptions {
   readonly tokenInKeyHeader?: boolean | undefined;
   /** `true` also takes a bare key from `Authorization`, as clients of the sandbox send it. Default: the key header alone. */
   readonly sandbox?: boolean | undefined;
-  /** Milliseconds that your callers wait, 1 to 300,000; the vendor documents none. Default: 10,000. */
-  readonly deadlineMs?: number | undefined;
+  /** How long your callers wait, "1ms" to "5m"; the vendor documents no limit. Default: "10s". */
+  readonly deadline?: Duration | undefined;
 }
 
 /** The names of the common options. */
-export const commonOptionNames = [
-  "answers",
-  "signature",
-  "tokenInKeyHeader",
-  "sandbox",
-  "deadlineMs",
-] as const;
+export const commonOptionNames = ["answers", "signature", "tokenInKeyHeader", "sandbox", "deadline"] as const;
 
 /** The common options, resolved: how to answer, and the members of the source that they make. */
 export interface WebexConnectCommon {
   readonly answers: WebexConnectAnswers;
-  readonly members: Pick<Source, "signature" | "credentialPlaces" | "deadlineMs">;
+  readonly members: Pick<Source, "signature" | "credentialPlaces" | "deadline">;
 }
 
 /** Reads the common options. TypeError that names option and fix. */
@@ -79,12 +66,7 @@ export function parseCommonOptions(options: WebexConnectCommonOptions, where: st
     members: {
       signature: signature === undefined ? undefined : parseSignature(signature, `${where}.signature`),
       credentialPlaces: places,
-      deadlineMs: numberOption(own(options, "deadlineMs"), `${where}.deadlineMs`, {
-        min: 1,
-        max: 300_000,
-        fallback: 10_000,
-        integer: true,
-      }),
+      deadline: deadlineOption(options, where, { min: "1ms", max: "5m" }),
     },
   };
 }

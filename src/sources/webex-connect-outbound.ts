@@ -75,8 +75,8 @@ export function webexConnectOutbound(
     events: ({ body }) => readNotifications(body),
     ...(unsigned ? {} : { signature: hubSignature(keys, trimmedBody) }),
     // Nothing says that a retry has the same bytes, and notifications gain members over time.
-    sameEvent: "id",
-    deadlineMs: 10_000,
+    deduplicateBy: "id",
+    deadline: "10s",
     handshake: ({ method }) => (method === "HEAD" ? { status: 200 } : undefined),
     answer: webexConnectAnswer,
     compose,

@@ -68,8 +68,8 @@ export function webex(options: WebexOptions): Source<WebexEventMap> {
       signed: "{body}",
     },
     // The registration's own name, filter and status may change between two attempts.
-    sameEvent: "id",
-    deadlineMs: 10_000,
+    deduplicateBy: "id",
+    deadline: "10s",
     answer: plainSuccess,
     compose,
   };

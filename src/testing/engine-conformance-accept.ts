@@ -131,8 +131,8 @@ export const acceptCases: readonly CaseDefinition[] = [
   {
     name: "accept: where the id alone tells events apart, another body is a duplicate that is told",
     async run(scene) {
-      await scene.event("one", ["a"], { sameEvent: "id" });
-      const again = deliveryOf([eventOf("one", ["a"], { sameEvent: "id", digest: "other" })]);
+      await scene.event("one", ["a"], { deduplicateBy: "id" });
+      const again = deliveryOf([eventOf("one", ["a"], { deduplicateBy: "id", digest: "other" })]);
       assertSame(await scene.accept(again), { status: "duplicate", bodyDiffers: true });
     },
   },

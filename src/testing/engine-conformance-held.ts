@@ -11,7 +11,7 @@ import {
   type Working,
 } from "./engine-conformance-scene.js";
 
-const hold = { deadHead: "hold" } as const;
+const hold = { onDeadLetter: "block" } as const;
 
 /** What a dead letter does to those behind it, and how it ends. */
 export const heldCases: readonly CaseDefinition[] = [
@@ -21,7 +21,7 @@ export const heldCases: readonly CaseDefinition[] = [
     async run(scene) {
       for (const id of ["one", "two"]) await scene.event(id, [under("key")]);
       const working = scene.consume({
-        handlers: { a: { deadHead: "skip" } },
+        handlers: { a: { onDeadLetter: "continue" } },
         run: ({ event }) => (event.id === "one" ? dead : done),
       });
       await scene.until("both have run", () => working.reports.length === 2);
@@ -140,8 +140,8 @@ export const heldCases: readonly CaseDefinition[] = [
     name: "held: a dead letter from the start holds no one where its handler skips",
     needs: "ordered",
     async run(scene) {
-      await scene.event("one", [{ ...under("key"), deadHead: "skip", dead: failure }]);
-      await scene.event("two", [{ ...under("key"), deadHead: "skip" }]);
+      await scene.event("one", [{ ...under("key"), onDeadLetter: "continue", dead: failure }]);
+      await scene.event("two", [{ ...under("key"), onDeadLetter: "continue" }]);
       const working = scene.consume({ handlers: { a: {} }, run: () => done });
       await scene.until("the one behind has run", () => working.reports.length === 1);
     },
@@ -161,7 +161,7 @@ export const heldCases: readonly CaseDefinition[] = [
       await scene.until("what is free has run", () => before.reports.length === 1);
       await before.consumer.stop();
       assert.equal((await scene.engine.stats({})).held, 60);
-      const after = scene.consume({ handlers: { a: { deadHead: "skip" } }, run: () => done });
+      const after = scene.consume({ handlers: { a: { onDeadLetter: "continue" } }, run: () => done });
       await scene.until("all that was held has run", () => after.reports.length === 60);
       for (const key of keys) {
         assertSame(
@@ -179,7 +179,7 @@ export const heldCases: readonly CaseDefinition[] = [
       for (const id of ["one", "two", "three"]) await scene.event(id, [under("key")]);
       const later = { outcome: "retry", delayMs: 3_600_000, error: failure } as const;
       const before = scene.consume({
-        handlers: { a: { deadHead: "skip" } },
+        handlers: { a: { onDeadLetter: "continue" } },
         run: ({ event }) => (event.id === "one" ? dead : later),
       });
       await scene.until("the second waits for its retry", () => before.reports.length === 2);
@@ -210,7 +210,12 @@ async function runOldPolicy<Tx>(scene: Scene<Tx>): Promise<void> {
   assert.ok(scene.store.freeze);
   const thaw = await scene.store.freeze(scene.engine);
   const engine = await scene.reopen();
-  const heir = scene.consume({ engine, leaseMs, handlers: { a: { deadHead: "skip" } }, run: () => done });
+  const heir = scene.consume({
+    engine,
+    leaseMs,
+    handlers: { a: { onDeadLetter: "continue" } },
+    run: () => done,
+  });
   await scene.until("what was held has run", () => heir.reports.length === 2);
   const known = async (): Promise<number> => (await engine.stats({})).consumers.length;
   await scene.until("the first is taken for gone", async () => (await known()) === 1);

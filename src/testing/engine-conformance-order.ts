@@ -13,7 +13,7 @@ import {
   type Working,
 } from "./engine-conformance-scene.js";
 
-export const under = (orderKey: string, handler = "a"): NewTask => ({ handler, orderKey });
+export const under = (orderingKey: string, handler = "a"): NewTask => ({ handler, orderingKey });
 const retry = (delayMs: number): Verdict => ({ outcome: "retry", delayMs, error: failure });
 
 export function idsOf(working: Working): string[] {
@@ -48,7 +48,7 @@ export const orderCases: readonly CaseDefinition[] = [
     needs: "ordered",
     async run(scene) {
       const held = latch<Verdict>();
-      await scene.event("head", [under("key"), { handler: "free", orderKey: "other" }]);
+      await scene.event("head", [under("key"), { handler: "free", orderingKey: "other" }]);
       await scene.event("behind", [under("key"), under("key", "b")]);
       await scene.event("other key", [under("another")]);
       await scene.event("no key", ["a"]);
@@ -89,7 +89,7 @@ export const orderCases: readonly CaseDefinition[] = [
       const record = await scene.record(recordId);
       const [task] = record.tasks;
       assert.equal(record.state, "pending");
-      assertSame([task?.state, task?.dueAtMs, task?.orderKey], ["blocked", undefined, "key"]);
+      assertSame([task?.state, task?.dueAtMs, task?.orderingKey], ["blocked", undefined, "key"]);
       assert.equal(task?.blockedBy, head);
       assert.equal((await scene.record(head)).tasks[0]?.blockedBy, undefined);
       assert.equal((await scene.engine.list({})).items[0]?.tasks[0]?.state, "blocked");
@@ -135,11 +135,11 @@ export const orderCases: readonly CaseDefinition[] = [
       const recordIds: string[] = [];
       for (let count = 1; count <= 6; count++) recordIds.push(await scene.event(`event ${count}`, ["b"]));
       const tasks = recordIds
-        .map((recordId) => ({ recordId, handler: "a", orderKey: "key", deadHead: "hold" as const }))
+        .map((recordId) => ({ recordId, handler: "a", orderingKey: "key", onDeadLetter: "block" as const }))
         .reverse();
       assert.equal(await scene.change({ recordIds }, { action: "replay", states: [], tasks }), 6);
       const [, second] = (await scene.record(recordIds[1] ?? "")).tasks;
-      assertSame([second?.handler, second?.state, second?.orderKey], ["a", "blocked", "key"]);
+      assertSame([second?.handler, second?.state, second?.orderingKey], ["a", "blocked", "key"]);
       assertSame(
         await inOrder(scene, 6),
         recordIds.map((_, index) => `event ${index + 1}`),
@@ -153,11 +153,11 @@ export const orderCases: readonly CaseDefinition[] = [
       const recordIds = [await scene.event("one", ["a"]), await scene.event("two", [under("key")])];
       const working = scene.consume({ handlers: { a: {} }, run: () => done });
       await scene.until("both have run", () => working.reports.length === 2);
-      const tasks = recordIds.map((recordId) => ({ recordId, handler: "a", orderKey: "given" }));
+      const tasks = recordIds.map((recordId) => ({ recordId, handler: "a", orderingKey: "given" }));
       const replay = { action: "replay", states: ["done"], tasks } as const;
       assert.equal(await scene.change({ recordIds }, replay), 2);
       const keys = await Promise.all(
-        recordIds.map(async (id) => (await scene.record(id)).tasks[0]?.orderKey),
+        recordIds.map(async (id) => (await scene.record(id)).tasks[0]?.orderingKey),
       );
       assertSame(keys, ["given", "key"]);
       await scene.until("both have run again", () => working.reports.length === 4);
@@ -272,18 +272,18 @@ async function runSeed<Tx>(scene: Scene<Tx>, seed: number): Promise<void> {
   const recordIds: string[] = [];
   const keyOf = new Map<string, string>();
   const add = async (): Promise<void> => {
-    const orderKey = keys[next(keys.length)] ?? "x";
-    const task: NewTask = next(8) === 0 ? { ...under(orderKey), dead: failure } : under(orderKey);
-    const event = eventOf(`${seed} ${recordIds.length}`, [{ ...task, deadHead: "hold" }]);
+    const orderingKey = keys[next(keys.length)] ?? "x";
+    const task: NewTask = next(8) === 0 ? { ...under(orderingKey), dead: failure } : under(orderingKey);
+    const event = eventOf(`${seed} ${recordIds.length}`, [{ ...task, onDeadLetter: "block" }]);
     for (const recordId of await scene.stored(deliveryOf([event], { receiver }))) {
       recordIds.push(recordId);
-      keyOf.set(recordId, orderKey);
+      keyOf.set(recordId, orderingKey);
     }
   };
-  const start = (deadHead: "skip" | "hold", isLast: boolean): Working =>
+  const start = (onDeadLetter: "continue" | "block", isLast: boolean): Working =>
     scene.consume({
       receiver,
-      handlers: { a: { deadHead, concurrency: 10, maxAttempts: 3 } },
+      handlers: { a: { onDeadLetter, concurrency: 10, maxAttempts: 3 } },
       async run({ recordId }) {
         const key = keyOf.get(recordId) ?? "";
         assert.ok(!running.has(key), `two of the key ${key} run at once (seed ${seed})`);
@@ -312,12 +312,12 @@ async function runSeed<Tx>(scene: Scene<Tx>, seed: number): Promise<void> {
   };
   for (let round = 0; round < 4; round++) {
     for (let count = 0; count < 5; count++) await add();
-    const working = start(next(2) === 0 ? "skip" : "hold", false);
+    const working = start(next(2) === 0 ? "continue" : "block", false);
     for (let count = 0; count < 12; count++) await step();
     await working.consumer.stop();
   }
   // By skip nothing may be left: what still waits then waits for ever.
-  const last = start("skip", true);
+  const last = start("continue", true);
   const open = async (): Promise<number> => {
     const { waiting, blocked, running: runs } = await scene.engine.stats({ receiver });
     return waiting + blocked + runs;

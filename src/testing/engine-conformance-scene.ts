@@ -183,7 +183,7 @@ export class Scene<Tx> {
 
   consume(parts: ConsumeParts<Tx>): Working {
     const [tasks, reports]: [Task[], SettledReport[]] = [[], []];
-    const policy: HandlerPolicy = { concurrency: 5, maxAttempts: 20, deadHead: "skip" };
+    const policy: HandlerPolicy = { concurrency: 5, maxAttempts: 20, onDeadLetter: "continue" };
     const handlers = Object.entries(parts.handlers).map(
       ([name, more]) => [name, { ...policy, ...more }] as const,
     );
@@ -244,7 +244,7 @@ export function eventOf(
     id,
     type: "type",
     digest: "digest",
-    sameEvent: "id-and-body",
+    deduplicateBy: "id-and-body",
     tasks: tasks.map((task) => (typeof task === "string" ? { handler: task } : task)),
     ...more,
   };

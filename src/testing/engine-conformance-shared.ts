@@ -103,7 +103,7 @@ export const sharedCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "shared: tasks of one order key run one at a time, whatever the process",
+    name: "shared: tasks of one ordering key run one at a time, whatever the process",
     needs: "shared",
     async run(scene) {
       if (!scene.engine.capabilities.ordered) return;
@@ -125,7 +125,7 @@ export const sharedCases: readonly CaseDefinition[] = [
         }),
       );
       const ids = Array.from({ length: 20 }, (_, count) => `event ${count}`);
-      for (const id of ids) await scene.event(id, [{ handler: "a", orderKey: "key" }]);
+      for (const id of ids) await scene.event(id, [{ handler: "a", orderingKey: "key" }]);
       await scene.until("all have run", () => both.flatMap(({ reports }) => reports).length === 20);
       assertSame(order, ids);
     },

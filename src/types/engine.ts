@@ -23,7 +23,7 @@ export interface EngineCapabilities {
   readonly shared: boolean;
   /** `lease.complete` takes writes of the user's own into the transaction of the completion. */
   readonly atomicEffects: boolean;
-  /** Tasks with an order key run one at a time, in the order of their acceptance. */
+  /** Tasks with an ordering key run one at a time, in the order of their acceptance. */
   readonly ordered: boolean;
   /** `list` takes every filter; without it state, receiver, type, handler and time alone. */
   readonly search: boolean;
@@ -37,7 +37,7 @@ export interface InboxEngine<Tx = never> {
   /** `true` on an engine that is made for tests: `receiver.start()` does not warn that it is not durable. */
   readonly forTests?: boolean | undefined;
   /** What an operator should look at, one sentence each: logged by `receiver.start()` and printed by `hookgate doctor`. */
-  findings?(): readonly string[];
+  diagnose?(): readonly string[];
   /** Opens the store; every `open` is followed by one `close`, the store stays open until the last. */
   open(context: EngineContext): Promise<void>;
   /** May be called while `open` has not resolved, once its signal has aborted. */
@@ -64,7 +64,7 @@ export interface InboxEngine<Tx = never> {
   health?(): Promise<EngineHealth>;
   /**
    * Deletes at most `limit` events, oldest first, and resolves with their number; none with a task that is
-   * waiting, blocked or running. When a dead letter that held others back is deleted, the next task of its order key runs.
+   * waiting, blocked or running. When a dead letter that held others back is deleted, the next task of its ordering key runs.
    */
   purge(options: PurgeOptions): Promise<number>;
   /**
@@ -133,7 +133,7 @@ export interface NewEvent {
   /** What tells two bodies under one id apart. */
   readonly digest: string;
   /** `id`: another digest under the same id is the same event nevertheless. */
-  readonly sameEvent: "id" | "id-and-body";
+  readonly deduplicateBy: "id" | "id-and-body";
   readonly tasks: readonly NewTask[];
 }
 
@@ -141,9 +141,9 @@ export interface NewEvent {
 export interface NewTask {
   readonly handler: string;
   /** Tasks of one handler with the same key run one at a time. */
-  readonly orderKey?: string | undefined;
-  /** With `orderKey`: the handler's policy, for a store that knows none yet. Left out: "skip". */
-  readonly deadHead?: HandlerPolicy["deadHead"] | undefined;
+  readonly orderingKey?: string | undefined;
+  /** With `orderingKey`: the handler's policy, for a store that knows none yet. Left out: "continue". */
+  readonly onDeadLetter?: HandlerPolicy["onDeadLetter"] | undefined;
   /** Why the task is a dead letter from the start: its data breaks the schema. */
   readonly dead?: TaskError | undefined;
 }
@@ -156,7 +156,7 @@ export type Acceptance =
       readonly recordIds: readonly string[];
       readonly positions: readonly number[];
     }
-  /** All of its events were there. `bodyDiffers`: under `sameEvent: "id"` with another body. */
+  /** All of its events were there. `bodyDiffers`: under `deduplicateBy: "id"` with another body. */
   | { readonly status: "duplicate"; readonly bodyDiffers: boolean }
   /** An id was there with another body; nothing of the delivery was stored. */
   | { readonly status: "conflict"; readonly id: string }
@@ -172,11 +172,11 @@ export interface HandlerPolicy {
   /** Claims after which a task is a dead letter. */
   readonly maxAttempts: number;
   /**
-   * What happens to later tasks of the same order key after a dead letter. A changed policy applies as soon as the
+   * What happens to later tasks of the same ordering key after a dead letter. A changed policy applies as soon as the
    * consumer starts, to tasks already in the store as well.
    */
-  readonly deadHead: "skip" | "hold";
-  /** Its tasks may have order keys. Left out: no. */
+  readonly onDeadLetter: "continue" | "block";
+  /** Its tasks may have ordering keys. Left out: no. */
   readonly ordered?: boolean | undefined;
 }
 

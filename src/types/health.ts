@@ -36,7 +36,7 @@ export interface ReceiverHealth {
     /** Milliseconds since this process's last heartbeat in the store; left out where it runs no handlers. */
     readonly heartbeat?: (HealthCheck & { readonly ageMs: number }) | undefined;
     readonly thread?: HealthCheck | undefined;
-    /** Tasks that wait, including those behind another of their order key, and how late the oldest is. */
+    /** Tasks that wait, including those behind another of their ordering key, and how late the oldest is. */
     readonly backlog?:
       | (HealthCheck & { readonly waiting: number; readonly oldestWaitingMs: number | undefined })
       | undefined;

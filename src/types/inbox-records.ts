@@ -67,7 +67,7 @@ export interface TaskRecord {
   readonly attempts: number;
   /** When a waiting task may be claimed; undefined if it is blocked. */
   readonly dueAtMs: number | undefined;
-  readonly orderKey: string | undefined;
+  readonly orderingKey: string | undefined;
   /** Only from `get`, for a blocked task: the record whose task of this handler must end first. */
   readonly blockedBy?: string | undefined;
   readonly lastError: TaskError | undefined;
@@ -107,7 +107,7 @@ export interface Change {
   readonly handlers?: readonly string[] | undefined;
   /**
    * With `replay`, for selected events: the task is created if its event has none for the handler, regardless of `states`
-   * and `handlers`. A replayed task without an order key takes the one given here.
+   * and `handlers`. A replayed task without an ordering key takes the one given here.
    */
   readonly tasks?: readonly ReplayTask[] | undefined;
   /** Only count. */
@@ -122,9 +122,9 @@ export interface Change {
 export interface ReplayTask {
   readonly recordId: string;
   readonly handler: string;
-  readonly orderKey?: string | undefined;
+  readonly orderingKey?: string | undefined;
   /** As in `NewTask`. */
-  readonly deadHead?: "skip" | "hold" | undefined;
+  readonly onDeadLetter?: "continue" | "block" | undefined;
 }
 
 /** One step of a change. */
@@ -139,7 +139,7 @@ export interface Changed {
 export interface TaskCounts {
   /** Tasks that are waiting or retrying. */
   readonly waiting: number;
-  /** Tasks that wait for another task of their order key. */
+  /** Tasks that wait for another task of their ordering key. */
   readonly blocked: number;
   /** Blocked tasks that are behind a dead letter, until it is replayed, dropped or purged. */
   readonly held: number;
@@ -171,7 +171,7 @@ export interface InboxStats extends TaskCounts {
 export interface HandlerStats extends TaskCounts {
   readonly receiver: string;
   readonly handler: string;
-  /** Its tasks may have order keys, which only the receiver's own code can compute. */
+  /** Its tasks may have ordering keys, which only the receiver's own code can compute. */
   readonly ordered: boolean;
 }
 

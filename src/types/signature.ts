@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import type { Duration } from "../lib/duration.js";
 import type { MaybePromise } from "./credential.js";
 
 /** How a signature is made. SHA-1 only where the provider has nothing else. */
@@ -99,8 +100,8 @@ export interface HeaderScheme {
   readonly signed: string | ((request: SignedRequest) => SignedContent | SignedAlternatives | SignatureFault);
   /** Default: seconds. */
   readonly timestampUnit?: "seconds" | "milliseconds" | undefined;
-  /** Seconds that the timestamp may lie before or behind our clock, 1 to 3,600. Needed where there is a timestamp. */
-  readonly toleranceSeconds?: number | undefined;
+  /** How far the timestamp may be from our clock, before or after it, "1s" to "1h". Required if there is a timestamp. */
+  readonly tolerance?: Duration | undefined;
   /** Origin, or whole URL without query, under which the sender calls us. Needed where the URL is signed. */
   readonly publicUrl?: string | undefined;
 }
@@ -132,8 +133,8 @@ export interface MessageScheme {
   readonly insecureUnsignedBody?: boolean | undefined;
   /** `tag` that a signature must have (RFC 9421 section 2.3); undefined: any. */
   readonly tag?: string | undefined;
-  /** Seconds: how old `created` may be, and how far our clocks may differ, 1 to 3,600. */
-  readonly toleranceSeconds: number;
+  /** How far `created` may be from our clock, before or after it, "1s" to "1h". */
+  readonly tolerance: Duration;
   /** Origin, or whole URL without query, under which the sender calls us; alone tells `@authority` and the like. */
   readonly publicUrl?: string | undefined;
 }

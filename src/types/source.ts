@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../errors.js";
+import type { Duration } from "../lib/duration.js";
 import type { JwtClaims } from "./delivery.js";
 import type { AnyEventMap } from "./event.js";
 import type { SignatureFault, SignatureScheme } from "./signature.js";
@@ -90,10 +91,10 @@ export interface TokenHint {
 
 /** How long answers of `SourceAuth.token` are remembered, by the token's `kid`; tokens without one are then refused. */
 export interface TokenLookupMemory {
-  /** Seconds that what was found is used before it is asked for again. */
-  readonly foundSeconds: number;
-  /** Seconds during which a `kid` that was not found is not asked for again. */
-  readonly missingSeconds: number;
+  /** How long what was found is used before it is asked for again, "1s" to "1d". */
+  readonly found: Duration;
+  /** How long a `kid` that was not found is not asked for again, "1s" to "1d". */
+  readonly missing: Duration;
   /**
    * Maximum lookups of unknown `kid`s per minute; beyond it: 503. One address gets a third of them, and a third is reserved
    * for addresses that have sent a genuine delivery.
@@ -175,9 +176,9 @@ export interface Source<EventMap = AnyEventMap> {
   readonly credentialPlaces?: CredentialPlaces | undefined;
   readonly signature?: SignatureScheme | undefined;
   /** `id`: senders change the body on a retry. Default: `id-and-body`. */
-  readonly sameEvent?: "id" | "id-and-body" | undefined;
-  /** How long this sender waits for the answer, in milliseconds. */
-  readonly deadlineMs: number;
+  readonly deduplicateBy?: "id" | "id-and-body" | undefined;
+  /** How long this sender waits for the answer, "1ms" to "1h". */
+  readonly deadline: Duration;
   /**
    * Answers what is no delivery. Asked twice: for methods other than POST behind the check of the address, without
    * `body`; and for a POST behind every check, with the parsed `body`. Undefined: go on as usual.

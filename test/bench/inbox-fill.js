@@ -30,7 +30,13 @@ export function delivery(body, id, count) {
     tenant: "default",
     service: "default",
     events: [
-      { id, type: "order.paid", digest: id, sameEvent: "id-and-body", tasks: [{ handler: "order.paid" }] },
+      {
+        id,
+        type: "order.paid",
+        digest: id,
+        deduplicateBy: "id-and-body",
+        tasks: [{ handler: "order.paid" }],
+      },
     ],
     rememberMs: 604_800_000,
     maxBacklog: 2 * count,

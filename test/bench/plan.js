@@ -28,7 +28,7 @@ export const contenders = [
   { label: "hookgate in front of Express, key", file: "hookgate-front", kind: "key" },
   { label: "hookgate in front of Express, JWT", file: "hookgate-front", kind: "jwt" },
   { label: "Express 5, handler of 20 ms", file: "express-overload", kind: "key" },
-  { label: "hookgate, handler of 20 ms, maxInProgress 64", file: "hookgate-overload", kind: "key" },
+  { label: "hookgate, handler of 20 ms, maxConcurrent 64", file: "hookgate-overload", kind: "key" },
 ];
 
 /** Scenarios that do not fit every contender. */

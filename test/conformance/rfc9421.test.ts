@@ -55,7 +55,7 @@ const lenient: MessageScheme = {
   keys,
   required: [],
   insecureUnsignedBody: true,
-  toleranceSeconds: 60,
+  tolerance: "1m",
 };
 const strict: MessageScheme = {
   ...lenient,

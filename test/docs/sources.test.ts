@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import type { Source } from "hookgate";
 import { namedSource, sourceNames } from "../../src/cli/send-sources.js";
+import { millisecondsOf } from "../../src/lib/duration.js";
 import { root } from "./pages.js";
 
 const page = readFileSync(join(root, "docs/sources.md"), "utf8");
@@ -93,7 +94,7 @@ describe("docs/sources.md", () => {
 
   it.each(sourceNames)("says of %s how long its sender waits", (name) => {
     const [, , , deadline = ""] = rowOf(events, factories[name] ?? "");
-    expect(deadline).toMatch(new RegExp(`^${make(name).deadlineMs / 1000} s`));
+    expect(deadline).toMatch(new RegExp(`^${(millisecondsOf(make(name).deadline) ?? 0) / 1000} s`));
   });
 
   it.each(sourceNames)("says of %s where its proof stands, and how it is made", (name) => {
@@ -117,7 +118,8 @@ describe("docs/sources.md", () => {
     if (typeof signature.signed === "string") {
       expect(signed.replaceAll("`", "")).toBe(signature.signed === "{body}" ? "body" : signature.signed);
     }
-    if (signature.toleranceSeconds !== undefined) expect(tolerance).toBe(`${signature.toleranceSeconds} s`);
+    if (signature.tolerance !== undefined)
+      expect(tolerance).toBe(`${(millisecondsOf(signature.tolerance) ?? 0) / 1000} s`);
     else if (!name.startsWith("webex-connect")) expect(tolerance).toBe("no timestamp");
   });
 });

@@ -138,7 +138,7 @@ describe("the guide to backup, restore and moving", () => {
       await engine.accept([
         newDelivery("dead", {
           events: [
-            { id: "dead", type: "t", digest: "", sameEvent: "id", tasks: [{ handler: "ship", dead }] },
+            { id: "dead", type: "t", digest: "", deduplicateBy: "id", tasks: [{ handler: "ship", dead }] },
           ],
         }),
       ]);

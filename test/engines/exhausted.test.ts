@@ -44,7 +44,7 @@ afterEach(async () => {
 function consume(given: { readonly ran: string[]; readonly reports: SettledReport[] }): void {
   consumer = engine.consume({
     receiver: "orders",
-    handlers: new Map([["ship", { concurrency: 1, maxAttempts: 3, deadHead: "skip" }]]),
+    handlers: new Map([["ship", { concurrency: 1, maxAttempts: 3, onDeadLetter: "continue" }]]),
     leaseMs: 10_000,
     run: async ({ event }) => {
       given.ran.push(event.id);
@@ -74,9 +74,9 @@ describe("tasks that are out of attempts", () => {
     expect(await engine.stats({})).toMatchObject({ dead: 1_000, waiting: 0, throughput: { dead: 1_000 } });
   });
 
-  it("H11: those of one order key make room for the next ones in order", async () => {
+  it("H11: those of one ordering key make room for the next ones in order", async () => {
     const ids = Array.from({ length: 20 }, (_, index) => `e${index}`);
-    const tasks = [{ handler: "ship", orderKey: "key" }];
+    const tasks = [{ handler: "ship", orderingKey: "key" }];
     await engine.accept(
       ids.map((id) => {
         const delivery = newDelivery(id);

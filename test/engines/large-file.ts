@@ -40,7 +40,7 @@ const numbers = `WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c 
 
 /**
  * Fills the file of an engine with 100,000 events of one task each: nearly all done, some in every other
- * state, some ignored, some purged whose ids are remembered, half of them under one of 250 order keys. The first
+ * state, some ignored, some purged whose ids are remembered, half of them under one of 250 ordering keys. The first
  * 20,000 are as a running process of version 1 stores them.
  */
 export function fillLarge(path: string): void {

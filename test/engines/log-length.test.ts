@@ -61,7 +61,7 @@ describe("the log of writes", () => {
     await accept("meanwhile", 40, mega);
     const consumer = engine.consume({
       receiver: "orders",
-      handlers: new Map([["other", { concurrency: 1, maxAttempts: 1, deadHead: "skip" }]]),
+      handlers: new Map([["other", { concurrency: 1, maxAttempts: 1, onDeadLetter: "continue" }]]),
       leaseMs: 1_000,
       run: async () => ({ outcome: "done" }),
       settled: () => undefined,

@@ -80,7 +80,7 @@ describe("while another process changes the tables", () => {
     const busyTimeoutMs = 20;
     const other = openDatabase(file, { readOnly: false });
     other.exec("PRAGMA journal_mode = WAL; CREATE TABLE accounts(name TEXT); BEGIN IMMEDIATE");
-    const receiver = scene.receiver({ engine: threaded(file, { busyTimeoutMs }) });
+    const receiver = scene.receiver({ engine: threaded(file, { busyTimeout: `${busyTimeoutMs}ms` }) });
     let over = false;
     const started = receiver.start().finally(() => {
       over = true;
@@ -98,7 +98,7 @@ describe("while another process changes the tables", () => {
   });
 
   it("H12 H18: a process that runs answers 503, and accepts again afterwards", async () => {
-    const receiver = scene.receiver({ engine: threaded(file, { busyTimeoutMs: 20 }) });
+    const receiver = scene.receiver({ engine: threaded(file, { busyTimeout: "20ms" }) });
     await receiver.start();
     expect((await scene.send(receiver, body("before"))).status).toBe(202);
     const other = openDatabase(file, { readOnly: false });

@@ -77,7 +77,7 @@ const allowed: readonly { readonly sql: RegExp; readonly step: RegExp; readonly 
   {
     sql: /GROUP BY d\.order_key\) d CROSS JOIN hookgate_tasks b/,
     step: /^SCAN d$/,
-    bound: "the order keys of one handler that have a dead letter",
+    bound: "the ordering keys of one handler that have a dead letter",
   },
 ];
 

@@ -36,7 +36,7 @@ afterEach(() => {
 });
 
 async function open(path: string): Promise<ReturnType<typeof sqliteEngine>> {
-  const engine = sqliteEngine(path, { onCallersThread: true, busyTimeoutMs: 20 });
+  const engine = sqliteEngine(path, { onCallersThread: true, busyTimeout: "20ms" });
   await engine.open({ note: () => undefined });
   return engine;
 }
@@ -139,7 +139,7 @@ describe("an inbox's file that fails while it is in use", () => {
     await expect(engine.accept([newDelivery("e1")])).rejects.toMatchObject({
       name: "SqliteError",
       errcode: 5,
-      message: expect.stringMatching(/hooks\.db is locked by another process; .*busyTimeoutMs/),
+      message: expect.stringMatching(/hooks\.db is locked by another process; .*busyTimeout/),
     });
     other.exec("ROLLBACK");
     other.close();

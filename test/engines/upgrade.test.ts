@@ -45,7 +45,7 @@ function consume(engine: InboxEngine<never>, handlers: readonly string[], ran: s
   const consumer = engine.consume({
     receiver: "orders",
     handlers: new Map(
-      handlers.map((name) => [name, { ...policy, deadHead: name === "hold" ? "hold" : "skip" }]),
+      handlers.map((name) => [name, { ...policy, onDeadLetter: name === "hold" ? "block" : "continue" }]),
     ),
     leaseMs: 1_000,
     run: async ({ recordId, handler, attempt }: Task) => {
@@ -176,7 +176,7 @@ describe("processes of version 1 and of this one on one file", () => {
     await engine.accept([
       newDelivery("e1", {
         events: [
-          { id: "e1", type: "order.paid", digest: "", sameEvent: "id", tasks: [{ handler: "refund" }] },
+          { id: "e1", type: "order.paid", digest: "", deduplicateBy: "id", tasks: [{ handler: "refund" }] },
         ],
       }),
     ]);

@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { Refusal } from "../../src/errors.js";
+import { millisecondsOf } from "../../src/lib/duration.js";
 import { SignatureRefusal } from "../../src/signatures/signature.js";
 import type { SignatureHeaders } from "../../src/types/signature.js";
 import { nasty } from "./mutate.js";
@@ -223,7 +224,7 @@ function sameMessage(sample: Sample, sent: Sent): boolean {
     return false;
   if (bodyMeaning(sent.body) !== bodyMeaning(valid.body)) return false;
   const lateSeconds = Math.abs(sent.nowMs - valid.nowMs) / 1000;
-  if (lateSeconds > (scheme.toleranceSeconds ?? Number.POSITIVE_INFINITY)) return false;
+  if (lateSeconds > (millisecondsOf(scheme.tolerance) ?? Number.POSITIVE_INFINITY) / 1_000) return false;
   if (signedHeaders.some((name) => headerValue(sent, name) !== headerValue(valid, name))) return false;
   const [first] = scheme.headers as readonly [SignatureHeaders];
   return scheme.headers.some(

@@ -163,7 +163,7 @@ const otherHashes: readonly Kind[] = [
       hexCase: "upper",
       signed: "{timestamp}\n{body}",
       timestampUnit: "milliseconds",
-      toleranceSeconds: 60,
+      tolerance: "1m",
     }),
     sign: (body) => [
       ["X-Time", String(nowMs)],
@@ -187,7 +187,7 @@ function byPublicKey(
       encoding: "base64",
       dsaEncoding,
       signed: "{id}.{timestamp}.{body}",
-      toleranceSeconds: 300,
+      tolerance: "5m",
     }),
     sign: (body, position) => {
       const content = Buffer.concat([Buffer.from(`i${position}.${seconds}.`), body]);

@@ -234,7 +234,7 @@ describe("E: configuration", () => {
     ["a negative number", { maxBytes: -1 }],
     ["Infinity", { maxBytes: Number.POSITIVE_INFINITY }],
     ["null", { maxBytes: null }],
-    ["a deadline that is none", { timeoutMs: Number.POSITIVE_INFINITY }],
+    ["a deadline that is none", { timeout: Number.POSITIVE_INFINITY }],
     ["an unknown option", { limit: "1mb" }],
   ])("E04 refuses %s as limit at construction", (_case, body) => {
     expect(() => createTarget({ body: body as never })).toThrow(/^createReceiver\.body/);

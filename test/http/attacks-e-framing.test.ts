@@ -189,7 +189,7 @@ describe.each(mounts)("E: framing on %s", (_name, mount) => {
   });
 
   it("E09 gives up a body that comes too slowly: 408, and closes", async () => {
-    const { bodies, open } = await start({ body: { timeoutMs: 60 } });
+    const { bodies, open } = await start({ body: { timeout: "60ms" } });
     const answer = await closing(await open(), `${postHead(...json, "Content-Length: 100")}{`);
     expect([answer.status, answer.head]).toEqual([408, expect.stringMatching(/^Connection: close$/m)]);
     expect(answer.body).toContain("ERR_BODY_TIMEOUT");

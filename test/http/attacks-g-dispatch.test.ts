@@ -171,7 +171,7 @@ describe.each(mounts)("G: dispatch on %s", (_name, mount) => {
         started.fire();
         return new Promise(() => {});
       },
-      { timeoutMs: 5000, concurrency: 1 },
+      { timeout: "5s", concurrency: 1 },
     );
     const port = await listen(receiver);
     const pending = post(port, { type: "slow" });
@@ -201,7 +201,7 @@ describe.each(mounts)("G: dispatch on %s", (_name, mount) => {
         if (message.includes("behind its deadline")) warned.fire();
       },
     };
-    const receiver = createOpen({ clock, logger, handlerTimeoutMs: 1000 });
+    const receiver = createOpen({ clock, logger, handlerTimeout: "1s" });
     receiver.on("late", async () => {
       started.fire();
       await late.happened;

@@ -41,8 +41,8 @@ function createHeld(options: Partial<ReceiverOptions> = {}) {
 }
 
 describe.each(mounts)("under load on %s", (_name, mount) => {
-  it("G06 refuses deliveries beyond maxInProgress: 503 with Retry-After, and takes them again", async () => {
-    const { receiver, begun, letGo } = createHeld({ maxInProgress: 2 });
+  it("G06 refuses deliveries beyond maxConcurrent: 503 with Retry-After, and takes them again", async () => {
+    const { receiver, begun, letGo } = createHeld({ maxConcurrent: 2 });
     const port = await scene.listen(mount(receiver.middleware()));
     const inside = [scene.send(port, { key, body }), scene.send(port, { key, body })];
     await begun(2);
@@ -61,7 +61,7 @@ describe.each(mounts)("under load on %s", (_name, mount) => {
   });
 
   it("G06 gives the places of bodies that never came back", async () => {
-    const { receiver, begun, letGo } = createHeld({ maxInProgress: 1, body: { timeoutMs: 60 } });
+    const { receiver, begun, letGo } = createHeld({ maxConcurrent: 1, body: { timeout: "60ms" } });
     const port = await scene.listen(mount(receiver.middleware()));
     for (let round = 0; round < 3; round++) {
       const wire = await scene.open(port);

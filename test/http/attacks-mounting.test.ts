@@ -141,13 +141,13 @@ describe.each([
   });
 
   it("E24 takes the bytes that a parser ahead kept, where they are declared", async () => {
-    const kept = await behind(express.json({ verify: keep }), { body: { preRead: "rawBody" } });
+    const kept = await behind(express.json({ verify: keep }), { body: { rawBodyFrom: "rawBody" } });
     expect([kept.status, kept.bodies]).toEqual([200, [text]]);
-    const raw = await behind(express.raw({ type: "*/*" }), { body: { preRead: "body" } });
+    const raw = await behind(express.raw({ type: "*/*" }), { body: { rawBodyFrom: "body" } });
     expect([raw.status, raw.bodies]).toEqual([200, [text]]);
-    const large = await behind(express.raw({ type: "*/*" }), { body: { preRead: "body", maxBytes: 10 } });
+    const large = await behind(express.raw({ type: "*/*" }), { body: { rawBodyFrom: "body", maxBytes: 10 } });
     expect([large.status, large.bodies]).toEqual([413, []]);
-    const parsed = await behind(express.json(), { body: { preRead: "body" } });
+    const parsed = await behind(express.json(), { body: { rawBodyFrom: "body" } });
     expect([parsed.status, parsed.bodies]).toEqual([500, []]);
   });
 

@@ -61,7 +61,7 @@ describe("closeOnSignals", () => {
       const slow = get(port, "/slow");
       await until("the request", () => output().includes("slow began"));
       child.kill(signal);
-      await until("the receiver's end", () => output().includes("receiver closed with 10000"));
+      await until("the receiver's end", () => output().includes("receiver closed with 10s"));
       expect(await get(port, "/slow")).toBe(0);
       child.kill("SIGUSR2");
       expect(await slow).toBe(200);
@@ -92,7 +92,7 @@ describe("closeOnSignals", () => {
     const { child, ended, output } = await start({ receivers: 2, rejects: true });
     child.kill("SIGTERM");
     expect(await ended).toBe(0);
-    expect(output().match(/receiver closed with 10000/g)).toHaveLength(2);
+    expect(output().match(/receiver closed with 10s/g)).toHaveLength(2);
   });
 
   it("returns what removes its listeners", () => {

@@ -59,7 +59,7 @@ describe("examples/cloudevents", () => {
         status: 401,
       });
     } finally {
-      await receiver.close({ graceMs: 0 });
+      await receiver.close({ grace: "0ms" });
     }
   });
 });

@@ -66,7 +66,7 @@ describe("examples/webex-connect-outbound", () => {
         "receipt.sms.undelivered of f7541551",
       ]);
     } finally {
-      await Promise.all([connect.close({ graceMs: 0 }), spaces.close({ graceMs: 0 })]);
+      await Promise.all([connect.close({ grace: "0ms" }), spaces.close({ grace: "0ms" })]);
     }
   });
 });

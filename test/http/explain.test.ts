@@ -164,14 +164,14 @@ describe("receiver.explain", () => {
   });
 });
 
-describe("receiver.findings", () => {
+describe("receiver.diagnose", () => {
   it("lists what is allowed and seldom meant", () => {
-    expect(receiver.findings()).toEqual([
+    expect(receiver.diagnose()).toEqual([
       expect.stringContaining('no handler for the declared event type "order.noted"'),
     ]);
     const open = createReceiver({ name: "open", auth: { dangerouslyAcceptAnyone: true }, logger: quiet });
     open.onAny(() => {});
-    expect(open.findings()).toEqual([expect.stringContaining("anyone may call")]);
+    expect(open.diagnose()).toEqual([expect.stringContaining("anyone may call")]);
     const over = createReceiver({
       name: "over",
       auth: { serviceKey: { keys: [{ id: "old", key, state: "inactive" }] } },
@@ -179,7 +179,7 @@ describe("receiver.findings", () => {
       logger: quiet,
     });
     over.onAny(() => {});
-    expect(over.findings()).toEqual([
+    expect(over.diagnose()).toEqual([
       expect.stringContaining("shadow mode"),
       expect.stringContaining('"service-key" is accepted'),
     ]);
@@ -209,7 +209,7 @@ describe("receiver.findings", () => {
     });
     const finding = "the engine of `inbox` is not durable";
     made.onAny(() => {});
-    expect(made.findings()).toEqual([expect.stringContaining(finding)]);
+    expect(made.diagnose()).toEqual([expect.stringContaining(finding)]);
     await made.start();
     expect(warnings.filter((message) => message.includes(finding))).toHaveLength(logged ? 1 : 0);
     await made.close();
@@ -220,6 +220,6 @@ describe("receiver.findings", () => {
     const kept = createReceiver({ name: "kept", auth: { serviceKey: key }, inbox });
     kept.onAny(() => {});
     // Another test of this process may have loaded another SQLite library.
-    expect(kept.findings().filter((finding) => !finding.includes("another SQLite library"))).toEqual([]);
+    expect(kept.diagnose().filter((finding) => !finding.includes("another SQLite library"))).toEqual([]);
   });
 });

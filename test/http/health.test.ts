@@ -61,14 +61,14 @@ describe("receiver.health", () => {
 
   it("is not ready while another process holds the write lock, and again when it lets go", async () => {
     const file = scene.file();
-    const engine = sqliteEngine(file, { onCallersThread: true, busyTimeoutMs: 10 });
+    const engine = sqliteEngine(file, { onCallersThread: true, busyTimeout: "10ms" });
     // Accepts only: nothing else writes, so that health has to.
     const receiver = scene.receiver({ engine, inbox: { workers: false } });
     await receiver.start();
     expect((await receiver.health()).checks.store).toEqual({ status: "ok" });
     await receiver.close();
     const other = scene.receiver({
-      engine: sqliteEngine(file, { onCallersThread: true, busyTimeoutMs: 10 }),
+      engine: sqliteEngine(file, { onCallersThread: true, busyTimeout: "10ms" }),
       inbox: { workers: false },
     });
     await other.start();

@@ -61,7 +61,7 @@ describe.each(["front", "Express"] as const)("handlers that misbehave under load
       },
     });
     for (const [type, { handler, status }] of Object.entries(kinds)) {
-      receiver.on(type, handler, { concurrency: 40, timeoutMs: status === 503 ? 300 : 20_000 });
+      receiver.on(type, handler, { concurrency: 40, timeout: status === 503 ? "300ms" : "20s" });
     }
     const port = await scene.listen(
       door === "front" ? receiver.requestListener("/hooks") : express().all("/hooks", receiver.middleware()),

@@ -89,7 +89,7 @@ describe.each(doors)("1,000 slow clients, %s", (_name, door) => {
     const receiver = createReceiver({
       name: "orders",
       auth: { serviceKey: key },
-      body: { timeoutMs: 4000 },
+      body: { timeout: "4s" },
       logger: scene.logger,
       hooks: scene.hooks,
     });
@@ -161,7 +161,7 @@ describe.each(doors)(
       const receiver = createReceiver({
         name: "hub",
         source,
-        maxInProgress: 40,
+        maxConcurrent: 40,
         logger: scene.logger,
         hooks: scene.hooks,
       });

@@ -46,7 +46,7 @@ function createTarget() {
     name: "orders",
     events: { "order.paid": z.object({ orderId: z.string(), id: z.string() }).loose() },
     auth: { serviceKey: ground.key, jwt: { issuer: "orders", bodyHashClaim: "bh", ...signer.verification } },
-    body: { timeoutMs: 60_000 },
+    body: { timeout: "1m" },
     logger,
     hooks: { refused: ({ code }) => codes.set(code, (codes.get(code) ?? 0) + 1) },
   }) as unknown as Receiver;

@@ -66,7 +66,7 @@ describe("H12 a store that fails at every n-th call", () => {
     async (fault, every) => {
       let broken = true;
       const engine = faulty(scene.engine(), (call) => (broken && call % every === 0 ? fault : "none"));
-      const receiver = scene.receiver({ engine, inbox: { acceptTimeoutMs: 40 } });
+      const receiver = scene.receiver({ engine, inbox: { acceptTimeout: "40ms" } });
       const runs = new Map<string, number>();
       receiver.on("order.paid", ({ id }) => void runs.set(id, (runs.get(id) ?? 0) + 1));
       await receiver.start();
@@ -167,7 +167,7 @@ describe("H17 closing under load", () => {
     await first.start();
     const sending = load(await listen(first), () => over);
     await until(() => runs.size > 100);
-    await first.close({ graceMs: 300 });
+    await first.close({ grace: "300ms" });
     over = true;
     const acknowledged = await sending;
     expect(acknowledged.length).toBeGreaterThan(100);

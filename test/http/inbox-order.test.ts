@@ -1,4 +1,4 @@
-/** Order keys and dead letters of a receiver with an inbox, as its operator sees them. */
+/** Ordering keys and dead letters of a receiver with an inbox, as its operator sees them. */
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { HandlerOptions, Receiver } from "hookgate";
 import { createFakeClock } from "hookgate/testing";
@@ -46,7 +46,7 @@ function ledger(
       running.set(key, now - 1);
       if (broken.has(event.id)) throw new Error("broken");
     },
-    { name: "ledger", maxAttempts: 1, orderBy: keyOf, deadHead: "hold", ...handlerOptions },
+    { name: "ledger", maxAttempts: 1, orderingKey: keyOf, onDeadLetter: "block", ...handlerOptions },
   );
   return found;
 }
@@ -82,15 +82,15 @@ describe("H11 a dead letter that holds its key", () => {
     expect(first.ran.slice(2)).toEqual(["k-2", "k-3"]);
   });
 
-  it("is kept by retention however old it is, and told in findings, stats and the log", async () => {
+  it("is kept by retention however old it is, and told in diagnose, stats and the log", async () => {
     const clock = createFakeClock(Date.now() + 3_600_000);
-    const inbox = { retention: { deadMs: 0, dead: 0 } };
+    const inbox = { retention: { dead: "0ms", maxDead: 0 } };
     const { receiver, ran } = await held(scene.engine(), { inbox, more: { clock } });
     clock.advance(60_000);
-    const findings = (): string => receiver.findings().join("\n");
+    const findings = (): string => receiver.diagnose().join("\n");
     await until(() => findings().includes("held"));
     expect(findings()).toContain(
-      '2 tasks of the handler "ledger" held behind 1 dead letter (deadHead: "hold")',
+      '2 tasks of the handler "ledger" held behind 1 dead letter (onDeadLetter: "block")',
     );
     expect(scene.log.filter((line) => line.includes("held behind"))).toHaveLength(1);
     expect((await receiver.inbox.list({ state: "dead" })).items).toHaveLength(1);
@@ -109,8 +109,8 @@ describe("H11 a dead letter that holds its key", () => {
   it("holds no one any more once the handler is deployed with skip", async () => {
     const file = scene.file();
     const before = await held(scene.engine(file));
-    await before.receiver.close({ graceMs: 5_000 });
-    const after = ledger(scene.engine(file), { deadHead: "skip" });
+    await before.receiver.close({ grace: "5s" });
+    const after = ledger(scene.engine(file), { onDeadLetter: "continue" });
     await after.receiver.start();
     await until(() => after.ran.length === 2);
     await send(after.receiver, "k-4");
@@ -137,7 +137,7 @@ describe("H11 a dead letter that holds its key", () => {
 });
 
 describe("H11 replaying to a handler that is new", () => {
-  it("gives its tasks their order keys: one of a key at a time, in order", async () => {
+  it("gives its tasks their ordering keys: one of a key at a time, in order", async () => {
     const file = scene.file();
     const before = scene.receiver({ engine: scene.engine(file) });
     before.onAny(() => {}, { name: "old" });
@@ -146,7 +146,7 @@ describe("H11 replaying to a handler that is new", () => {
     for (const id of ids) await send(before, id);
     await send(before, "other-1", "invoice.sent");
     await until(async () => (await before.inbox.list({ state: "done" })).items.length === 7);
-    await before.close({ graceMs: 5_000 });
+    await before.close({ grace: "5s" });
     const after = ledger(scene.engine(file));
     await after.receiver.start();
     expect(await after.receiver.inbox.replay({ filter: {} }, { handlers: ["ledger"], dryRun: true })).toBe(6);
@@ -158,7 +158,7 @@ describe("H11 replaying to a handler that is new", () => {
     await until(async () => (await after.receiver.inbox.list({ state: "done" })).items.length === 7);
     const { items } = await after.receiver.inbox.list({ type: "order.paid" });
     const recordIds = items.map(({ recordId }) => recordId);
-    expect(items[0]?.tasks.find(({ handler }) => handler === "ledger")?.orderKey).toBe("k");
+    expect(items[0]?.tasks.find(({ handler }) => handler === "ledger")?.orderingKey).toBe("k");
     expect(await after.receiver.inbox.replay({ recordIds }, { handlers: ["ledger"], states: ["done"] })).toBe(
       6,
     );
@@ -168,12 +168,12 @@ describe("H11 replaying to a handler that is new", () => {
 
   it("gives those their keys, too, that were accepted before the handler was ordered", async () => {
     const file = scene.file();
-    const before = ledger(scene.engine(file), { orderBy: undefined, deadHead: undefined });
+    const before = ledger(scene.engine(file), { orderingKey: undefined, onDeadLetter: undefined });
     await before.receiver.start();
     const ids = Array.from({ length: 6 }, (_, count) => `k-${count}`);
     for (const id of ids) await send(before.receiver, id);
     await until(async () => (await before.receiver.inbox.list({ state: "done" })).items.length === 6);
-    await before.receiver.close({ graceMs: 5_000 });
+    await before.receiver.close({ grace: "5s" });
     const after = ledger(scene.engine(file));
     await after.receiver.start();
     expect(await after.receiver.inbox.replay({ filter: {} }, { states: ["done"] })).toBe(6);
@@ -181,21 +181,21 @@ describe("H11 replaying to a handler that is new", () => {
     expect([after.most, after.ran]).toEqual([1, ids]);
   });
 
-  it("says which event it was where orderBy fails, and tells what was replayed before", async () => {
+  it("says which event it was where orderingKey fails, and tells what was replayed before", async () => {
     const file = scene.file();
     const before = scene.receiver({ engine: scene.engine(file) });
     before.onAny(() => {}, { name: "old" });
     await before.start();
     await send(before, "k-1");
     await until(async () => (await before.inbox.list({ state: "done" })).items.length === 1);
-    await before.close({ graceMs: 5_000 });
-    const orderBy = (): string => {
+    await before.close({ grace: "5s" });
+    const orderingKey = (): string => {
       throw new TypeError("no such member");
     };
-    const after = ledger(scene.engine(file), { orderBy });
+    const after = ledger(scene.engine(file), { orderingKey });
     await after.receiver.start();
     await expect(after.receiver.inbox.replay({ filter: {} }, { handlers: ["ledger"] })).rejects.toThrow(
-      'orderBy of handler "ledger" threw (replay of rec_1)',
+      'orderingKey of handler "ledger" threw (replay of rec_1)',
     );
     expect((await after.receiver.inbox.list()).items[0]?.tasks).toHaveLength(1);
   });
@@ -229,7 +229,7 @@ describe("H21 replay, retry and drop", () => {
 
   it("retries at once what waits for its next attempt, and keeps its attempts", async () => {
     const attempts: number[] = [];
-    const receiver = scene.receiver({ engine: scene.engine(), inbox: { retry: () => 3_600_000 } });
+    const receiver = scene.receiver({ engine: scene.engine(), inbox: { retry: () => "1h" } });
     receiver.on("order.paid", (_event, { attempt }) => {
       attempts.push(attempt);
       if (attempt === 1) throw new Error("later");

@@ -1,7 +1,7 @@
 /** A receiver with an inbox, as its sender and its handlers see it. */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { DoNotRetry, type EventRecord, type Receiver, RetryLater } from "hookgate";
+import { type EventRecord, NonRetriableError, type Receiver, RetryAfterError } from "hookgate";
 import { z } from "zod";
 import { createInboxScene, type InboxScene, until } from "../support/inbox-scene.js";
 
@@ -240,16 +240,16 @@ describe("running", () => {
     expect((await onlyEvent(receiver)).replays).toHaveLength(1);
   });
 
-  it("waits as RetryLater says, and makes a dead letter at once of DoNotRetry", async () => {
+  it("waits as RetryAfterError says, and makes a dead letter at once of NonRetriableError", async () => {
     const runs: string[] = [];
     const receiver = scene.receiver({ engine: scene.engine() });
     receiver.on("later", (_event, { attempt }) => {
       runs.push(`later${attempt}`);
-      if (attempt === 1) throw new RetryLater({ delayMs: 3_600_000 });
+      if (attempt === 1) throw new RetryAfterError("later", "1h");
     });
     receiver.on("never", () => {
       runs.push("never");
-      throw new DoNotRetry("the order is gone");
+      throw new NonRetriableError("the order is gone");
     });
     await receiver.start();
     await scene.send(receiver, { id: "e1", type: "never" });
@@ -264,7 +264,7 @@ describe("running", () => {
     expect(runs).toEqual(["never", "later1"]);
     const { items } = await receiver.inbox.list({ state: "dead" });
     expect(items[0]?.tasks[0]?.lastError).toMatchObject({
-      name: "DoNotRetry",
+      name: "NonRetriableError",
       message: "the order is gone",
     });
   });
@@ -278,7 +278,7 @@ describe("running", () => {
         runs.push(attempt);
         return attempt === 1 ? new Promise(() => {}) : undefined;
       },
-      { timeoutMs: 20, concurrency: 1 },
+      { timeout: "20ms", concurrency: 1 },
     );
     await receiver.start();
     await scene.send(receiver, { id: "e1", type: "order.paid" });
@@ -311,7 +311,7 @@ describe("running", () => {
         started.push(event.id);
         if (event.id === "a1") await held;
       },
-      { orderBy: (event) => event.id.slice(0, 1) },
+      { orderingKey: (event) => event.id.slice(0, 1) },
     );
     await receiver.start();
     for (const id of ["a1", "a2", "b1", "a3"]) await scene.send(receiver, { id, type: "order.paid" });
@@ -435,7 +435,7 @@ describe("data that breaks its schema", () => {
   it("is answered 422 and not stored with invalid: refuse", async () => {
     const receiver = scene.receiver({
       engine: scene.engine(),
-      inbox: { invalid: "refuse" },
+      inbox: { onInvalid: "refuse" },
       more: { events: strict },
     });
     receiver.on("order.paid", () => {});
@@ -460,12 +460,12 @@ describe("data that breaks its schema", () => {
       body,
     };
     for (const [invalid, status, result] of [
-      ["park", 202, "warned"],
+      ["dead-letter", 202, "warned"],
       ["refuse", 422, "refused"],
     ] as const) {
       const receiver = scene.receiver({
         engine: scene.engine(),
-        inbox: { invalid },
+        inbox: { onInvalid: invalid },
         more: { events: strict },
       });
       receiver.on("order.paid", () => {});
@@ -476,13 +476,13 @@ describe("data that breaks its schema", () => {
 });
 
 describe("a receiver's options and handlers", () => {
-  it("refuses an orderBy on an engine that keeps no order", () => {
+  it("refuses an orderingKey on an engine that keeps no order", () => {
     const engine = scene.engine();
     const unordered = Object.assign(Object.create(engine), {
       capabilities: { ...engine.capabilities, ordered: false },
     });
     const receiver = scene.receiver({ engine: unordered });
-    expect(() => receiver.on("a", () => {}, { orderBy: () => "k" })).toThrow(
+    expect(() => receiver.on("a", () => {}, { orderingKey: () => "k" })).toThrow(
       "the inbox's engine does not support ordering",
     );
   });
@@ -493,8 +493,8 @@ describe("a receiver's options and handlers", () => {
     for (const options of [
       { maxAttempts: 1 },
       { retry: {} },
-      { orderBy: () => "k" },
-      { deadHead: "skip" as const },
+      { orderingKey: () => "k" },
+      { onDeadLetter: "continue" as const },
     ]) {
       expect(() => receiver.on("a", () => {}, options)).toThrow(/is for handlers that are run from an inbox/);
     }

@@ -165,7 +165,7 @@ const nasty: Readonly<Record<string, () => unknown>> = {
     return error;
   },
   "an object without prototype": () => Object.create(null),
-  "a Proxy that claims to be a RetryLater": () =>
+  "a Proxy that claims to be a RetryAfterError": () =>
     new Proxy(new Error("x"), {
       get(_target, member) {
         if (member === "delayMs") throw new Error("a trap");

@@ -271,7 +271,7 @@ describe.each([
         "an earlier middleware read the body, so its bytes are gone. " +
         "Mount the receiver before express.json() and other body parsers, or let the parser keep the bytes: " +
         "express.json({ verify: (req, _res, buf) => { req.rawBody = buf } }) " +
-        'together with the option body: { preRead: "rawBody" }',
+        'together with the option body: { rawBodyFrom: "rawBody" }',
     });
   });
 
@@ -285,14 +285,16 @@ describe.each([
       Buffer.from("a=1"),
     );
     expect((await post(express.json(), {}, "")).result).toEqual(Buffer.alloc(0));
-    expect((await post(express.json(), { preRead: "rawBody" }, "")).result).toEqual(Buffer.alloc(0));
+    expect((await post(express.json(), { rawBodyFrom: "rawBody" }, "")).result).toEqual(Buffer.alloc(0));
   });
 
   it("E24 takes the bytes that the parser kept, by the name given", async () => {
     const parser = express.json({ verify: keep });
-    expect((await post(parser, { preRead: "rawBody" }, ' {"a":1}')).result).toEqual(Buffer.from(' {"a":1}'));
+    expect((await post(parser, { rawBodyFrom: "rawBody" }, ' {"a":1}')).result).toEqual(
+      Buffer.from(' {"a":1}'),
+    );
     const raw = express.raw({ type: "*/*" });
-    expect((await post(raw, { preRead: "body" }, "x")).result).toEqual(Buffer.from("x"));
+    expect((await post(raw, { rawBodyFrom: "body" }, "x")).result).toEqual(Buffer.from("x"));
   });
 
   it("E24 does not take kept bytes that were not declared", async () => {
@@ -301,8 +303,8 @@ describe.each([
   });
 
   it("E24 never takes a parsed body for bytes", async () => {
-    for (const preRead of ["body", "rawBody"] as const) {
-      const { result } = await post(express.json(), { preRead }, '{"a":1}');
+    for (const rawBodyFrom of ["body", "rawBody"] as const) {
+      const { result } = await post(express.json(), { rawBodyFrom }, '{"a":1}');
       expect(result).toMatchObject({
         code: "ERR_BODY_CONSUMED",
         reason: expect.stringMatching(
@@ -315,7 +317,7 @@ describe.each([
   it("E02 holds kept bytes to the limit", async () => {
     const { result, status } = await post(
       express.json({ verify: keep }),
-      { preRead: "rawBody", maxBytes: 7 },
+      { rawBodyFrom: "rawBody", maxBytes: 7 },
       '{"a":12}',
     );
     expect(result).toMatchObject({ code: "ERR_BODY_TOO_LARGE" });
@@ -358,7 +360,7 @@ describe("readBody behind other middleware", () => {
 
   it("takes a Uint8Array that a platform kept", async () => {
     const rawBody = new TextEncoder().encode("xabcx").subarray(1, 4);
-    const bytes = await take(stream({ rawBody }), { ...options, preRead: "rawBody" });
+    const bytes = await take(stream({ rawBody }), { ...options, rawBodyFrom: "rawBody" });
     expect(Buffer.isBuffer(bytes) && bytes.toString()).toBe("abc");
   });
 });

@@ -109,7 +109,7 @@ describe("a receiver without any handler", () => {
     const { receiver, lines } = receiverOf({ clock: createFakeClock() }, []);
     const finding =
       "no handler is registered: all deliveries are answered 200 and ignored; register one with on()";
-    expect(receiver.findings()).toContain(finding);
+    expect(receiver.diagnose()).toContain(finding);
     await receiver.start();
     await receiver.close();
     expect(lines).toContain(`warn ${finding}`);

@@ -31,7 +31,7 @@ const zoom: CustomSourceOptions<{ "meeting.started": { object: { id: string } } 
     signed: "v0:{timestamp}:{body}",
     secret,
   },
-  deadlineMs: 3_000,
+  deadline: "3s",
   handshake: ({ body }) => {
     const { event, payload } = (body ?? {}) as { event?: unknown; payload?: { plainToken?: unknown } };
     const plainToken = payload?.plainToken;

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "@jest/globals";
-import { createReceiver, DoNotRetry } from "hookgate";
+import { createReceiver, NonRetriableError } from "hookgate";
 import { memoryEngine, sendDelivery, signedDelivery, type TestDelivery } from "hookgate/testing";
 import { type WebexConnectOutboundOptions, webexConnectOutbound } from "hookgate/webex-connect-outbound";
 import { createScene, mounts } from "../support/scene.js";
@@ -47,7 +47,7 @@ describe.each(mounts)("webexConnectOutbound on %s", (_name, mount) => {
       handled.push([event.type, event.data.destination, delivery.rawBody.length]);
     });
     receiver.on("message.sms.received", ({ data }) => {
-      if (data.message === "fail") throw new DoNotRetry("no");
+      if (data.message === "fail") throw new NonRetriableError("no");
       handled.push(data.oa);
     });
     return { receiver, handled, app: mount(receiver.middleware()) };

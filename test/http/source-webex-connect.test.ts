@@ -21,7 +21,7 @@ const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 const closers: Receiver<never>[] = [];
 afterEach(async () => {
-  await Promise.all(closers.splice(0).map((receiver) => receiver.close({ graceMs: 0 })));
+  await Promise.all(closers.splice(0).map((receiver) => receiver.close({ grace: "0ms" })));
 });
 
 /** As the vendor's page describes it: HS256 by hand, the secret decoded from base64. */

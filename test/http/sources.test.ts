@@ -41,9 +41,9 @@ function hub(changes: Partial<Source> = {}): Source {
       ],
       encoding: "hex",
       signed: "{timestamp}.{body}",
-      toleranceSeconds: 300,
+      tolerance: "5m",
     },
-    deadlineMs: 1_000,
+    deadline: "1s",
     handshake: ({ method, url, body }) => {
       if (method === "GET")
         return { status: 200, body: new URLSearchParams(url.split("?")[1]).get("challenge") ?? "" };
@@ -132,13 +132,13 @@ describe.each(mounts)("a source on %s", (_name, mount) => {
     const { receiver } = serve(hub());
     const app = express().use(express.json()).use(receiver.middleware());
     expect((await sendDelivery(app, signed([{ id: "e1" }]))).status).toBe(500);
-    const preRead = serve(hub(), { body: { preRead: "rawBody" } }).receiver;
+    const rawBodyFrom = serve(hub(), { body: { rawBodyFrom: "rawBody" } }).receiver;
     const changed = express()
       .use((req, _res, next) => {
         Object.assign(req, { rawBody: Buffer.from("[]") });
         next();
       })
-      .use(preRead.middleware());
+      .use(rawBodyFrom.middleware());
     scene.takeLog();
     expect((await sendDelivery(changed, signed([{ id: "e1" }]))).status).toBe(500);
     expect(scene.takeLog().join("\n")).toContain("an earlier middleware changed the body");
@@ -325,7 +325,7 @@ describe("the option source", () => {
       { source: hub({ mediaTypes: { "text/plain": "yaml" } as never }) },
       "createReceiver.source.bodies must be",
     ],
-    [{ source: hub({ deadlineMs: 0 }) }, "createReceiver.source.deadlineMs must be a number"],
+    [{ source: hub({ deadline: "0ms" }) }, "createReceiver.source.deadline must be a duration"],
     [{ source: hub({ headers: ["Cookie"] }) }, "createReceiver.source.headers must be a list of lower-case"],
     [{ source: hub({ headers: ["cookie"] }) }, "none of which holds a credential"],
     [{ source: hub(), type: "type" }, "createReceiver.type cannot be combined with `source`"],
@@ -349,7 +349,7 @@ describe("the option source", () => {
     const findingsOf = (options: Parameters<typeof make>[0]) => {
       const receiver = make(options)();
       receiver.onAny(() => {});
-      return receiver.findings();
+      return receiver.diagnose();
     };
     expect(findingsOf(quiet)).toEqual([]);
     const open = { ...quiet, source: hub({ signature: undefined }), auth: { dangerouslyAcceptAnyone: true } };

@@ -68,7 +68,7 @@ describe.each(checks)("$name that never answers", ({ code, status, reason, optio
           asked++;
           return answer();
         }),
-        maxInProgress: 3,
+        maxConcurrent: 3,
         ...{ clock, logger: scene.logger, hooks: scene.hooks },
       } as Parameters<typeof createReceiver>[0]);
       receiver.onAny(() => undefined);

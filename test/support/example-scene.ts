@@ -12,7 +12,7 @@ import { createScene, type Scene } from "./scene.js";
 /** What a test does with a receiver. */
 interface Running {
   start(): Promise<void>;
-  close(options: { readonly graceMs: number }): Promise<void>;
+  close(options: { readonly grace: "0ms" }): Promise<void>;
 }
 
 type Signing = SignedDeliveryOptions & {
@@ -69,7 +69,7 @@ export function createExampleScene(): ExampleScene {
       };
     },
     async end() {
-      await Promise.all(running.map((receiver) => receiver.close({ graceMs: 0 })));
+      await Promise.all(running.map((receiver) => receiver.close({ grace: "0ms" })));
       await scene.close();
       await files.end();
     },

@@ -54,7 +54,7 @@ export function newDelivery(id: string, changes: Partial<NewDelivery> = {}): New
         id,
         type: "order.paid",
         digest: rawBody.toString("hex"),
-        sameEvent: "id-and-body",
+        deduplicateBy: "id-and-body",
         tasks: [{ handler: "ship" }],
       },
     ],

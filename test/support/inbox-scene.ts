@@ -85,7 +85,7 @@ export function createInboxScene(): InboxScene {
         auth: { serviceKey: key },
         logger,
         ...(hooks === undefined ? {} : { hooks }),
-        inbox: { engine, retry: () => 0, ...inbox },
+        inbox: { engine, retry: () => "0ms", ...inbox },
         ...more,
       }) as never;
       receivers.push(receiver);
@@ -98,7 +98,7 @@ export function createInboxScene(): InboxScene {
       return sendDelivery(app, token === undefined ? { key, body } : { token, body });
     },
     async end() {
-      await Promise.all(receivers.splice(0).map((receiver) => receiver.close({ graceMs: 0 })));
+      await Promise.all(receivers.splice(0).map((receiver) => receiver.close({ grace: "0ms" })));
       for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -72,7 +72,7 @@ export class MapEngine implements Inbox.InboxEngine {
     });
     const fresh = events.filter(({ known }) => known === undefined);
     const differing = events.filter(({ known, digest }) => known !== undefined && known !== digest);
-    const conflict = differing.find(({ sameEvent }) => sameEvent !== "id");
+    const conflict = differing.find(({ deduplicateBy }) => deduplicateBy !== "id");
     if (conflict !== undefined) return { status: "conflict", id: conflict.id };
     const tasks = records.find(this.#events, { receiver }).flatMap((event) => event.tasks);
     const backlog = tasks.filter(records.isOpen).length;

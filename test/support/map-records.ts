@@ -17,8 +17,8 @@ const takes: Readonly<Record<Inbox.Change["action"], readonly string[]>> = {
 const waits = ({ state }: MapTask): boolean => state === "waiting" || state === "retrying";
 export const isOpen = (task: MapTask): boolean => waits(task) || task.state === "running";
 
-export function toTask({ handler, dead: lastError }: Omit<Inbox.NewTask, "orderKey">): MapTask {
-  const none = { orderKey: undefined, attempts: 0, fence: 0, startedAtMs: 0, history: [], lastError };
+export function toTask({ handler, dead: lastError }: Omit<Inbox.NewTask, "orderingKey">): MapTask {
+  const none = { orderingKey: undefined, attempts: 0, fence: 0, startedAtMs: 0, history: [], lastError };
   if (lastError !== undefined) return { ...none, handler, state: "dead", dueAtMs: undefined };
   return { ...none, handler, state: "waiting", dueAtMs: Date.now() };
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import express from "express";
 import { sqliteEngine } from "../../src/inbox/sqlite/index.js";
-import { createReceiver, DoNotRetry } from "../../src/index.js";
+import { createReceiver, NonRetriableError } from "../../src/index.js";
 import {
   type EventData,
   effectsTable,
@@ -38,10 +38,10 @@ const receiver = createReceiver({
   auth: { serviceKey },
   inbox: {
     engine: sqliteEngine(options.db, { setup: [effectsTable] }),
-    leaseMs: options.leaseMs ?? 500,
+    lease: `${options.leaseMs ?? 500}ms`,
     workers: options.workers ?? true,
     maxAttempts: options.maxAttempts ?? 10_000,
-    retry: { baseMs: 20, maxMs: 200 },
+    retry: { minDelay: "20ms", maxDelay: "200ms" },
   },
   hooks: {
     handled: ({ event, handler, attempt }) => note("handled", { id: event.id, handler, attempt }),
@@ -104,7 +104,7 @@ receiver.on(
     if (context.attempt <= (dataOf(event).fail ?? 0)) throw new Error("as it was told to");
     await completeWithEffect("ordered", event.id, context);
   },
-  { name: "ordered", orderBy: (event) => dataOf(event).key },
+  { name: "ordered", orderingKey: (event) => dataOf(event).key },
 );
 
 receiver.on(
@@ -117,7 +117,7 @@ receiver.on(
   { name: "poison" },
 );
 
-receiver.on("stuck", () => new Promise(() => {}), { name: "stuck", timeoutMs: 86_400_000 });
+receiver.on("stuck", () => new Promise(() => {}), { name: "stuck", timeout: "1d" });
 
 receiver.on(
   "wait",
@@ -128,7 +128,7 @@ receiver.on(
     note("end", run);
   },
   // Fixed, so that it can be told whether a retry came in time.
-  { name: "wait", timeoutMs: 60_000, retry: () => 1_500 },
+  { name: "wait", timeout: "1m", retry: () => "1500ms" },
 );
 
 receiver.on(
@@ -139,7 +139,7 @@ receiver.on(
     await gate;
     const { end } = dataOf(event);
     if (end === "throw" && options.gate === "shut") throw new Error("behind the gate");
-    if (end === "dead" && options.gate === "shut") throw new DoNotRetry("behind the gate");
+    if (end === "dead" && options.gate === "shut") throw new NonRetriableError("behind the gate");
     if (end === "complete") {
       try {
         await completeWithEffect("gate", event.id, context);
@@ -150,7 +150,7 @@ receiver.on(
     }
     note("end", run);
   },
-  { name: "gate", timeoutMs: 600_000, concurrency: 100 },
+  { name: "gate", timeout: "10m", concurrency: 100 },
 );
 
 const app = express();
@@ -164,7 +164,7 @@ async function shutDown(): Promise<void> {
   closing = true;
   server.close();
   const at = monotonicMs();
-  await receiver.close({ graceMs: options.graceMs ?? 1_000 });
+  await receiver.close({ grace: `${options.graceMs ?? 1_000}ms` });
   server.closeAllConnections();
   process.stdout.write(`closed in ${Math.round(monotonicMs() - at)} ms\n`);
 }

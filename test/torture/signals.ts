@@ -24,8 +24,8 @@ process.on("SIGUSR2", () => {
 });
 
 const receiver = {
-  async close({ graceMs }: { readonly graceMs: number }): Promise<void> {
-    process.stdout.write(`receiver closed with ${graceMs}\n`);
+  async close({ grace }: { readonly grace: Duration }): Promise<void> {
+    process.stdout.write(`receiver closed with ${grace}\n`);
     if (rejects) throw new Error("as it was told to");
   },
 };

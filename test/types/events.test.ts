@@ -133,7 +133,7 @@ describe("on, by schemas", () => {
       event.data.orderId;
     const onEvery = (event: WebhookEvent): string => event.type;
     handlers.on("order.paid", onPaid);
-    handlers.on("order.*", onEvery, { name: "every", timeoutMs: undefined });
+    handlers.on("order.*", onEvery, { name: "every", timeout: undefined });
     expect(handlers.off(onPaid)).toBe(true);
     expect(handlers.off(onEvery)).toBe(true);
     expect(handlers.off("ping")).toBe(false);

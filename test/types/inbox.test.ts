@@ -69,26 +69,26 @@ describe("the context of handlers", () => {
     expect(receiver.off(handler)).toBe(true);
   });
 
-  it("types the events of orderBy and of retry, and inbox options on their own", () => {
+  it("types the events of orderingKey and of retry, and inbox options on their own", () => {
     const receiver = createReceiver({
       name: "orders",
       auth,
       events,
       inbox: {
         engine: sqliteEngine("types.db"),
-        retry: ({ attempt, event }) => (event.type === "order.paid" ? attempt * 1_000 : undefined),
+        retry: ({ attempt, event }) => (event.type === "order.paid" ? `${attempt}s` : undefined),
       },
     });
     receiver.on("order.paid", () => {}, {
-      orderBy: (event) => event.data.orderId,
-      retry: ({ attempt }) => attempt,
+      orderingKey: (event) => event.data.orderId,
+      retry: ({ attempt }) => `${attempt}ms`,
     });
     receiver.on("order.*", () => {}, {
-      orderBy: (event) => (event.type === "order.lost" ? event.data.reason : undefined),
+      orderingKey: (event) => (event.type === "order.lost" ? event.data.reason : undefined),
     });
     receiver.on("order.lost", () => {}, {
       // @ts-expect-error: the data of order.lost has no orderId
-      orderBy: (event) => event.data.orderId,
+      orderingKey: (event) => event.data.orderId,
     });
     const options: ReceiverOptions<undefined, SqliteTransaction> = {
       name: "orders",

@@ -47,6 +47,7 @@ describe("a polluted Object.prototype", () => {
 
   it("I09 widens no bounds of a timestamp, and reads it in no other unit", async () => {
     pollute("timestampUnit", "milliseconds");
+    pollute("tolerance", "1h");
     pollute("clockTolerance", "5m");
     pollute("hexCase", "any");
     const receiver = createReceiver({

@@ -3,9 +3,17 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Clock, parseClock } from "../../lib/clock.js";
-import { type Duration, durationOption } from "../../lib/duration.js";
+import type { Duration } from "../../lib/duration.js";
 import { type Environment, systemEnvironment } from "../../lib/environment.js";
-import { assertOptions, describe, OptionError, optionKeys, own, stringOption } from "../../lib/options.js";
+import {
+  assertOptions,
+  describe,
+  durationOption,
+  OptionError,
+  optionKeys,
+  own,
+  stringOption,
+} from "../../lib/options.js";
 import type { CredentialReport, TokenCredential } from "../../types/credential.js";
 import { parseJwtOptions, reusingRemoteSets } from "../jwt/options.js";
 import type { CredentialIndex } from "./credential-index.js";

@@ -3,9 +3,9 @@ import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../../ip/
 import { type LifetimeOptions, parseLifetime } from "../../keys/lifetime.js";
 import { type Clock, parseClock } from "../../lib/clock.js";
 import { withDeadline } from "../../lib/deadline.js";
-import { type Duration, durationOption } from "../../lib/duration.js";
+import type { Duration } from "../../lib/duration.js";
 import { isPromise } from "../../lib/maybe-promise.js";
-import { assertOptions, describe, OptionError, optionKeys, own } from "../../lib/options.js";
+import { assertOptions, describe, durationOption, OptionError, optionKeys, own } from "../../lib/options.js";
 import type {
   AddressList,
   CredentialProvider,

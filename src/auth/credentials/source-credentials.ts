@@ -2,7 +2,7 @@ import { CredentialsUnavailableError } from "../../errors.js";
 import { BoundedCache } from "../../lib/bounded-cache.js";
 import type { Clock } from "../../lib/clock.js";
 import { isPromise } from "../../lib/maybe-promise.js";
-import { OptionError, own } from "../../lib/options.js";
+import { durationOption, OptionError, own } from "../../lib/options.js";
 import type { CredentialProvider, MaybePromise } from "../../types/credential.js";
 import type { SourceAuth, TokenHint, TokenLookupMemory } from "../../types/source.js";
 import { defaultTenant, singleServiceCredentials } from "./define.js";
@@ -104,10 +104,12 @@ export function rememberingLookup(
   const genuine = new BoundedCache<true>(rememberedSenders);
   const pending = new Map<string, Pending>();
   const ration = createRation(memory.unknownPerMinute);
+  const bounds = { min: "1s", max: "1d", fallback: "1m" } as const;
+  const foundMs = durationOption(memory.found, "source.auth.tokenMemory.found", bounds);
+  const missingMs = durationOption(memory.missing, "source.auth.tokenMemory.missing", bounds);
 
   const settle = (keyId: string, found: unknown): unknown => {
-    const seconds = found === undefined ? memory.missingSeconds : memory.foundSeconds;
-    answers.set(keyId, { found, untilMs: clock.now() + seconds * 1_000 });
+    answers.set(keyId, { found, untilMs: clock.now() + (found === undefined ? missingMs : foundMs) });
     if (found === undefined) known.delete(keyId);
     else known.set(keyId, true);
     return found;

@@ -4,10 +4,11 @@ import { CredentialsUnavailableError } from "../../errors.js";
 import { defaultAlgorithms, fits, type JwsAlgorithm } from "../../keys/algorithms.js";
 import { importableKey, type PublicKey, readPublicJwk, readPublicPem } from "../../keys/public-key.js";
 import type { Clock } from "../../lib/clock.js";
-import { type Duration, type DurationBounds, durationOption } from "../../lib/duration.js";
+import type { Duration, DurationBounds } from "../../lib/duration.js";
 import {
   assertOptions,
   describe,
+  durationOption,
   flagOption,
   OptionError,
   optionKeys,

@@ -10,10 +10,11 @@ import { importableKey, maxKidLength, type PublicJwk } from "../../keys/public-k
 import { assertNotPublicKey, assertTrimmed, type SecretMaterial, secretBytes } from "../../keys/secret.js";
 import { guessableSecret } from "../../keys/weak-keys.js";
 import type { Clock } from "../../lib/clock.js";
-import { type Duration, durationOption } from "../../lib/duration.js";
+import type { Duration } from "../../lib/duration.js";
 import {
   assertOptions,
   describe,
+  durationOption,
   flagOption,
   OptionError,
   optionKeys,

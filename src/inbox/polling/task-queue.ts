@@ -4,7 +4,7 @@ import type { SettledReport, Task, Verdict } from "../../types/engine.js";
 export interface ClaimedTask extends Task {
   /** The fencing token: unlike any other claim of the same task. */
   readonly fence: number;
-  /** False: no other task waits for the end of this one. Left out: one may (an order key), and is claimed for then. */
+  /** False: no other task waits for the end of this one. Left out: one may (an ordering key), and is claimed for then. */
   readonly ordered?: boolean | undefined;
 }
 

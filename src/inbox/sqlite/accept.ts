@@ -67,7 +67,7 @@ export class Acceptor {
         seen.set(event.id, event);
         fresh.push({ position, event });
       } else if (known !== event.digest) {
-        if (event.sameEvent === "id-and-body") return { status: "conflict", id: event.id };
+        if (event.deduplicateBy === "id-and-body") return { status: "conflict", id: event.id };
         bodyDiffers = true;
       }
     }
@@ -141,9 +141,9 @@ export class Acceptor {
 
   #storeTask(receiver: string, event: number, task: NewEvent["tasks"][number], times: Times): void {
     const { connection, names, tally } = this.#parts;
-    const row = names.handler(receiver, task.handler, task.deadHead === "hold");
+    const row = names.handler(receiver, task.handler, task.onDeadLetter === "block");
     const { handler } = row;
-    const key = task.orderKey === undefined ? null : toStored(task.orderKey);
+    const key = task.orderingKey === undefined ? null : toStored(task.orderingKey);
     if (key !== null) names.noteOrdered(row);
     const { dead } = task;
     let number: number = state.waiting;

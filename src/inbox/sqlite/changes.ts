@@ -116,7 +116,7 @@ export class Changes {
 
   #add({ event, name }: EventRow, task: ReplayTask, times: Times): void {
     const { connection, names, tally } = this.#parts;
-    const handler = names.handler(fromStored(name), task.handler, task.deadHead === "hold");
+    const handler = names.handler(fromStored(name), task.handler, task.onDeadLetter === "block");
     const key = keyOf(task);
     if (key !== null) names.noteOrdered(handler);
     connection
@@ -170,7 +170,7 @@ function tasksByEvent(tasks: readonly ReplayTask[] = []): ReadonlyMap<number, re
 }
 
 function keyOf(task: ReplayTask | undefined): string | null {
-  return task?.orderKey === undefined ? null : toStored(task.orderKey);
+  return task?.orderingKey === undefined ? null : toStored(task.orderingKey);
 }
 
 /** Milliseconds that a step may keep the only writer from others; the event at which they end is still deleted. */

@@ -107,9 +107,9 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
       // A consumer that was taken for dead and comes back does not undo what others have set since.
       handlers: this.#joined
         ? []
-        : [...handlers].map(([name, { deadHead, ordered = false }]) => ({
+        : [...handlers].map(([name, { onDeadLetter, ordered = false }]) => ({
             ...{ name, ordered },
-            hold: deadHead === "hold",
+            hold: onDeadLetter === "block",
           })),
     });
     this.#joined = true;

@@ -138,7 +138,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   }
 
   /** Another SQLite library in this process; see `otherLibraries`. */
-  findings(): readonly string[] {
+  diagnose(): readonly string[] {
     if (this.#inMemory) return [];
     return otherLibraries().map(
       (library) =>

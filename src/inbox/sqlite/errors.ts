@@ -92,7 +92,7 @@ export function explainError(error: unknown, path: string): unknown {
 function reasonOf(code: number, path: string): string | undefined {
   switch (code) {
     case resultCodes.busy:
-      return "is locked by another process; find the one that holds it, or raise sqliteEngine's busyTimeoutMs";
+      return "is locked by another process; find the one that holds it, or raise sqliteEngine's busyTimeout";
     case resultCodes.full:
       return "cannot grow: the disk is full; free some space, and deliveries are accepted again";
     case resultCodes.notADatabase:

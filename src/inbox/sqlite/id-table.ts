@@ -7,9 +7,9 @@ export interface HandlerRow {
   readonly handler: number;
   readonly receiver: number;
   readonly name: string;
-  /** Whether a dead letter holds what stands behind it under its order key. */
+  /** Whether a dead letter holds what stands behind it under its ordering key. */
   readonly hold: boolean;
-  /** Whether its tasks may have order keys. */
+  /** Whether its tasks may have ordering keys. */
   readonly ordered: boolean;
 }
 
@@ -85,7 +85,7 @@ export class Names {
     return row === undefined ? undefined : toHandler(row);
   }
 
-  /** Notes that tasks of a handler have order keys: whoever makes one must know. */
+  /** Notes that tasks of a handler have ordering keys: whoever makes one must know. */
   noteOrdered({ handler, ordered }: HandlerRow): void {
     if (!ordered) this.#run("UPDATE hookgate_handlers SET ordered = 1 WHERE handler = ?", [handler]);
   }

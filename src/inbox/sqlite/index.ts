@@ -1,9 +1,11 @@
 import { resolve } from "node:path";
+import type { Duration } from "../../lib/duration.js";
 import {
   assertOptions,
+  durationOption,
   flagOption,
-  numberOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
 } from "../../lib/options.js";
@@ -45,11 +47,17 @@ export interface SqliteInboxEngine extends InboxEngine<SqliteTransaction> {
 export interface SqliteEngineOptions {
   /** SQL run each time the file is opened: `CREATE TABLE IF NOT EXISTS …` for what `context.complete` writes. Default: none. */
   readonly setup?: readonly string[] | undefined;
-  /** Milliseconds to wait for another process's transaction, 0 to 60,000. Default: 2,000. */
-  readonly busyTimeoutMs?: number | undefined;
+  /** How long to wait for another process's transaction, "0ms" to "1m". Default: "2s". */
+  readonly busyTimeout?: Duration | undefined;
   /** `true` runs SQLite on the caller's thread: the event loop then waits for the disk. For bundles that cannot start a thread. Default: false. */
   readonly onCallersThread?: boolean | undefined;
 }
+
+const optionNames = optionKeys<SqliteEngineOptions>({
+  setup: true,
+  busyTimeout: true,
+  onCallersThread: true,
+});
 
 /**
  * Keeps an inbox in one SQLite file (WAL, `synchronous=FULL`), made where it is not there. Several processes of one machine
@@ -63,17 +71,16 @@ export function sqliteEngine(path: string, options: SqliteEngineOptions = {}): S
   const where = "sqliteEngine";
   const file = stringOption(path, `${where}'s path`);
   if (file.startsWith("file:")) throw new OptionError(where, "'s path must be the path of a file, not a URI");
-  assertOptions(options, ["setup", "busyTimeoutMs", "onCallersThread"], where);
+  assertOptions(options, optionNames, where);
   const setup = parseSetup(own(options, "setup"), `${where}.setup`);
   const connection = {
     path: resolve(file),
     readOnly: false,
     setup,
-    busyTimeoutMs: numberOption(own(options, "busyTimeoutMs"), `${where}.busyTimeoutMs`, {
-      min: 0,
-      max: 60_000,
-      fallback: 2_000,
-      integer: true,
+    busyTimeoutMs: durationOption(own(options, "busyTimeout"), `${where}.busyTimeout`, {
+      min: "0ms",
+      max: "1m",
+      fallback: "2s",
     }),
   };
   const local = flagOption(own(options, "onCallersThread"), `${where}.onCallersThread`);

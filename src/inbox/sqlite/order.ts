@@ -4,7 +4,7 @@ import type { HandlerRow } from "./id-table.js";
 import { state } from "./schema.js";
 
 /**
- * Open and dead tasks of one order key. The two conditions on the state are those of the index: SQLite uses a partial index
+ * Open and dead tasks of one ordering key. The two conditions on the state are those of the index: SQLite uses a partial index
  * only where a query repeats them, and `IN` instead of them would make it sort.
  */
 const ofKey =
@@ -13,7 +13,7 @@ const ofKey =
 /** What of a handler decides on the order of its tasks. */
 export type OrderedHandler = Pick<HandlerRow, "handler" | "hold">;
 
-/** A task of an order key. */
+/** A task of an ordering key. */
 interface KeyedTask {
   readonly event: number;
   readonly state: number;
@@ -39,14 +39,14 @@ export function oldestOf(
   return row?.event;
 }
 
-/** Whether a new task under an order key must wait for another: one that waits or runs, or a dead letter that holds. */
+/** Whether a new task under an ordering key must wait for another: one that waits or runs, or a dead letter that holds. */
 export function hasOthers(connection: Connection, handler: OrderedHandler, key: string): boolean {
   const lead = leadOf(connection, handler, key);
   return lead !== undefined && (lead.state !== state.dead || handler.hold);
 }
 
 /**
- * After a task under an order key has come to rest: lets the next one of its key be claimed, unless another waits or runs,
+ * After a task under an ordering key has come to rest: lets the next one of its key be claimed, unless another waits or runs,
  * or a dead letter ahead of it holds it. Its cost does not depend on how many tasks the key has.
  */
 export function promote(

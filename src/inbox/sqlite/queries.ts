@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
-import { type Duration, durationOption } from "../../lib/duration.js";
-import { assertOptions, describe, own, stringOption } from "../../lib/options.js";
+import type { Duration } from "../../lib/duration.js";
+import { assertOptions, describe, durationOption, optionKeys, own, stringOption } from "../../lib/options.js";
 import { startChild } from "./child.js";
 import { type SqliteDatabase, type SqliteStatement, type SqliteValue, toSqliteValue } from "./driver.js";
 import { resultCode, resultCodes, SqliteError } from "./errors.js";
@@ -214,7 +214,7 @@ export function parseRead(
   if (!Array.isArray(params)) {
     throw new TypeError(`${where}'s params must be an array, one value for each ?, not ${describe(params)}`);
   }
-  assertOptions(options, ["timeout"], `${where}'s options`);
+  assertOptions(options, optionKeys<ReadOptions>({ timeout: true }), `${where}'s options`);
   const bounds = { min: "1ms", max: "10m", fallback: "5s" } as const;
   const timeoutMs = durationOption(own(options, "timeout"), `${where}'s timeout`, bounds);
   const values = params.map((value, index) => toSqliteValue(value, `${where}'s params[${index}]`));

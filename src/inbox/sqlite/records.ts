@@ -94,7 +94,7 @@ export class Records {
       attempts: row.attempts,
       // From the store's clock to the machine's.
       dueAtMs: row.state === 0 ? Math.round(row.due - times.storeMs + times.wallMs) : undefined,
-      orderKey: row.order_key === null ? undefined : fromStored(row.order_key),
+      orderingKey: row.order_key === null ? undefined : fromStored(row.order_key),
       lastError: parseError(row.error),
       ...(withHistory ? { blockedBy: this.#blocker(event, row), history: this.#history(event, row) } : {}),
     }));

@@ -62,7 +62,7 @@ CREATE TABLE hookgate_minutes(
   },
   {
     version: 2,
-    // What is done or dropped is in no one's way, hence not in the index of order keys. `tasks` of an event is how many it was
+    // What is done or dropped is in no one's way, hence not in the index of ordering keys. `tasks` of an event is how many it was
     // accepted with, NULL in what was there before, -1 where a running process of version 1 has stored it: the trigger does
     // for that one what the code of this version does by itself. The last sign of life that version 1 knows is the store's clock.
     sql: `

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { constants, createHash, createHmac, type KeyObject, timingSafeEqual, verify } from "node:crypto";
-import { numberOption, OptionError, ownMembers, stringOption } from "../../lib/options.js";
+import { durationOption, OptionError, ownMembers, stringOption } from "../../lib/options.js";
 import { printable } from "../../lib/printable.js";
 import type {
   CheckSignature,
@@ -86,8 +86,10 @@ export function createMessageCheck(scheme: MessageScheme, where: string): CheckS
   };
 }
 
+const toleranceBounds = { min: "1s", max: "1h", fallback: "5m" } as const;
+
 function policyOf(scheme: MessageScheme, where: string): Policy {
-  const { tag, toleranceSeconds, publicUrl, insecureUnsignedBody } = ownMembers(scheme);
+  const { tag, tolerance, publicUrl, insecureUnsignedBody } = ownMembers(scheme);
   if (scheme.keys.length === 0) throw new OptionError(`${where}.keys`, ` is empty: no signature could pass`);
   const keys = new Map<string, MessageKey>();
   for (const [at, key] of scheme.keys.entries()) {
@@ -103,12 +105,7 @@ function policyOf(scheme: MessageScheme, where: string): Policy {
     digest:
       others.length < required.length ? "always" : insecureUnsignedBody === true ? "never" : "with-body",
     tag: tag === undefined ? undefined : stringOption(tag, `${where}.tag`),
-    toleranceSeconds: numberOption(toleranceSeconds, `${where}.toleranceSeconds`, {
-      min: 1,
-      max: 3_600,
-      fallback: 300,
-      integer: true,
-    }),
+    toleranceSeconds: durationOption(tolerance, `${where}.tolerance`, toleranceBounds) / 1_000,
   };
 }
 
@@ -212,7 +209,7 @@ function timeFault(
   const skew = created.value - Math.floor(nowMs / 1_000);
   if (Math.abs(skew) > toleranceSeconds) {
     const side = skew < 0 ? "behind" : "ahead of";
-    const reason = `its created lies ${Math.abs(skew)} s ${side} our clock; ${toleranceSeconds} s are allowed (toleranceSeconds)`;
+    const reason = `its created lies ${Math.abs(skew)} s ${side} our clock; ${toleranceSeconds} s are allowed (tolerance)`;
     return { passed: 4, fault: "timestamp", reason };
   }
   if (expires === undefined || (expires.value >= created.value && expires.value * 1_000 >= nowMs))

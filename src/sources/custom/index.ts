@@ -1,9 +1,10 @@
+import type { Duration } from "../../lib/duration.js";
 import {
   assertOptions,
   choiceOption,
   describe,
-  numberOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
 } from "../../lib/options.js";
@@ -11,6 +12,7 @@ import type { AnyEventMap } from "../../types/event.js";
 import type { SignatureScheme } from "../../types/signature.js";
 import type { BodyKind, CredentialPlaces, Source, SourceAuth } from "../../types/source.js";
 import type { StandardSchema } from "../../types/standard-schema.js";
+import { deadlineOption } from "../settings.js";
 import { type CustomEventsOptions, resolveEvents } from "./events.js";
 import type { CustomSignatureCheck, CustomSignatureOptions } from "./signature.js";
 import { headerName, resolveSignature } from "./signature.js";
@@ -39,9 +41,9 @@ export interface CustomSourceOptions<EventMap = AnyEventMap> extends CustomEvent
   /** Schemas of the data by event type, where the receiver's option `events` is left out. */
   readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
   /** `id` where the sender changes the body on a retry. Default: `id-and-body`. */
-  readonly sameEvent?: "id" | "id-and-body" | undefined;
-  /** How long the sender waits for the answer, in milliseconds, 100 to 600,000. Default: 10,000; look it up. */
-  readonly deadlineMs?: number | undefined;
+  readonly deduplicateBy?: "id" | "id-and-body" | undefined;
+  /** How long the sender waits for the answer, "100ms" to "10m": look it up. Default: "10s". */
+  readonly deadline?: Duration | undefined;
   /** Answers what is no delivery, such as a challenge: see `Source.handshake`. */
   readonly handshake?: Source["handshake"];
   /** The answer that the sender understands; undefined: the usual one. */
@@ -54,28 +56,28 @@ export interface CustomSourceOptions<EventMap = AnyEventMap> extends CustomEvent
   readonly types?: EventMap | undefined;
 }
 
-const known = [
-  "name",
-  "bodies",
-  "mediaTypes",
-  "headers",
-  "type",
-  "id",
-  "data",
-  "each",
-  "events",
-  "signature",
-  "auth",
-  "credentialPlaces",
-  "schemas",
-  "sameEvent",
-  "deadlineMs",
-  "handshake",
-  "answer",
-  "compose",
-  "composeUrl",
-  "types",
-] as const;
+const known = optionKeys<CustomSourceOptions>({
+  name: true,
+  bodies: true,
+  mediaTypes: true,
+  headers: true,
+  type: true,
+  id: true,
+  data: true,
+  each: true,
+  events: true,
+  signature: true,
+  auth: true,
+  credentialPlaces: true,
+  schemas: true,
+  deduplicateBy: true,
+  deadline: true,
+  handshake: true,
+  answer: true,
+  compose: true,
+  composeUrl: true,
+  types: true,
+});
 
 const kinds: readonly BodyKind[] = ["json", "form", "xml", "bytes", "empty"];
 
@@ -107,7 +109,7 @@ const credentials: ReadonlySet<string> = new Set([
  *       signed: "{timestamp}:{body}",
  *       secret: process.env.PADDLE_SECRET,
  *     },
- *     deadlineMs: 5_000,
+ *     deadline: "5s",
  *   }),
  * });
  */
@@ -120,7 +122,6 @@ export function customSource<EventMap = AnyEventMap>(
   const { events, headers, compose } = resolveEvents(given, where);
   const signature = own(given, "signature");
   const scheme = signature === undefined ? undefined : resolveSignature(signature, `${where}.signature`);
-  const bounds = { min: 100, max: 600_000, fallback: 10_000, integer: true };
   return {
     name: nameOption(own(given, "name"), `${where}.name`),
     bodies: bodiesOption(own(given, "bodies"), `${where}.bodies`),
@@ -134,13 +135,13 @@ export function customSource<EventMap = AnyEventMap>(
       `${where}.credentialPlaces`,
     ),
     signature: scheme,
-    sameEvent: choiceOption<"id" | "id-and-body">(
-      own(given, "sameEvent"),
-      `${where}.sameEvent`,
+    deduplicateBy: choiceOption<"id" | "id-and-body">(
+      own(given, "deduplicateBy"),
+      `${where}.deduplicateBy`,
       ["id", "id-and-body"],
       "id-and-body",
     ),
-    deadlineMs: numberOption(own(given, "deadlineMs"), `${where}.deadlineMs`, bounds),
+    deadline: deadlineOption(given, where),
     ...functionOption("handshake", given, where),
     ...functionOption("answer", given, where),
     ...(compose === undefined ? {} : { compose }),

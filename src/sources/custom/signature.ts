@@ -1,11 +1,11 @@
 import { Buffer } from "node:buffer";
+import type { Duration } from "../../lib/duration.js";
 import { isPromise } from "../../lib/maybe-promise.js";
 import {
   assertOptions,
   choiceOption,
   describe,
   flagOption,
-  numberOption,
   OptionError,
   own,
   stringOption,
@@ -30,6 +30,7 @@ import type {
   SignedContent,
   SignedRequest,
 } from "../../types/signature.js";
+import { toleranceOption } from "../settings.js";
 
 /** A signature in a header, as a provider documents it; see docs/guides/custom-source.md. */
 export interface CustomSignatureOptions {
@@ -66,8 +67,8 @@ export interface CustomSignatureOptions {
   readonly timestamp?: string | { readonly part: string } | undefined;
   /** Default: seconds. */
   readonly timestampUnit?: HeaderScheme["timestampUnit"];
-  /** Seconds that the timestamp may lie before or behind our clock, 1 to 3,600. Default: 300. */
-  readonly toleranceSeconds?: number | undefined;
+  /** How far the timestamp may be from our clock, before or after it, "1s" to "1h". Default: "5m". */
+  readonly tolerance?: Duration | undefined;
   /** The header that holds the id, where `signed` has an `{id}`. */
   readonly id?: string | undefined;
   /** For HMAC; several while it is rotated. Text is taken as it is; bytes and `{ base64 }` where it is encoded. */
@@ -101,7 +102,7 @@ const known = [
   "signed",
   "timestamp",
   "timestampUnit",
-  "toleranceSeconds",
+  "tolerance",
   "id",
   "secret",
   "insecureShortSecret",
@@ -166,11 +167,9 @@ function resolveHeader(given: unknown, where: string): HeaderScheme {
   const parts = partsOption(given, where);
   const headers = headersOption(given, where);
   const hasTimestamp = parts?.timestamp !== undefined || headers.some((set) => set.timestamp !== undefined);
-  const bounds = { min: 1, max: 3_600, fallback: 300, integer: true };
-  const tolerance = own(given, "toleranceSeconds");
-  if (tolerance !== undefined && !hasTimestamp) {
+  if (own(given, "tolerance") !== undefined && !hasTimestamp) {
     throw new OptionError(
-      `${where}.toleranceSeconds`,
+      `${where}.tolerance`,
       ` needs a timestamp: name its header or part as ${where}.timestamp`,
     );
   }
@@ -190,7 +189,7 @@ function resolveHeader(given: unknown, where: string): HeaderScheme {
     dsaEncoding: text("dsaEncoding") as HeaderScheme["dsaEncoding"],
     timestampUnit: text("timestampUnit") as HeaderScheme["timestampUnit"],
     signed: signedOption(own(given, "signed"), `${where}.signed`),
-    toleranceSeconds: hasTimestamp ? numberOption(tolerance, `${where}.toleranceSeconds`, bounds) : undefined,
+    tolerance: hasTimestamp ? toleranceOption(given, where) : undefined,
     publicUrl: text("publicUrl"),
   };
 }

@@ -8,7 +8,7 @@ export function create({ key }) {
     name: "orders",
     events: uncheckedTypes(),
     auth: { serviceKey: key },
-    maxInProgress: 64,
+    maxConcurrent: 64,
   });
   receiver.on("order.paid", () => sleep(20));
   return createServer(receiver.requestListener("/hooks/orders"));

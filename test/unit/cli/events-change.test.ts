@@ -140,11 +140,11 @@ describe("hookgate events replay", () => {
   });
 
   it("H11: makes no task for a handler that is ordered, and names what does", async () => {
-    await scene.accept({ id: "d", tasks: [{ handler: "ledger", orderKey: "k" }] });
+    await scene.accept({ id: "d", tasks: [{ handler: "ledger", orderingKey: "k" }] });
     const { code, err } = await scene.run(`events replay c ${db} --handler ledger --new-handler --yes`);
     expect(code).toBe(1);
     expect(err).toBe(
-      'hookgate: handler "ledger" is ordered (orderBy), and only your code can compute the keys of new tasks: in the app, call receiver.inbox.replay(selection, { handlers: ["ledger"] })\n',
+      'hookgate: handler "ledger" is ordered (orderingKey), and only your code can compute the keys of new tasks: in the app, call receiver.inbox.replay(selection, { handlers: ["ledger"] })\n',
     );
     expect((await state())[2]).toBe("c audit done");
   });
@@ -258,7 +258,7 @@ describe("hookgate events retry", () => {
 
 describe("hookgate events purge", () => {
   it("H11: lets those run that a dead letter held which it deletes", async () => {
-    const under = { handler: "ledger", orderKey: "k", deadHead: "hold" } as const;
+    const under = { handler: "ledger", orderingKey: "k", onDeadLetter: "block" } as const;
     await scene.accept({ id: "a", tasks: [{ ...under, dead: broken }] }, { id: "b", tasks: [under] });
     scene.clockMs += 1000;
     expect(await state()).toEqual(["a ledger dead", "b ledger blocked"]);
@@ -266,7 +266,7 @@ describe("hookgate events purge", () => {
     expect(out).toMatch(
       /blocked +held +held by +oldest blocked +oldest held\norders +ledger +1 +1 +1 +1 s ago +1 s ago\n/,
     );
-    expect(err).toMatch(/^1 task held behind 1 dead letter \(deadHead: "hold"\)/);
+    expect(err).toMatch(/^1 task held behind 1 dead letter \(onDeadLetter: "block"\)/);
     expect(await scene.run(`events purge ${db} --state dead --keep 0`)).toMatchObject({ code: 0 });
     expect(await state()).toEqual(["b ledger waiting"]);
   });

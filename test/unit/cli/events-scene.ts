@@ -118,7 +118,13 @@ export function deliveryOf(event: Partial<Incoming>, atMs: number): NewDelivery 
     rememberMs: 86_400_000,
     maxBacklog: 1_000_000,
     events: [
-      { id, type, digest: rawBody.toString("base64"), sameEvent: "id", tasks: event.tasks ?? tasks("ship") },
+      {
+        id,
+        type,
+        digest: rawBody.toString("base64"),
+        deduplicateBy: "id",
+        tasks: event.tasks ?? tasks("ship"),
+      },
     ],
   };
 }
@@ -128,7 +134,7 @@ async function work(
   verdicts: Readonly<Record<string, (attempt: number) => Verdict>>,
   count: number,
 ): Promise<void> {
-  const policy = { concurrency: 10, maxAttempts: 20, deadHead: "skip" } as const;
+  const policy = { concurrency: 10, maxAttempts: 20, onDeadLetter: "continue" } as const;
   let left = count;
   await new Promise<void>((resolve) => {
     const consumer = engine.consume({

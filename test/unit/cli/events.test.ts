@@ -113,7 +113,11 @@ describe("hookgate events list", () => {
       headers: { "user-agent": hostile },
       body: `{"a":"${hostile}"}`,
       tasks: [
-        { handler: hostile, orderKey: hostile, dead: { name: hostile, message: hostile, issues: [hostile] } },
+        {
+          handler: hostile,
+          orderingKey: hostile,
+          dead: { name: hostile, message: hostile, issues: [hostile] },
+        },
       ],
     });
     const [record] = (await scene.engine.list({})).items;
@@ -262,7 +266,7 @@ describe("hookgate events stats", () => {
     expect((await scene.run(`events stats ${db}`)).out).toMatch(/\nno process runs tasks\n$/);
     const consumer = scene.engine.consume({
       receiver: "orders",
-      handlers: new Map([["ship", { concurrency: 1, maxAttempts: 1, deadHead: "skip" }]]),
+      handlers: new Map([["ship", { concurrency: 1, maxAttempts: 1, onDeadLetter: "continue" }]]),
       leaseMs: 60_000,
       run: async () => ({ outcome: "done" }),
       settled: () => {},

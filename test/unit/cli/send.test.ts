@@ -140,7 +140,7 @@ describe("hookgate send", () => {
     respond = () => undefined;
     writeFileSync(
       join(folder, "hasty.mjs"),
-      `export const hasty = { name: "hasty", bodies: ["json"], headers: [], deadlineMs: 50, events: () => [],
+      `export const hasty = { name: "hasty", bodies: ["json"], headers: [], deadline: "50ms", events: () => [],
         compose: () => ({ headers: {}, contentType: "application/json", body: "{}" }) };`,
     );
     expect(await send(["--source", "./hasty.mjs", "--type", "a", "--url", url])).toMatchObject({
@@ -210,7 +210,7 @@ describe("hookgate send", () => {
 
   it("sends for a source of one's own, from its module", async () => {
     const source = (name: string) =>
-      `{ name: "${name}", bodies: ["json"], headers: [], deadlineMs: 1000, events: () => [],
+      `{ name: "${name}", bodies: ["json"], headers: [], deadline: "1s", events: () => [],
          compose: ({ type }) => ({ headers: { "x-type": type }, contentType: "a/b", body: "${name}" }) }`;
     writeFileSync(join(folder, "one.mjs"), `export const one = ${source("one")}; export const other = 1;`);
     writeFileSync(

@@ -9,7 +9,7 @@ describe("the options of a handler", () => {
   it("has other defaults with an inbox than without", () => {
     expect(read(undefined, undefined)).toMatchObject({
       concurrency: Number.POSITIVE_INFINITY,
-      deadHead: "skip",
+      onDeadLetter: "continue",
     });
     expect(read({}, { ordered: false })).toMatchObject({
       concurrency: 20,
@@ -22,16 +22,16 @@ describe("the options of a handler", () => {
     [{ maxAttempts: 0 }, 'on("a") maxAttempts must be a whole number from 1'],
     [{ maxAttempts: 10_001 }, "maxAttempts"],
     [{ retry: 5 }, 'on("a") retry must be an object'],
-    [{ deadHead: "stop" }, 'on("a") deadHead must be one of "skip", "hold"'],
-    [{ orderBy: "id" }, "orderBy must be a function that returns an event's key, not a string"],
-    [{ orderby: () => "a" }, 'did you mean "orderBy"?'],
+    [{ onDeadLetter: "stop" }, 'on("a") onDeadLetter must be one of "continue", "block"'],
+    [{ orderingKey: "id" }, "orderingKey must be a function that returns an event's key, not a string"],
+    [{ orderingkey: () => "a" }, 'did you mean "orderingKey"?'],
     [{ concurrency: 0 }, "concurrency"],
   ])("refuses %p", (options, message) => {
     expect(() => read(options, { ordered: true })).toThrow(TypeError);
     expect(() => read(options, { ordered: true })).toThrow(message);
   });
 
-  it.each([["maxAttempts"], ["retry"], ["orderBy"], ["deadHead"]])(
+  it.each([["maxAttempts"], ["retry"], ["orderingKey"], ["onDeadLetter"]])(
     "refuses %s without an inbox",
     (option) => {
       expect(() => read({ [option]: 1 }, undefined)).toThrow(

@@ -96,7 +96,7 @@ describe("handlersFor", () => {
   it("carries options, or says that they are the receiver's", () => {
     const handlers = createHandlers(open);
     handlers.on("a", noop);
-    handlers.on("a", noop, { name: "second", timeoutMs: 50, concurrency: 3 });
+    handlers.on("a", noop, { name: "second", timeout: "50ms", concurrency: 3 });
     const [first, second] = handlers.handlersFor("a");
     expect(first).toMatchObject({ timeoutMs: undefined, concurrency: Number.POSITIVE_INFINITY });
     expect(second).toMatchObject({ name: "second", timeoutMs: 50, concurrency: 3, handler: noop });
@@ -169,13 +169,13 @@ describe("on, given what cannot work", () => {
     [["ping", {}], /the handler must be a function, not an object/],
     [["ping", noop, null], /on\("ping"\) options must be an object, not null/],
     [["ping", noop, "name"], /on\("ping"\) options must be an object, not a string/],
-    [["ping", noop, { timeout: 5 }], /has no option "timeout"; did you mean "timeoutMs"\?/],
+    [["ping", noop, { timeouts: 5 }], /has no option "timeouts"; did you mean "timeout"\?/],
     [
-      ["ping", noop, { timeoutMs: 0 }],
-      /on\("ping"\) timeoutMs must be a whole number from 1 to 86400000, not 0/,
+      ["ping", noop, { timeout: "0ms" }],
+      /on\("ping"\) timeout must be a duration such as "10s", from "1ms" to "24h", not "0ms"/,
     ],
-    [["ping", noop, { timeoutMs: Number.NaN }], /timeoutMs must be a whole number/],
-    [["ping", noop, { timeoutMs: "5" }], /timeoutMs must be a whole number/],
+    [["ping", noop, { timeout: Number.NaN }], /timeout must be a duration/],
+    [["ping", noop, { timeout: 5 }], /not 5; write timeout: "5ms"/],
     [["ping", noop, { concurrency: 0 }], /on\("ping"\) concurrency must be a whole number from 1/],
     [["ping", noop, { concurrency: 1.5 }], /concurrency must be a whole number/],
     [["ping", noop, { concurrency: Number.POSITIVE_INFINITY }], /concurrency must be a whole number/],

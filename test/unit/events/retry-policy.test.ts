@@ -28,36 +28,36 @@ describe("retry", () => {
   });
 
   it("takes another base and another bound", () => {
-    const own = policy({ baseMs: 100, maxMs: 350 });
+    const own = policy({ minDelay: "100ms", maxDelay: "350ms" });
     expect([1, 2, 3, 9].map((attempt) => own.delayMs(failure(attempt), 0.5))).toEqual([50, 100, 175, 175]);
   });
 
-  it("takes the word of a function: milliseconds, or none", () => {
+  it("takes the word of a function: a duration, or none", () => {
     const seen: RetryFailure[] = [];
     const own = policy((given: RetryFailure) => {
       seen.push(given);
-      return given.attempt === 1 ? 12.3 : undefined;
+      return given.attempt === 1 ? "1.5s" : undefined;
     });
-    expect([own.delayMs(failure(1), 0.5), own.delayMs(failure(2), 0.5)]).toEqual([13, undefined]);
+    expect([own.delayMs(failure(1), 0.5), own.delayMs(failure(2), 0.5)]).toEqual([1_500, undefined]);
     expect(seen[0]).toEqual(failure(1));
-    expect(policy(() => Number.POSITIVE_INFINITY).delayMs(failure(1), 0)).toBe(315_360_000_000);
+    expect(policy(() => "4000d").delayMs(failure(1), 0)).toBe(315_360_000_000);
   });
 
-  it.each([[Number.NaN], [-1], ["5"], [null], [Promise.resolve(1)]])(
+  it.each([[Number.NaN], [-1], [5_000], ["5"], ["-1s"], [null], [Promise.resolve("1s")]])(
     "refuses %p from a function",
     (given) => {
       expect(() => policy(() => given).delayMs(failure(1), 0)).toThrow(
-        "retry must return milliseconds, 0 or more, or undefined",
+        'retry must return a duration such as "30s", or undefined',
       );
     },
   );
 
   it.each<[unknown, string]>([
     [5, "retry must be an object"],
-    [{ base: 5 }, 'retry has no option "base"; did you mean "baseMs"?'],
-    [{ baseMs: 0 }, "retry.baseMs must be a number from 1"],
-    [{ maxMs: "6h" }, "retry.maxMs must be a number"],
-    [{ maxMs: Number.POSITIVE_INFINITY }, "retry.maxMs must be a number"],
+    [{ minDelays: 5 }, 'retry has no option "minDelays"; did you mean "minDelay"?'],
+    [{ minDelay: "0ms" }, 'retry.minDelay must be a duration such as "10s", from "1ms" to "24h"'],
+    [{ maxDelay: 60_000 }, 'not 60000; write maxDelay: "1m"'],
+    [{ maxDelay: Number.POSITIVE_INFINITY }, "retry.maxDelay must be a duration"],
   ])("refuses %p", (options, message) => {
     expect(() => parseRetry(options, "retry")).toThrow(message);
   });

@@ -340,7 +340,7 @@ describe("dispatch, at the deadline", () => {
       deadlines.push(context.deadline.getTime());
       return never;
     };
-    add("own", hang, { timeoutMs: 50 });
+    add("own", hang, { timeout: "50ms" });
     add("default", hang);
     const result = run();
     clock.advance(1000);

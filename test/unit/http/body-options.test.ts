@@ -4,23 +4,23 @@ import { parseBodyOptions } from "../../../src/body/read.js";
 const parse = (options: unknown) => parseBodyOptions(options, "createReceiver.body");
 
 describe("parseBodyOptions", () => {
-  const defaults = { maxBytes: 262_144, timeoutMs: 10_000, types: ["json"], preRead: undefined };
+  const defaults = { maxBytes: 262_144, timeoutMs: 10_000, types: ["json"], rawBodyFrom: undefined };
 
   it("has defaults for whatever is left out", () => {
     expect(parse(undefined)).toEqual(defaults);
     expect(parse({})).toEqual(defaults);
-    expect(parse({ maxBytes: undefined, types: undefined, preRead: undefined })).toEqual(defaults);
+    expect(parse({ maxBytes: undefined, types: undefined, rawBodyFrom: undefined })).toEqual(defaults);
     expect(parse(Object.create(null))).toEqual(defaults);
   });
 
   it("takes every option at its bounds", () => {
-    expect(parse({ maxBytes: 1, timeoutMs: 1, types: ["form", "json"], preRead: "rawBody" })).toEqual({
+    expect(parse({ maxBytes: 1, timeout: "1ms", types: ["form", "json"], rawBodyFrom: "rawBody" })).toEqual({
       maxBytes: 1,
       timeoutMs: 1,
       types: ["form", "json"],
-      preRead: "rawBody",
+      rawBodyFrom: "rawBody",
     });
-    expect(parse({ maxBytes: 64 * 1024 * 1024, timeoutMs: 300_000, preRead: "body" }).maxBytes).toBe(
+    expect(parse({ maxBytes: 64 * 1024 * 1024, timeout: "5m", rawBodyFrom: "body" }).maxBytes).toBe(
       67_108_864,
     );
   });
@@ -34,11 +34,11 @@ describe("parseBodyOptions", () => {
     },
   );
 
-  it.each([Number.NaN, 0, -1, Number.POSITIVE_INFINITY, "10s", null])(
-    "E04 refuses timeoutMs of %p",
-    (timeoutMs) => {
-      expect(() => parse({ timeoutMs })).toThrow(
-        /^createReceiver\.body\.timeoutMs must be a whole number from 1 to/,
+  it.each([Number.NaN, 0, -1, Number.POSITIVE_INFINITY, 10_000, "0ms", "301s", "10", null])(
+    "E04 refuses a timeout of %p",
+    (timeout) => {
+      expect(() => parse({ timeout })).toThrow(
+        /^createReceiver\.body\.timeout must be a duration such as "10s", from "1ms" to "5m"/,
       );
     },
   );
@@ -58,15 +58,15 @@ describe("parseBodyOptions", () => {
     },
   );
 
-  it.each([true, null, "raw", ""])("E04 refuses preRead of %p", (preRead) => {
-    expect(() => parse({ preRead })).toThrow(
-      /^createReceiver\.body\.preRead must be one of "rawBody", "body", not /,
+  it.each([true, null, "raw", ""])("E04 refuses rawBodyFrom of %p", (rawBodyFrom) => {
+    expect(() => parse({ rawBodyFrom })).toThrow(
+      /^createReceiver\.body\.rawBodyFrom must be one of "rawBody", "body", not /,
     );
   });
 
   it("refuses what is no object, and misspelled options with the near miss", () => {
     expect(() => parse(null)).toThrow("createReceiver.body must be an object, not null");
     expect(() => parse({ maxbytes: 1 })).toThrow('did you mean "maxBytes"?');
-    expect(() => parse({ limit: "1mb" })).toThrow("known options: maxBytes, timeoutMs, types, preRead");
+    expect(() => parse({ limit: "1mb" })).toThrow("known options: maxBytes, timeout, types, rawBodyFrom");
   });
 });

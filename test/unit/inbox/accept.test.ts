@@ -7,8 +7,8 @@ import { type CheckedDelivery, newDelivery, reportStored, toOutcome } from "../.
 import type { Acceptance, NewEvent } from "../../../src/types/engine.js";
 import { listen } from "../../support/inbox-parts.js";
 
-const settings = { headers: ["content-type", "x-topic"], deduplicationMs: 5, maxBacklog: 7 };
-const origin = { receiver: "orders", source: "", sameEvent: "id-and-body" } as const;
+const settings = { headers: ["content-type", "x-topic"], deduplicateForMs: 5, maxBacklog: 7 };
+const origin = { receiver: "orders", source: "", deduplicateBy: "id-and-body" } as const;
 const rawBody = Buffer.from('{"id":"e1"}');
 
 function handler(name: string, options: object = {}): RegisteredHandler {
@@ -63,7 +63,7 @@ describe("what is stored of a delivery", () => {
           id: "e1",
           type: "order.paid",
           digest: createHash("sha256").update(rawBody).digest("base64url"),
-          sameEvent: "id-and-body",
+          deduplicateBy: "id-and-body",
           tasks: [{ handler: "ship" }],
         },
       ],
@@ -92,24 +92,28 @@ describe("what is stored of a delivery", () => {
     });
   });
 
-  it("has a task for each handler, with the key that orderBy gives for the checked data", () => {
-    const orderBy = ({ data }: { readonly data: unknown }) => `key-${data}`;
-    const handlers = [handler("a", { orderBy }), handler("b"), handler("c", { orderBy: () => undefined })];
+  it("has a task for each handler, with the key that orderingKey gives for the checked data", () => {
+    const orderingKey = ({ data }: { readonly data: unknown }) => `key-${data}`;
+    const handlers = [
+      handler("a", { orderingKey }),
+      handler("b"),
+      handler("c", { orderingKey: () => undefined }),
+    ];
     expect(newDelivery(origin, settings, checked({ handlers }))).toMatchObject({
-      events: [{ tasks: [{ handler: "a", orderKey: "key-checked" }, { handler: "b" }, { handler: "c" }] }],
+      events: [{ tasks: [{ handler: "a", orderingKey: "key-checked" }, { handler: "b" }, { handler: "c" }] }],
     });
   });
 
   it("has dead letters where the data breaks its schema, under the key of the data as it came, or none", () => {
     const refusal = new Refusal("ERR_EVENT_INVALID", "broken", [{ message: "no", path: ["a"] }]);
     const handlers = [
-      handler("a", { orderBy: ({ data }: { readonly data: unknown }) => `key-${data}` }),
+      handler("a", { orderingKey: ({ data }: { readonly data: unknown }) => `key-${data}` }),
       handler("b", {
-        orderBy: () => {
+        orderingKey: () => {
           throw new Error("this data is not what I know");
         },
       }),
-      handler("c", { orderBy: () => 5 }),
+      handler("c", { orderingKey: () => 5 }),
     ];
     const dead = {
       name: "EventInvalidError",
@@ -121,7 +125,7 @@ describe("what is stored of a delivery", () => {
       events: [
         {
           tasks: [
-            { handler: "a", orderKey: "key-raw", dead },
+            { handler: "a", orderingKey: "key-raw", dead },
             { handler: "b", dead },
             { handler: "c", dead },
           ],
@@ -136,17 +140,17 @@ describe("what is stored of a delivery", () => {
       () => {
         throw new Error("no");
       },
-      'orderBy of handler "a" threw',
+      'orderingKey of handler "a" threw',
     ],
-    ["gives a number", () => 5, 'orderBy of handler "a" must return a string or undefined, not 5'],
+    ["gives a number", () => 5, 'orderingKey of handler "a" must return a string or undefined, not 5'],
     [
       "gives a promise",
       async () => "key",
-      'orderBy of handler "a" must return a string or undefined, not an object',
+      'orderingKey of handler "a" must return a string or undefined, not an object',
     ],
     ["gives null", () => null, "not null"],
-  ])("is refused where orderBy %s", (_, orderBy, reason) => {
-    const refused = newDelivery(origin, settings, checked({ handlers: [handler("a", { orderBy })] }));
+  ])("is refused where orderingKey %s", (_, orderingKey, reason) => {
+    const refused = newDelivery(origin, settings, checked({ handlers: [handler("a", { orderingKey })] }));
     expect(refused).toMatchObject({ code: "ERR_INTERNAL", reason: expect.stringContaining(reason) });
   });
 });
@@ -209,7 +213,7 @@ describe("several events of one delivery", () => {
   const events = ["a", "b"].map((id) => new IncomingEvent("t", id, { id }));
 
   it("are told apart by what each of them says, and belong to their source", () => {
-    const hub = { receiver: "orders", source: "hub", sameEvent: "id" } as const;
+    const hub = { receiver: "orders", source: "hub", deduplicateBy: "id" } as const;
     const stored = newDelivery(hub, settings, { ...checked(), events });
     const digestOf = (data: object) =>
       createHash("sha256")
@@ -218,8 +222,8 @@ describe("several events of one delivery", () => {
     expect(stored).toMatchObject({
       source: "hub",
       events: [
-        { id: "a", digest: digestOf({ id: "a" }), sameEvent: "id" },
-        { id: "b", digest: digestOf({ id: "b" }), sameEvent: "id" },
+        { id: "a", digest: digestOf({ id: "a" }), deduplicateBy: "id" },
+        { id: "b", digest: digestOf({ id: "b" }), deduplicateBy: "id" },
       ],
     });
   });

@@ -44,7 +44,7 @@ describe("receiver.inbox", () => {
     await inbox.list({
       state: "dead",
       idContains: "",
-      fromMs: 5,
+      from: "1970-01-01T00:00:00.005Z",
       limit: 1_000,
       cursor: "c",
       oldestFirst: true,
@@ -119,7 +119,7 @@ describe("receiver.inbox", () => {
         return counts.shift() ?? 0;
       },
     });
-    const purged = inbox.purge({ state: "done", olderThanMs: 1_000, keep: 5 });
+    const purged = inbox.purge({ state: "done", olderThan: "1s", keep: 5 });
     const beforeMs = clock.now() - 1_000;
     for (let round = 0; round < 3; round++) {
       await new Promise(setImmediate);
@@ -139,7 +139,7 @@ describe("receiver.inbox", () => {
         return 0;
       },
     });
-    await inbox.purge({ state: "done", olderThanMs: 1_000, trustClock: true });
+    await inbox.purge({ state: "done", olderThan: "1s", trustClock: true });
     expect(rules).toEqual([expect.objectContaining({ trustClock: true })]);
     await expect(inbox.purge({ state: "done", trustClock: "yes" as never })).rejects.toThrow("trustClock");
   });
@@ -152,7 +152,11 @@ describe("receiver.inbox", () => {
       (i) => i.list({ state: "failed" as never }),
       "inbox.list's query.state must be one of",
     ],
-    ["a Date", (i) => i.list({ fromMs: new Date() as never }), "inbox.list's query.fromMs must be a number"],
+    [
+      "a number for an instant",
+      (i) => i.list({ from: 5 as never }),
+      "inbox.list's query.from must be a Date or ISO 8601 text",
+    ],
     ["a page that is too long", (i) => i.list({ limit: 1_001 }), "inbox.list's query.limit"],
     ["a number for text", (i) => i.list({ type: 5 as never }), "inbox.list's query.type must be a string"],
     [
@@ -189,7 +193,11 @@ describe("receiver.inbox", () => {
     ["a dry run that is no switch", (i) => i.drop({ filter: {} }, { dryRun: "yes" as never }), "dryRun"],
     ["a purge without a state", (i) => i.purge({} as never), "inbox.purge's options.state is missing"],
     ["a purge of what is pending", (i) => i.purge({ state: "pending" as never }), '"done", "dead"'],
-    ["a purge of the future", (i) => i.purge({ state: "done", olderThanMs: -1 }), "olderThanMs"],
+    [
+      "a purge of the future",
+      (i) => i.purge({ state: "done", olderThan: -1 as never }),
+      "olderThan must be a duration",
+    ],
   ])("rejects %s with a TypeError", async (_, call, message) => {
     const { inbox, asked } = scene();
     const error = await call(inbox).catch((caught: unknown) => caught);
@@ -208,7 +216,7 @@ describe("receiver.inbox", () => {
     };
     const { inbox, asked } = scene({ capabilities });
     await expect(inbox.list({ tenant: "a" })).rejects.toThrow("tenant: the inbox's engine has no search");
-    await inbox.list({ state: "dead", type: "a", handler: "h", fromMs: 1, beforeMs: 2 });
+    await inbox.list({ state: "dead", type: "a", handler: "h", from: new Date(1), before: new Date(2) });
     expect(asked).toHaveLength(1);
   });
 

@@ -31,7 +31,7 @@ describe("the watch on held tasks", () => {
       'warn 1 task of the handler "mail"',
     ]);
     expect(watch.findings()).toEqual([
-      '3 tasks of the handler "ledger" held behind 1 dead letter (deadHead: "hold"), the oldest for 125 minutes; replay, drop or purge the dead letters: retention keeps them',
+      '3 tasks of the handler "ledger" held behind 1 dead letter (onDeadLetter: "block"), the oldest for 125 minutes; replay, drop or purge the dead letters: retention keeps them',
       expect.stringContaining('1 task of the handler "mail"'),
     ]);
     await see({});

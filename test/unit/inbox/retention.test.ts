@@ -4,7 +4,7 @@ import { createFakeClock } from "../../../src/testing/fake-clock.js";
 import type { PurgeOptions } from "../../../src/types/engine.js";
 import { listen } from "../../support/inbox-parts.js";
 
-const keepAll = { doneMs: 1_000, deadMs: 2_000, done: undefined, dead: undefined };
+const keepAll = { doneMs: 1_000, deadMs: 2_000, maxDone: undefined, maxDead: undefined };
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -62,7 +62,7 @@ describe("retention", () => {
   });
 
   it("deletes by count where a count is given", async () => {
-    const { clock, asked } = scene({ ...keepAll, done: 10, dead: 0 }, []);
+    const { clock, asked } = scene({ ...keepAll, maxDone: 10, maxDead: 0 }, []);
     clock.advance(60_000);
     await turn();
     expect(asked.map(({ state, keep }) => [state, keep])).toEqual([
@@ -99,7 +99,7 @@ describe("retention", () => {
   it("says once an hour that the clock is not believed, and deletes by count all the while", async () => {
     const ahead = Object.assign(new Error("40 days ahead"), { code: "ERR_CLOCK_AHEAD" });
     const { clock, asked, lines, looks } = scene(
-      { ...keepAll, done: 10, dead: 5 },
+      { ...keepAll, maxDone: 10, maxDead: 5 },
       Array.from({ length: 61 }, () => [ahead, 0, ahead, 0]).flat(),
     );
     const minutes = async (count: number): Promise<void> => {

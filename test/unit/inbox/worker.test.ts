@@ -3,7 +3,7 @@ import { HandlerTimeoutError, Refusal } from "../../../src/errors.js";
 import { readHandler } from "../../../src/events/handler-options.js";
 import { parseRetry } from "../../../src/events/retry-policy.js";
 import { type ReadData, Worker, type WorkerParts } from "../../../src/inbox/worker.js";
-import { DoNotRetry, LeaseLostError, RetryLater } from "../../../src/lib/task-errors.js";
+import { LeaseLostError, NonRetriableError, RetryAfterError } from "../../../src/lib/task-errors.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 import type { Lease, Task, Verdict } from "../../../src/types/engine.js";
 import type { InboxContext } from "../../../src/types/event.js";
@@ -120,27 +120,27 @@ describe("a worker", () => {
     expect(await run()).toMatchObject({ outcome: "retry", error: { message: "at once" } });
   });
 
-  it("does as RetryLater and DoNotRetry say", async () => {
-    const later = scene(fail(new RetryLater({ delayMs: 60_000.5 })));
+  it("does as RetryAfterError and NonRetriableError say", async () => {
+    const later = scene(fail(new RetryAfterError("busy", "1m")));
     expect(await later.run()).toMatchObject({
       outcome: "retry",
-      delayMs: 60_001,
-      error: { name: "RetryLater" },
+      delayMs: 60_000,
+      error: { name: "RetryAfterError" },
     });
-    const never = scene(fail(new DoNotRetry("the order is gone")));
+    const never = scene(fail(new NonRetriableError("the order is gone")));
     expect(await never.run()).toEqual({
       outcome: "dead",
-      error: { name: "DoNotRetry", message: "the order is gone" },
+      error: { name: "NonRetriableError", message: "the order is gone" },
     });
     expect(never.reports.map(([kind]) => kind)).toEqual(["claimed", "failed", "dead"]);
   });
 
-  it("H09 makes a dead letter of a task that is out of attempts, also where RetryLater was thrown", async () => {
+  it("H09 makes a dead letter of a task that is out of attempts, also where RetryAfterError was thrown", async () => {
     const { run } = scene(fail(new Error("no")), { settings: { maxAttempts: 3 } });
     expect((await run({ attempt: 2 })).outcome).toBe("retry");
     expect((await run({ attempt: 3 })).outcome).toBe("dead");
     expect((await run({ attempt: 4 })).outcome).toBe("dead");
-    const own = scene(fail(new RetryLater({ delayMs: 1 })), { options: { maxAttempts: 2 } });
+    const own = scene(fail(new RetryAfterError("busy", "1ms")), { options: { maxAttempts: 2 } });
     expect((await own.run({ attempt: 1 })).outcome).toBe("retry");
     expect((await own.run({ attempt: 2 })).outcome).toBe("dead");
   });
@@ -149,7 +149,7 @@ describe("a worker", () => {
     const seen: unknown[] = [];
     const retry = (failure: { readonly attempt: number; readonly event: { readonly data: unknown } }) => {
       seen.push(failure.event.data);
-      return failure.attempt === 1 ? 5 : undefined;
+      return failure.attempt === 1 ? "5ms" : undefined;
     };
     const { run } = scene(fail(new Error("no")), { options: { retry } });
     expect(await run()).toMatchObject({ outcome: "retry", delayMs: 5 });
@@ -177,7 +177,7 @@ describe("a worker", () => {
           finish = resolve;
         });
       },
-      { options: { timeoutMs: 50 } },
+      { options: { timeout: "50ms" } },
     );
     const verdict = run();
     expect(registered.load.running).toBe(1);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { durationOption, millisecondsOf } from "../../../src/lib/duration.js";
+import { millisecondsOf } from "../../../src/lib/duration.js";
+import { durationOption } from "../../../src/lib/options.js";
 
 describe("millisecondsOf", () => {
   it.each([
@@ -54,7 +55,8 @@ describe("durationOption", () => {
   it.each([
     ["999ms", '"999ms"'],
     ["61m", '"61m"'],
-    [5_000, "5000"],
+    [5_000, '5000; write timeout: "5s"'],
+    [86_400_000, "86400000"],
     [null, "null"],
     ["x".repeat(40), "a string"],
   ])("refuses %p and names the option, the bounds and the fix", (value, shown) => {

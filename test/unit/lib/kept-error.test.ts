@@ -8,7 +8,7 @@ import {
   ownFoldersOf,
   taskErrorOf,
 } from "../../../src/lib/kept-error.js";
-import { DoNotRetry } from "../../../src/lib/task-errors.js";
+import { NonRetriableError } from "../../../src/lib/task-errors.js";
 
 class CardDeclined extends Error {
   readonly code = "card_declined";
@@ -227,7 +227,7 @@ describe("the error that is made of it", () => {
 describe("isInstance", () => {
   it("is false where a Proxy throws, and what instanceof says anywhere else", () => {
     expect(isInstance(thorny(), Error)).toBe(false);
-    expect(isInstance(new DoNotRetry(), DoNotRetry)).toBe(true);
-    expect(isInstance(new Error(), DoNotRetry)).toBe(false);
+    expect(isInstance(new NonRetriableError(), NonRetriableError)).toBe(true);
+    expect(isInstance(new Error(), NonRetriableError)).toBe(false);
   });
 });

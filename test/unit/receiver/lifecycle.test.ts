@@ -35,12 +35,12 @@ function scene(changes: Partial<InboxEngine> = {}, workers = true) {
     name: "orders",
     auth: { dangerouslyAcceptAnyone: true },
     allowIps: ["127.0.0.1"],
-    inbox: { engine, workers, leaseMs: 700, maxAttempts: 5 },
+    inbox: { engine, workers, lease: "700ms", maxAttempts: 5 },
     clock,
     logger: { debug() {}, info: line, warn: line, error: line },
   });
   receiver.on("order.paid", () => new Promise(() => {}), { name: "ship", maxAttempts: 2, concurrency: 3 });
-  receiver.on("order.paid", () => {}, { name: "audit", orderBy: () => "k", deadHead: "hold" });
+  receiver.on("order.paid", () => {}, { name: "audit", orderingKey: () => "k", onDeadLetter: "block" });
   const app = receiver.requestListener("/");
   const send = () => sendDelivery(app, { body: { id: "e1", type: "order.paid" } });
   const options = (): ConsumeOptions<never> => {
@@ -70,8 +70,8 @@ describe("starting a receiver with an inbox", () => {
     expect(steps).toEqual(["open", "consume"]);
     expect(options()).toMatchObject({ receiver: "orders", leaseMs: 700 });
     expect([...options().handlers]).toEqual([
-      ["ship", { concurrency: 3, maxAttempts: 2, deadHead: "skip" }],
-      ["audit", { concurrency: 20, maxAttempts: 5, deadHead: "hold", ordered: true }],
+      ["ship", { concurrency: 3, maxAttempts: 2, onDeadLetter: "continue" }],
+      ["audit", { concurrency: 20, maxAttempts: 5, onDeadLetter: "block", ordered: true }],
     ]);
   });
 
@@ -175,7 +175,7 @@ describe("closing a receiver with an inbox", () => {
     const run = options().run(claimedTask({ handler: "ship" }), { onLost() {}, complete: async () => {} });
     onStop(async () => void (await run));
     let closed = false;
-    const closing = receiver.close({ graceMs: 3_000 }).then(() => {
+    const closing = receiver.close({ grace: "3s" }).then(() => {
       closed = true;
     });
     await turn();
@@ -194,7 +194,7 @@ describe("closing a receiver with an inbox", () => {
     const { receiver, clock, onStop } = scene({ close: () => new Promise(() => {}) });
     await receiver.start();
     onStop(() => new Promise(() => {}));
-    const closing = receiver.close({ graceMs: 0 });
+    const closing = receiver.close({ grace: "0ms" });
     for (let passedMs = 0; passedMs <= 1_000; passedMs += 50) {
       await turn();
       clock.advance(50);
@@ -216,7 +216,7 @@ describe("closing a receiver with an inbox", () => {
     });
     await receiver.start();
     const answer = send();
-    const closing = receiver.close({ graceMs: 1_000 });
+    const closing = receiver.close({ grace: "1s" });
     for (let passedMs = 0; passedMs < 1_550; passedMs += 50) {
       await turn();
       clock.advance(50);
@@ -271,7 +271,7 @@ describe("closing a receiver with an inbox", () => {
     });
     const starting = receiver.start();
     await turn();
-    const closing = receiver.close({ graceMs: 10 });
+    const closing = receiver.close({ grace: "10ms" });
     for (const ms of [10, 600]) {
       clock.advance(ms);
       await turn();
@@ -289,9 +289,9 @@ describe("closing a receiver with an inbox", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it.each([[-1], [Number.NaN], [3_600_001], ["5"], [null]])("refuses a grace of %p", async (graceMs) => {
+  it.each([[-1], [Number.NaN], [5_000], ["3601s"], ["5"], [null]])("refuses a grace of %p", async (grace) => {
     const { receiver } = scene();
-    await expect(receiver.close({ graceMs: graceMs as never })).rejects.toThrow("close's options.graceMs");
-    await expect(receiver.close({ grace: 5 } as never)).rejects.toThrow(TypeError);
+    await expect(receiver.close({ grace: grace as never })).rejects.toThrow("close's options.grace must be");
+    await expect(receiver.close({ gracee: "5s" } as never)).rejects.toThrow(TypeError);
   });
 });

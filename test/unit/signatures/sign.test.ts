@@ -17,7 +17,7 @@ const sourceOf = (members: Partial<Source>): Source => ({
   bodies: ["json"],
   headers: [],
   events: () => [],
-  deadlineMs: 1_000,
+  deadline: "1s",
   ...members,
 });
 
@@ -45,7 +45,7 @@ const publicVariant = (
 });
 
 const time = { timestamp: "x-time", signature: "x-signature" };
-const stamped = { headers: [time], signed: "{timestamp}.{body}", toleranceSeconds: 1 };
+const stamped = { headers: [time], signed: "{timestamp}.{body}", tolerance: "1s" } as const;
 const publicUrl = "https://hooks.example.com";
 
 describe("a signature that a scheme describes", () => {
@@ -68,7 +68,7 @@ describe("a signature that a scheme describes", () => {
         parts: { separator: ",", assign: "=", timestamp: "t" },
         variants: [{ ...hmac, label: "v1" }],
         signed: "{timestamp}.{body}",
-        toleranceSeconds: 1,
+        tolerance: "1s",
       }),
     ],
     ["an id", scheme({ headers: [{ signature: "x-signature", id: "x-id" }], signed: "{id}.{body}" })],
@@ -126,7 +126,7 @@ describe("a signature that a scheme describes", () => {
       );
     expect(await ask("{}")).toHaveProperty("keyId");
     expect(await ask("{} ")).toHaveProperty("code", "ERR_SIGNATURE_INVALID");
-    if (signature.toleranceSeconds !== undefined) {
+    if (signature.tolerance !== undefined) {
       expect(await ask("{}", nowMs + 3_000)).toHaveProperty("fault", "timestamp");
     }
   });

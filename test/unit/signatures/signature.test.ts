@@ -129,7 +129,7 @@ describe("checks in code", () => {
 describe("HTTP message signatures", () => {
   it("are checked by their own rules", async () => {
     const keys = [{ ...secretKey(secret), algorithm: "hmac-sha256" as const }];
-    const messages = { kind: "http-message", keys, required: ["@method"], toleranceSeconds: 300 } as const;
+    const messages = { kind: "http-message", keys, required: ["@method"], tolerance: "5m" } as const;
     const found = await createSignatureGate(messages, "source.signature")(requestOf({}, body), 0);
     expect(found).toMatchObject({ code: "ERR_SIGNATURE_INVALID", fault: "missing" });
   });

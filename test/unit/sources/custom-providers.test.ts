@@ -196,7 +196,7 @@ describe("documented algorithms", () => {
         signed: "v0:{timestamp}:{body}",
         secret,
       },
-      deadlineMs: 3_000,
+      deadline: "3s",
       handshake: ({ body }) => {
         const { event, payload } = (body ?? {}) as { event?: string; payload?: { plainToken?: string } };
         if (event !== "endpoint.url_validation") return undefined;
@@ -291,7 +291,7 @@ describe("documented algorithms", () => {
         publicUrl: "https://www.example.com",
         secret,
       },
-      sameEvent: "id",
+      deduplicateBy: "id",
     };
     const body =
       '[{"eventId":1,"subscriptionType":"contact.creation"},{"eventId":2,"subscriptionType":"deal.creation"}]';
@@ -315,7 +315,7 @@ describe("documented algorithms", () => {
       },
       id: { header: "Linear-Delivery" },
       signature: { header: "Linear-Signature", secret },
-      deadlineMs: 5_000,
+      deadline: "5s",
     };
     const body = '{"action":"create","type":"Issue","data":{"id":"x"}}';
     await holds(options, { headers: { "Linear-Signature": mac(body) }, body });
@@ -337,7 +337,7 @@ describe("documented algorithms", () => {
         timestamp: { part: "t" },
         prefix: "v1",
         signed: "{timestamp}.{body}",
-        toleranceSeconds: 180,
+        tolerance: "3m",
         secret,
       },
     };

@@ -117,7 +117,7 @@ describe("github", () => {
   });
 
   it("says how long GitHub waits, and keeps what it reads events from", () => {
-    expect(source.deadlineMs).toBe(10_000);
+    expect(source.deadline).toBe("10s");
     expect(source.headers).toEqual(expect.arrayContaining(["x-github-event", "x-github-delivery"]));
     expect(source.headers).not.toContain("x-hub-signature-256");
   });

@@ -204,8 +204,8 @@ describe("googlePubSub", () => {
   });
 
   it("waits as long as the subscription does", () => {
-    expect(googlePubSub(options).deadlineMs).toBe(10_000);
-    expect(googlePubSub({ ...options, ackDeadlineSeconds: 600 }).deadlineMs).toBe(600_000);
+    expect(googlePubSub(options).deadline).toBe("10s");
+    expect(googlePubSub({ ...options, ackDeadline: "10m" }).deadline).toBe("10m");
   });
 
   it("asks Google's published keys unless told otherwise", () => {
@@ -224,8 +224,8 @@ describe("googlePubSub", () => {
     [{ ...options, data: "raw" }, 'googlePubSub.data must be one of "message", "json"'],
     [{ ...options, unwrapped: true, data: "message" }, 'googlePubSub.data cannot be "message"'],
     [
-      { ...options, ackDeadlineSeconds: 601 },
-      "googlePubSub.ackDeadlineSeconds must be a number from 10 to 600",
+      { ...options, ackDeadline: "601s" },
+      'googlePubSub.ackDeadline must be a duration such as "10s", from "10s" to "10m"',
     ],
     [{ ...options, unwraped: true }, 'googlePubSub has no option "unwraped"; did you mean "unwrapped"?'],
   ])("refuses the options %j", (given, message) => {

@@ -53,13 +53,13 @@ describe("httpMessageSignatures", () => {
       required: ["@method", "@authority", "@path"],
       insecureUnsignedBody: false,
       tag: undefined,
-      toleranceSeconds: 300,
+      tolerance: "5m",
     });
-    expect([source.name, source.bodies, source.headers, source.deadlineMs]).toEqual([
+    expect([source.name, source.bodies, source.headers, source.deadline]).toEqual([
       "http-signature",
       ["json"],
       [],
-      10_000,
+      "10s",
     ]);
     expect(checked(source, {})).toBe("partner");
     expect(checked(source, { components: ["@method", "@authority", "@path"] })).toBe("malformed");
@@ -115,14 +115,14 @@ describe("httpMessageSignatures", () => {
     const source = make({
       required,
       tag: "app",
-      toleranceSeconds: 60,
+      tolerance: "1m",
       insecureUnsignedBody: true,
       name: "partners",
     });
     expect(schemeOf(source)).toMatchObject({
       required,
       tag: "app",
-      toleranceSeconds: 60,
+      tolerance: "1m",
       insecureUnsignedBody: true,
     });
     expect(source.name).toBe("partners");
@@ -130,7 +130,7 @@ describe("httpMessageSignatures", () => {
       required: [],
       publicUrl: undefined,
     });
-    expect(make({ deadlineMs: 3_000 }).deadlineMs).toBe(3_000);
+    expect(make({ deadline: "3s" }).deadline).toBe("3s");
   });
 
   it("reads type, id and data from members or headers", () => {
@@ -231,13 +231,13 @@ describe("httpMessageSignatures refuses options that cannot be meant", () => {
       /keys\[0\] has no option "expires"; did you mean "expiresAt"/,
     ],
     [{ tag: "" }, /httpMessageSignatures\.tag/],
-    [{ toleranceSeconds: 0 }, /httpMessageSignatures\.toleranceSeconds/],
-    [{ toleranceSeconds: Number.POSITIVE_INFINITY }, /toleranceSeconds/],
+    [{ tolerance: "0s" }, /httpMessageSignatures\.tolerance/],
+    [{ tolerance: Number.POSITIVE_INFINITY }, /tolerance/],
     [{ type: "a..b" }, /type must be a member's name, or names joined by dots/],
     [{ type: { header: "a b" } }, /type\.header is not a header name/],
     [{ id: { headers: "a" } }, /id has no option "headers"/],
     [{ data: { header: "a" } }, /data must be a string/],
-    [{ deadlineMs: 0 }, /deadlineMs/],
+    [{ deadline: "0ms" }, /deadline/],
     [{ name: "" }, /name/],
     [{ insecureShortSecret: "yes" }, /insecureShortSecret must be true or left out/],
     [{ insecureUnsignedBody: 1 }, /insecureUnsignedBody must be true or left out/],

@@ -40,7 +40,7 @@ describe("shopify", () => {
     expect(read({ headers: { "x-shopify-topic": "a/b", "x-shopify-event-id": "e" } })).toMatchObject([
       { id: undefined },
     ]);
-    expect(source.sameEvent).toBeUndefined();
+    expect(source.deduplicateBy).toBeUndefined();
   });
 
   it("says that the topic is missing", () => {
@@ -63,7 +63,7 @@ describe("shopify", () => {
       expect.arrayContaining(["x-shopify-shop-domain", "x-shopify-api-version", "x-shopify-triggered-at"]),
     );
     expect(source.headers).not.toContain("x-shopify-hmac-sha256");
-    expect(source.deadlineMs).toBe(5_000);
+    expect(source.deadline).toBe("5s");
   });
 
   it.each([

@@ -220,8 +220,8 @@ describe("slack()", () => {
     ["no secret", {}],
     ["an empty one (ATTACKS F07)", { secret: "" }],
     ["a short one", { secret: "x".repeat(23) }],
-    ["no tolerance (ATTACKS F02)", { secret, toleranceSeconds: 0 }],
-    ["an endless tolerance", { secret, toleranceSeconds: Number.POSITIVE_INFINITY }],
+    ["no tolerance (ATTACKS F02)", { secret, tolerance: "0s" }],
+    ["an endless tolerance", { secret, tolerance: Number.POSITIVE_INFINITY }],
     ["an unknown option", { secret, signingSecret: secret }],
   ])("refuses %s", (_, options) => {
     expect(() => slack(options as never)).toThrow(TypeError);

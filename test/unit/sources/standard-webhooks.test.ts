@@ -109,7 +109,7 @@ describe("standardWebhooks", () => {
     };
     for (const offset of [-300, 300]) expect(await check({ secret }, at(offset))).toBe("secret-1");
     for (const offset of [-301, 301]) expect(await check({ secret }, at(offset))).toBe("timestamp");
-    expect(await check({ secret, toleranceSeconds: 5 }, at(-6))).toBe("timestamp");
+    expect(await check({ secret, tolerance: "5s" }, at(-6))).toBe("timestamp");
   });
 
   it("reads the id from the headers that were signed", async () => {
@@ -157,11 +157,11 @@ describe("standardWebhooks", () => {
   });
 
   it("goes by the id alone, and has a name of its own choice", () => {
-    const { name, sameEvent, deadlineMs } = standardWebhooks({ secret });
-    expect({ name, sameEvent, deadlineMs }).toEqual({
+    const { name, deduplicateBy, deadline } = standardWebhooks({ secret });
+    expect({ name, deduplicateBy, deadline }).toEqual({
       name: "standard-webhooks",
-      sameEvent: "id",
-      deadlineMs: 15_000,
+      deduplicateBy: "id",
+      deadline: "15s",
     });
     expect(standardWebhooks({ secret, name: "clerk" }).name).toBe("clerk");
   });
@@ -222,7 +222,7 @@ describe("standardWebhooks", () => {
     ],
     ["a broken path of the data", { secret, data: "a." }, /^standardWebhooks\.data must be a member's name/],
     ["an empty name", { secret, name: "" }, /^standardWebhooks\.name must be a string/],
-    ["tolerance 0", { secret, toleranceSeconds: 0 }, /^standardWebhooks\.toleranceSeconds/],
+    ["tolerance 0", { secret, tolerance: "0s" }, /^standardWebhooks\.tolerance/],
     ["an unknown option", { secret, tolerance: 1 }, /^standardWebhooks has no option "tolerance"/],
   ])("F02 F07 refuses %s", (_, options, message) => {
     expect(() => standardWebhooks(options)).toThrow(TypeError);

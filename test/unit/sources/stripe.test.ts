@@ -61,8 +61,8 @@ describe("stripe, against its own library", () => {
       expect(await check(header({ timestamp: now + offset }))).toBe("secret-1");
     for (const offset of [-301, 301])
       expect(await check(header({ timestamp: now + offset }))).toBe("timestamp");
-    expect(await check(header({ timestamp: now - 61 }), body, { toleranceSeconds: 60 })).toBe("timestamp");
-    expect(await check(header({ timestamp: now - 60 }), body, { toleranceSeconds: 60 })).toBe("secret-1");
+    expect(await check(header({ timestamp: now - 61 }), body, { tolerance: "1m" })).toBe("timestamp");
+    expect(await check(header({ timestamp: now - 60 }), body, { tolerance: "1m" })).toBe("secret-1");
   });
 
   it("F03 refuses a body that was parsed and written again", async () => {
@@ -91,7 +91,7 @@ describe("stripe", () => {
   });
 
   it("goes by the id alone: the count of pending webhooks differs between deliveries", () => {
-    expect(source.sameEvent).toBe("id");
+    expect(source.deduplicateBy).toBe("id");
   });
 
   it.each([
@@ -134,9 +134,9 @@ describe("stripe", () => {
     [{ secret: "" }, /^stripe\.secret is empty/],
     [{ secret: "whsec_" }, /^stripe\.secret has 6 bytes/],
     [{ secret: undefined }, /^stripe\.secret is undefined/],
-    [{ toleranceSeconds: 0 }, /^stripe\.toleranceSeconds must be a whole number from 1 to 3600, not 0/],
-    [{ toleranceSeconds: Number.POSITIVE_INFINITY }, /^stripe\.toleranceSeconds/],
-    [{ tolerance: 5 }, /^stripe has no option "tolerance"; /],
+    [{ tolerance: "0s" }, /^stripe\.tolerance must be a duration such as "10s", from "1s" to "1h", not "0s"/],
+    [{ tolerance: Number.POSITIVE_INFINITY }, /^stripe\.tolerance/],
+    [{ tolerances: 5 }, /^stripe has no option "tolerances"; did you mean "tolerance"/],
     [{ insecureShortSecret: 1 }, /^stripe\.insecureShortSecret must be true/],
   ])("F02 F07 refuses the options %j", (options, message) => {
     expect(() => stripe({ secret, ...options } as never)).toThrow(TypeError);
@@ -144,6 +144,6 @@ describe("stripe", () => {
   });
 
   it("takes a short secret where that is asked for by name", () => {
-    expect(stripe({ secret: "whsec_short", insecureShortSecret: true }).deadlineMs).toBe(10_000);
+    expect(stripe({ secret: "whsec_short", insecureShortSecret: true }).deadline).toBe("10s");
   });
 });

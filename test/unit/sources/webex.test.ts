@@ -47,7 +47,7 @@ describe("webex", () => {
   it("takes a retry for the same event, though the registration was renamed or changed its filter meanwhile", () => {
     const { id } = only(message);
     expect(only({ ...message, name: "renamed", filter: undefined, status: "inactive" }).id).toBe(id);
-    expect(source.sameEvent).toBe("id");
+    expect(source.deduplicateBy).toBe("id");
   });
 
   it.each([

@@ -45,7 +45,7 @@ describe("sourceCredentials", () => {
   });
 });
 
-const memory: TokenLookupMemory = { foundSeconds: 600, missingSeconds: 60, unknownPerMinute: 9 };
+const memory: TokenLookupMemory = { found: "10m", missing: "1m", unknownPerMinute: 9 };
 
 /** A memory over `lookup`, with what it was asked for. */
 function memoryOver(lookup: (keyId: string) => unknown) {

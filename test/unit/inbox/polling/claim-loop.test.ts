@@ -155,7 +155,7 @@ function scene(options: {
   const handlers = new Map(
     Object.entries(options.handlers ?? { a: {} }).map(([name, policy]): [string, HandlerPolicy] => [
       name,
-      { concurrency: 2, maxAttempts: 3, deadHead: "skip", ...policy },
+      { concurrency: 2, maxAttempts: 3, onDeadLetter: "continue", ...policy },
     ]),
   );
   const openTx = (): { tx: Tx; writes: string[] } => {

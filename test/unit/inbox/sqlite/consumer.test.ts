@@ -107,7 +107,7 @@ describe("a disk whose syncs take longer than half a lease", () => {
     const consume = (engine: SqliteEngine, name: string) =>
       engine.consume({
         receiver: "orders",
-        handlers: new Map([["ship", { concurrency: 1, maxAttempts: 5, deadHead: "skip" }]]),
+        handlers: new Map([["ship", { concurrency: 1, maxAttempts: 5, onDeadLetter: "continue" }]]),
         leaseMs: 1_000,
         run: async () => {
           runs.push(name);

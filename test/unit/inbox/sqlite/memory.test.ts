@@ -57,7 +57,7 @@ describe('sqliteEngine(":memory:")', () => {
     const outcomes: string[] = [];
     const consumer = engine.consume({
       receiver: "receiver",
-      handlers: new Map([["a", { concurrency: 1, maxAttempts: 1, deadHead: "skip" }]]),
+      handlers: new Map([["a", { concurrency: 1, maxAttempts: 1, onDeadLetter: "continue" }]]),
       leaseMs: 60_000,
       run: async (_task, lease) => {
         const written = lease.complete((tx) => tx.run("INSERT INTO mine VALUES (1)"));
@@ -125,7 +125,7 @@ describe("memoryEngine", () => {
     const settled: string[] = [];
     const consumer = engine.consume({
       receiver: "receiver",
-      handlers: new Map([["a", { concurrency: 1, maxAttempts: 9, deadHead: "skip" }]]),
+      handlers: new Map([["a", { concurrency: 1, maxAttempts: 9, onDeadLetter: "continue" }]]),
       leaseMs: 60_000,
       run: async () => {
         runs++;

@@ -51,7 +51,7 @@ class Bench {
   accept(task: Omit<NewTask, "handler"> | undefined): void {
     const id = `e${++this.#ids}`;
     const tasks = task === undefined ? [] : [{ ...task, handler }];
-    const event = { id, type: "order.paid", digest: id, sameEvent: "id", tasks } as const;
+    const event = { id, type: "order.paid", digest: id, deduplicateBy: "id", tasks } as const;
     this.ask<"accept">(packDeliveries([newDelivery(id, { events: [event], maxBacklog: 1_000_000 })]));
   }
 
@@ -139,17 +139,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
     arbitrary: key.map(
-      (orderKey): Step =>
+      (orderingKey): Step =>
         (it) =>
-          it.accept({ orderKey }),
+          it.accept({ orderingKey }),
     ),
   },
   {
     weight: 1,
     arbitrary: key.map(
-      (orderKey): Step =>
+      (orderingKey): Step =>
         (it) =>
-          it.accept({ orderKey, deadHead: "hold", dead: error }),
+          it.accept({ orderingKey, onDeadLetter: "block", dead: error }),
     ),
   },
   {
@@ -188,9 +188,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc
       .tuple(fc.constantFrom("retry", "replay", "drop"), records, states, key)
-      .map(([action, events, wanted, orderKey]): Step => {
+      .map(([action, events, wanted, orderingKey]): Step => {
         const recordIds = toIds(events);
-        const tasks = recordIds.map((recordId) => ({ recordId, handler, orderKey }));
+        const tasks = recordIds.map((recordId) => ({ recordId, handler, orderingKey }));
         const change = { action, states: wanted, tasks } as const;
         return (it) => it.ask<"change">({ op: "change", events, filter: {}, change });
       }),
@@ -216,7 +216,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Step>((it) => it.kill()) },
 );
 
-describe("order keys in the file", () => {
+describe("ordering keys in the file", () => {
   it("H11 H21: whatever is done in whatever order, one of a key is next at most, and none is stuck", () => {
     fc.assert(
       fc.property(fc.boolean(), fc.array(step, { minLength: 20, maxLength: 60 }), (hold, steps) => {
@@ -240,9 +240,9 @@ describe("order keys in the file", () => {
     const it = new Bench();
     it.join(true);
     const keys = Array.from({ length: 450 }, (_, count) => `key ${count}`);
-    for (const orderKey of keys) {
-      it.accept({ orderKey, dead: error });
-      it.accept({ orderKey });
+    for (const orderingKey of keys) {
+      it.accept({ orderingKey, dead: error });
+      it.accept({ orderingKey });
     }
     // As a purge of the dead letters left it.
     it.exec("DELETE FROM hookgate_tasks WHERE state = 4");
@@ -261,8 +261,8 @@ describe("order keys in the file", () => {
   it("H08: a purge that keeps what holds looks again on the connection that writes", () => {
     const it = new Bench();
     it.join(true);
-    it.accept({ orderKey: "k", dead: error });
-    it.accept({ orderKey: "k" });
+    it.accept({ orderingKey: "k", dead: error });
+    it.accept({ orderingKey: "k" });
     expect(it.ask<"purge">({ op: "purge", events: [1], keepHolding: true })).toMatchObject({ purged: 0 });
     expect(it.ask<"purge">({ op: "purge", events: [1], keepHolding: false })).toMatchObject({ purged: 1 });
     expect(faultsOf(it)).toEqual({ doubled: [], stuck: [] });

@@ -63,7 +63,7 @@ describe("sqliteEngine", () => {
     ["file:x.db", {}],
     ["x.db", { setup: "CREATE TABLE t(a)" }],
     ["x.db", { setup: [1] }],
-    ["x.db", { busyTimeoutMs: -1 }],
+    ["x.db", { busyTimeout: "-1s" }],
     ["x.db", { busyTimeout: 5 }],
     ["x.db", { onCallersThread: "yes" }],
   ])("refuses %j with %j", (path, options) => {

@@ -96,7 +96,7 @@ describe("componentsFor", () => {
     kind: "http-message",
     keys: [],
     required: ["@method"],
-    toleranceSeconds: 300,
+    tolerance: "5m",
   };
   it("adds the digest where there is a body that must be signed, once", () => {
     expect(componentsFor(scheme, true)).toEqual(["@method", "content-digest"]);

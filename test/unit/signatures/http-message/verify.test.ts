@@ -27,7 +27,7 @@ const scheme: MessageScheme = {
   kind: "http-message",
   keys: pairs.map(([algorithm, , key]) => keyOf(algorithm, algorithm, key)),
   required: ["@method", "@authority", "@path"],
-  toleranceSeconds: 300,
+  tolerance: "5m",
   publicUrl,
 };
 const nowMs = 1_700_000_000_500;
@@ -394,10 +394,10 @@ describe("a scheme of http-message signatures that cannot be meant", () => {
     [{ required: [5] }, /required\[0\] must be a string/],
     [{ publicUrl: undefined }, /required\[1\] is @authority, which publicUrl alone can tell/],
     [{ tag: "" }, /signature\.tag must be a string/],
-    [{ toleranceSeconds: 0 }, /toleranceSeconds must be a whole number from 1 to 3600/],
-    [{ toleranceSeconds: 3_601 }, /toleranceSeconds/],
-    [{ toleranceSeconds: Number.NaN }, /toleranceSeconds/],
-    [{ toleranceSeconds: 1.5 }, /toleranceSeconds/],
+    [{ tolerance: "0s" }, /tolerance must be a duration such as "10s", from "1s" to "1h"/],
+    [{ tolerance: "3601s" }, /tolerance/],
+    [{ tolerance: Number.NaN }, /tolerance/],
+    [{ tolerance: 300 }, /tolerance/],
     [{ publicUrl: "hooks.example.com" }, /publicUrl must be an origin/],
   ])("is refused: %j", (changed, reason) => {
     expect(build(changed)).toThrow(reason);
