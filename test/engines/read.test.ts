@@ -94,7 +94,7 @@ describe("engine.read", () => {
     ["params", ["SELECT ?", "a"]],
     ["a value", ["SELECT ?", [{}]]],
     ["the timeout", ["SELECT 1", [], { timeout: 5_000 }]],
-    ["an option", ["SELECT 1", [], { timeoutMs: 5_000 }]],
+    ["an option", ["SELECT 1", [], { timeout: 5_000 }]],
   ])("names a mistake in %s", async (_name, given) => {
     const read = engine.read.bind(engine) as (...all: unknown[]) => Promise<unknown>;
     await expect(read(...given)).rejects.toThrow(TypeError);

@@ -223,7 +223,7 @@ describe("standardWebhooks", () => {
     ["a broken path of the data", { secret, data: "a." }, /^standardWebhooks\.data must be a member's name/],
     ["an empty name", { secret, name: "" }, /^standardWebhooks\.name must be a string/],
     ["tolerance 0", { secret, tolerance: "0s" }, /^standardWebhooks\.tolerance/],
-    ["an unknown option", { secret, tolerance: 1 }, /^standardWebhooks has no option "tolerance"/],
+    ["an unknown option", { secret, tolerances: 1 }, /^standardWebhooks has no option "tolerances"/],
   ])("F02 F07 refuses %s", (_, options, message) => {
     expect(() => standardWebhooks(options)).toThrow(TypeError);
     expect(() => standardWebhooks(options)).toThrow(message);
