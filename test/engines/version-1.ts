@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { loadDriver, type SqliteDatabase, type SqliteValue } from "../../src/inbox/sqlite/driver.js";
-import type { EventRecord, InboxStats } from "../../src/index.js";
+import type { EventRecord, InboxStats, TaskRecord } from "../../src/index.js";
 
 /** See version-1/make.mjs: files, and what the code of version 1 made of them. */
 function read(name: string): string {
@@ -63,8 +63,13 @@ function columnsOf(table: string): readonly string[] {
 }
 
 /** What version 1 says of the events of the file. */
-export const saidByVersion1: { readonly records: readonly EventRecord[]; readonly stats: InboxStats } =
+export const saidByVersion1: { readonly records: readonly RecordOfVersion1[]; readonly stats: InboxStats } =
   JSON.parse(read("events.json"));
+
+/** An event as version 1 told of it. */
+interface RecordOfVersion1 extends Omit<EventRecord, "tasks"> {
+  readonly tasks: readonly (Omit<TaskRecord, "orderingKey"> & { readonly orderKey?: string })[];
+}
 
 /** A statement that version 1 has run, and SQLite's answer on a file of version 1. */
 export interface Step {

@@ -49,7 +49,7 @@ async function run(handler: Handler, engine: InboxEngine | undefined, more: obje
       failed: (report: ReportOf<"failed">) => void failed.push(report),
       dead: (report: unknown) => void dead.push(report),
     },
-    ...(engine === undefined ? {} : { inbox: { engine, maxAttempts: 2, retry: () => 0 } }),
+    ...(engine === undefined ? {} : { inbox: { engine, maxAttempts: 2, retry: () => "0ms" } }),
     ...more,
   } as never);
   receiver.on("order.paid", handler, { name: "b" });
