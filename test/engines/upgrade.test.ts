@@ -87,10 +87,10 @@ describe("a file of version 1", () => {
     expect(items.map(({ recordId }) => recordId)).toEqual(records.map(({ recordId }) => recordId));
     for (const said of records) {
       const found = await engine.get(said.recordId);
-      const tasks = said.tasks.map(({ dueAtMs, orderingKey, ...task }) => ({
+      const tasks = said.tasks.map(({ dueAtMs, orderKey, ...task }) => ({
         ...task,
-        // Version 1 called it `orderingKey`.
-        ...(orderingKey === undefined ? {} : { orderingKey }),
+        // Version 1 called it `orderKey`.
+        ...(orderKey === undefined ? {} : { orderingKey: orderKey }),
         dueAtMs: dueAtMs === null ? null : expect.any(Number),
         state: expect.anything(),
       }));

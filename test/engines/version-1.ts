@@ -68,7 +68,7 @@ export const saidByVersion1: { readonly records: readonly RecordOfVersion1[]; re
 
 /** An event as version 1 told of it. */
 interface RecordOfVersion1 extends Omit<EventRecord, "tasks"> {
-  readonly tasks: readonly (Omit<TaskRecord, "orderingKey"> & { readonly orderingKey?: string })[];
+  readonly tasks: readonly (Omit<TaskRecord, "orderingKey"> & { readonly orderKey?: string })[];
 }
 
 /** A statement that version 1 has run, and SQLite's answer on a file of version 1. */
