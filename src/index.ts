@@ -52,7 +52,7 @@ export type { InboxOptions } from "./inbox/options.js";
 export { type Allowlist, createAllowlist } from "./ip/allowlist.js";
 export type { Clock } from "./lib/clock.js";
 export type { Duration } from "./lib/duration.js";
-export { OptionError } from "./lib/options.js";
+export { OptionError, parseDuration } from "./lib/options.js";
 export { LeaseLostError, NonRetriableError, RetryAfterError } from "./lib/task-errors.js";
 export { requireAllowedIp, requireAuth } from "./receiver/guards.js";
 export type { ReceiverOptions } from "./receiver/options.js";

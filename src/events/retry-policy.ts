@@ -52,9 +52,9 @@ export function parseRetry(value: unknown, where: string): RetryPolicy | undefin
   if (value === undefined) return undefined;
   if (typeof value === "function") return byFunction(value as (failure: RetryFailure) => unknown, where);
   assertOptions(value, delayNames, where);
-  const delay = (name: keyof RetryDelays, max: Duration, fallback: Duration): number =>
+  const delay = (name: keyof RetryDelays, fallback: Duration, max: Duration): number =>
     durationOption(own(value, name), `${where}.${name}`, { min: "1ms", max, fallback });
-  return backOff(delay("minDelay", "24h", "1s"), delay("maxDelay", "30d", "6h"));
+  return backOff(delay("minDelay", "1s", "24h"), delay("maxDelay", "6h", "30d"));
 }
 
 /** A delay as stores take it: whole milliseconds, within bounds. */

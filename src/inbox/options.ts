@@ -91,13 +91,13 @@ export function parseInboxOptions<Tx>(
   assertOptions(options, optionNames, where);
   const number = (name: string, fallback: number, min: number, max: number): number =>
     numberOption(own(options, name), `${where}.${name}`, { min, max, fallback, integer: true });
-  const duration = (name: string, min: Duration, max: Duration, fallback: Duration): number =>
+  const duration = (name: string, fallback: Duration, min: Duration, max: Duration): number =>
     durationOption(own(options, name), `${where}.${name}`, { min, max, fallback });
   return {
     engine: parseEngine<Tx>(own(options, "engine"), `${where}.engine`),
     workers: switchOption(own(options, "workers"), `${where}.workers`, true),
     headers: parseHeaders(own(options, "keepHeaders"), `${where}.keepHeaders`, keyHeader),
-    deduplicateForMs: duration("deduplicateFor", "0ms", "365d", "7d"),
+    deduplicateForMs: duration("deduplicateFor", "7d", "0ms", "365d"),
     maxBacklog: number("maxBacklog", 1_000_000, 1, 1_000_000_000),
     onInvalid: choiceOption(
       own(options, "onInvalid"),
@@ -105,8 +105,8 @@ export function parseInboxOptions<Tx>(
       ["dead-letter", "refuse"],
       "dead-letter",
     ),
-    acceptTimeoutMs: duration("acceptTimeout", "10ms", "5m", "5s"),
-    leaseMs: duration("lease", "300ms", "1h", "10s"),
+    acceptTimeoutMs: duration("acceptTimeout", "5s", "10ms", "5m"),
+    leaseMs: duration("lease", "10s", "300ms", "1h"),
     maxAttempts: number("maxAttempts", 20, attemptBounds.min, attemptBounds.max),
     retry: parseRetry(own(options, "retry"), `${where}.retry`) ?? defaultRetry,
     retention: parseRetention(own(options, "retention"), `${where}.retention`),

@@ -50,6 +50,7 @@ const allowed: Readonly<Record<string, Names>> = {
       "credentialsFromLookup",
       "defineCredentials",
       "healthHandler",
+      "parseDuration",
       "requireAllowedIp",
       "requireAuth",
       "uncheckedTypes",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { millisecondsOf } from "../../../src/lib/duration.js";
-import { durationOption } from "../../../src/lib/options.js";
+import { durationText, millisecondsOf } from "../../../src/lib/duration.js";
+import { durationOption, OptionError, parseDuration } from "../../../src/lib/options.js";
 
 describe("millisecondsOf", () => {
   it.each([
@@ -63,5 +63,32 @@ describe("durationOption", () => {
     expect(() => durationOption(value, "x.timeout", bounds)).toThrow(
       new TypeError(`x.timeout must be a duration such as "10s", from "1s" to "1h", not ${shown}`),
     );
+  });
+});
+
+describe("parseDuration", () => {
+  it("gives milliseconds", () => {
+    expect([parseDuration("1.5h"), parseDuration("0ms")]).toEqual([5_400_000, 0]);
+  });
+
+  it.each([undefined, "", "30", "30 s", "0.5ms", 30])("refuses %p and says what a duration is", (text) => {
+    const parse = () => parseDuration(text as never);
+    expect(parse).toThrow(OptionError);
+    expect(parse).toThrow('a duration is a number and one of the units ms, s, m, h and d, such as "250ms"');
+  });
+});
+
+describe("durationText", () => {
+  it.each([
+    [0, "0ms"],
+    [250, "250ms"],
+    [1_500, "1500ms"],
+    [10_000, "10s"],
+    [5_400_000, "90m"],
+    [21_600_000, "6h"],
+    [604_800_000, "7d"],
+  ])("writes %d ms as %s", (milliseconds, text) => {
+    expect(durationText(milliseconds)).toBe(text);
+    expect(millisecondsOf(text)).toBe(milliseconds);
   });
 });
