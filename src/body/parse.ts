@@ -1,12 +1,19 @@
 import { Refusal } from "../errors.js";
 import { decodeUtf8, parseJson, parseStrictJsonBytes } from "../lib/json.js";
+import { onFirstUse } from "../lib/on-first-use.js";
+import type { MaybePromise } from "../types/credential.js";
 import type { BodyKind } from "../types/source.js";
-import { readXml } from "./xml.js";
+
+/** The value of a body, or why there is none. */
+export type ParsedBody = { readonly value: unknown } | Refusal;
+
+/** Loaded with the first body of XML: few senders write it. */
+const loadXml = onFirstUse(() => import("./xml.js"));
 
 /**
  * What a body says, read as the kind that its content type named; or a Refusal with ERR_BODY_MALFORMED (also for an
  * empty body) or, for a token in a form, ERR_CREDENTIAL_REPEATED. See `parseStrictJson`, `parseForm`
- * and `readXml`. Of `bytes` the value is a copy, of `empty` undefined. `readsJson`: the receiver reads JSON, too. Then a
+ * and `readXml`. A promise for XML alone. Of `bytes` the value is a copy, of `empty` undefined. `readsJson`: the receiver reads JSON, too. Then a
  * form or XML that could be JSON is refused: the content type is not signed, so whoever recorded signed JSON could send it
  * again as the other kind, and text inside it would become fields.
  */
@@ -14,7 +21,7 @@ export function parseBody(
   rawBody: Buffer,
   kind: BodyKind,
   { readsJson }: { readonly readsJson: boolean },
-): { readonly value: unknown } | Refusal {
+): MaybePromise<ParsedBody> {
   if (kind === "empty") return { value: undefined };
   if (kind === "bytes") return { value: Buffer.from(rawBody) };
   if (isBlank(rawBody)) {
@@ -26,7 +33,7 @@ export function parseBody(
     if (readsJson && mayBeJson(rawBody)) {
       return new Refusal("ERR_BODY_MALFORMED", `the body is JSON or begins like it, and was sent as ${name}`);
     }
-    return kind === "form" ? parseForm(rawBody) : readXml(rawBody);
+    return kind === "form" ? parseForm(rawBody) : loadXml().then(({ readXml }) => readXml(rawBody));
   }
   const json = parseStrictJsonBytes(rawBody);
   return json.ok ? json : new Refusal("ERR_BODY_MALFORMED", `the body ${json.reason}`);

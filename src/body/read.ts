@@ -1,9 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import getRawBody from "raw-body";
+import type { RawBodyError } from "raw-body";
 import { Refusal } from "../errors.js";
 import type { Clock } from "../lib/clock.js";
 import type { Duration } from "../lib/duration.js";
+import { onFirstUse } from "../lib/on-first-use.js";
 import {
   assertOptions,
   choiceOption,
@@ -240,13 +241,17 @@ function collectAnnounced(
   req.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
 }
 
+/** Loaded with the first chunked body: few senders chunk. */
+const loadRawBody = onFirstUse(() => import("raw-body"));
+
 function collectChunked(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
   let open = true;
+  let release = (): void => {};
   const finish = (result: Buffer | Refusal): void => {
     if (!open) return;
     open = false;
     stopTimer();
-    req.off("close", onClose).off("data", onData);
+    req.off("close", onClose).off("error", onClose).off("data", onData);
     listener.bodyRead(result);
   };
   // raw-body tidies up on "close" without calling back: an abort that shows only so would hang.
@@ -261,17 +266,25 @@ function collectChunked(req: IncomingMessage, options: ReadBodyOptions, listener
     (refusal) => {
       // raw-body cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
       open = false;
-      req.off("close", onClose).off("data", onData);
-      release?.call(req);
+      req.off("close", onClose).off("error", onClose).off("data", onData);
+      release();
       listener.bodyRead(refusal);
     },
   );
-  req.on("close", onClose).on("data", onData);
-  getRawBody(req, { limit: options.maxBytes }, (error, body) => {
-    // Typed as always there; it is null where all went well.
-    finish(error ? refusalFor(error, options.maxBytes) : body);
-  });
-  const release = req.listeners("aborted").at(-1);
+  req.on("close", onClose).on("error", onClose);
+  void loadRawBody().then(
+    ({ default: getRawBody }) => {
+      if (!open) return;
+      req.on("data", onData);
+      getRawBody(req, { limit: options.maxBytes }, (error, body) => {
+        // Typed as always there; it is null where all went well.
+        finish(error ? refusalFor(error, options.maxBytes) : body);
+      });
+      const abort = req.listeners("aborted").at(-1);
+      release = () => abort?.call(req);
+    },
+    (error: unknown) => finish(new Refusal("ERR_INTERNAL", "raw-body could not be loaded", error)),
+  );
 }
 
 /**
@@ -311,7 +324,7 @@ function paceFault(bytes: number, elapsedMs: number, timeoutMs: number): Refusal
   );
 }
 
-function refusalFor(error: getRawBody.RawBodyError, maxBytes: number): Refusal {
+function refusalFor(error: RawBodyError, maxBytes: number): Refusal {
   if (error.type !== "entity.too.large") return aborted();
   return new Refusal("ERR_BODY_TOO_LARGE", `the body is longer than body.maxBytes, ${maxBytes} bytes`);
 }

@@ -6,6 +6,9 @@ export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
 }
 
 /** `next` of the value, now or when it is there. */
-export function andThen<T, Next>(value: MaybePromise<T>, next: (value: T) => Next): MaybePromise<Next> {
+export function andThen<T, Next>(
+  value: MaybePromise<T>,
+  next: (value: T) => MaybePromise<Next>,
+): MaybePromise<Next> {
   return isPromise(value) ? value.then(next) : next(value);
 }

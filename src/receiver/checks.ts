@@ -9,6 +9,7 @@ import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
 import type { AddressList, MaybePromise } from "../types/credential.js";
 import type { SignatureMatch } from "../types/signature.js";
+import type { ParsedDelivery } from "../types/source.js";
 import type { ReceiverConfig } from "./config.js";
 import { type Finding, type IncomingDelivery, waiting } from "./incoming-delivery.js";
 import { type CheckedData, checkData, parseDelivery } from "./read-events.js";
@@ -182,11 +183,15 @@ export function signatureLate(): Refusal {
   return new Refusal("ERR_CREDENTIALS_UNAVAILABLE", reason);
 }
 
-export function parseBytes(delivery: IncomingDelivery, config: Pick<ReceiverConfig, "readsJson">): Finding {
-  const { bodyKind: kind, rawBody, headers } = delivery;
+export function parseBytes(
+  { bodyKind: kind, rawBody, headers }: IncomingDelivery,
+  config: Pick<ReceiverConfig, "readsJson">,
+): MaybePromise<ParsedDelivery | Refusal> {
   if (kind === undefined) throw new Error("no check has looked at the content type yet");
-  const parsed = parseDelivery(config, { kind, rawBody, headers });
-  if (parsed instanceof Refusal) return parsed;
+  return parseDelivery(config, { kind, rawBody, headers });
+}
+
+export function keepParsed(delivery: IncomingDelivery, parsed: ParsedDelivery): Finding {
   delivery.parsed = parsed;
   return undefined;
 }

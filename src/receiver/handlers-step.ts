@@ -159,7 +159,7 @@ class EventDispatch implements Dispatch {
     const { delivery, config, type, position } = this;
     const { kind } = delivery.parsed;
     const { rawBody, headers } = delivery;
-    const parsed = parseDelivery(config, { kind, rawBody, headers });
+    const parsed = await parseDelivery(config, { kind, rawBody, headers });
     if (parsed instanceof Refusal) throw parsed.toError();
     const data = await checkData(config, type, config.envelope.data(parsed, position));
     if (data instanceof Refusal) throw data.toError();

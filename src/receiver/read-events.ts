@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { parseBody } from "../body/parse.js";
+import { type ParsedBody, parseBody } from "../body/parse.js";
 import { Refusal } from "../errors.js";
 import type { Envelope } from "../events/extract.js";
 import { issuePaths } from "../events/issue-paths.js";
 import type { Catalog, Validation } from "../events/schemas.js";
-import { andThen } from "../lib/maybe-promise.js";
+import { andThen, isPromise } from "../lib/maybe-promise.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { Task } from "../types/engine.js";
 import type { WebhookEvent } from "../types/event.js";
@@ -25,12 +25,22 @@ export interface UnreadDelivery {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** The parsed body with the headers, as locators and sources see it. */
+/** The parsed body with the headers, as locators and sources see it. A promise only for XML. */
 export function parseDelivery(
   reader: Pick<EventReader, "readsJson">,
   { kind, rawBody, headers }: UnreadDelivery,
-): ParsedDelivery | Refusal {
+): MaybePromise<ParsedDelivery | Refusal> {
   const body = parseBody(rawBody, kind, reader);
+  return isPromise(body)
+    ? body.then((read) => asDelivery(read, kind, headers))
+    : asDelivery(body, kind, headers);
+}
+
+function asDelivery(
+  body: ParsedBody,
+  kind: BodyKind,
+  headers: IncomingHttpHeaders,
+): ParsedDelivery | Refusal {
   return body instanceof Refusal ? body : { body: body.value, kind, headers };
 }
 
@@ -57,10 +67,11 @@ function checkedOrRefused(checked: Validation): CheckedData | Refusal {
 /** What of a stored event says how to read it. */
 export type StoredEvent = Pick<Task, "event" | "delivery" | "position">;
 
-/** The data of a stored event by the schema as it is now. A promise only where the schema answers later. */
+/** The data of a stored event by the schema as it is now. A promise only for XML, and where the schema answers later. */
 export function readStored(reader: EventReader, stored: StoredEvent): MaybePromise<CheckedData | Refusal> {
-  const raw = rawDataOf(reader, stored);
-  return raw instanceof Refusal ? raw : checkData(reader, stored.event.type, raw.value);
+  return andThen(rawDataOf(reader, stored), (raw) =>
+    raw instanceof Refusal ? raw : checkData(reader, stored.event.type, raw.value),
+  );
 }
 
 /** A stored event with its data by the schema as it is now, or as it came where it breaks it; undefined where it cannot be read. */
@@ -68,7 +79,7 @@ export async function readStoredEvent(
   reader: EventReader,
   stored: StoredEvent,
 ): Promise<{ readonly event: WebhookEvent; readonly isInvalid: boolean } | undefined> {
-  const raw = rawDataOf(reader, stored);
+  const raw = await rawDataOf(reader, stored);
   if (raw instanceof Refusal) return undefined;
   const { id, type } = stored.event;
   const checked = await checkData(reader, type, raw.value);
@@ -76,9 +87,14 @@ export async function readStoredEvent(
   return { event: { id, type, data: isInvalid ? raw.value : checked.value }, isInvalid };
 }
 
-function rawDataOf(reader: EventReader, { delivery, position }: StoredEvent): CheckedData | Refusal {
+function rawDataOf(
+  reader: EventReader,
+  { delivery, position }: StoredEvent,
+): MaybePromise<CheckedData | Refusal> {
   const { rawBody } = delivery;
   const headers = delivery.headers as IncomingHttpHeaders;
   const parsed = parseDelivery(reader, { kind: delivery.bodyKind as BodyKind, rawBody, headers });
-  return parsed instanceof Refusal ? parsed : { value: reader.envelope.data(parsed, position) };
+  return andThen(parsed, (read) =>
+    read instanceof Refusal ? read : { value: reader.envelope.data(read, position) },
+  );
 }

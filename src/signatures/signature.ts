@@ -10,7 +10,6 @@ import type {
   SignedRequest,
 } from "../types/signature.js";
 import { createHeaderCheck } from "./header-signature.js";
-import { createMessageCheck } from "./http-message/verify.js";
 import { parsePublicUrl } from "./public-url.js";
 
 /** A request as it came, with its body. */
@@ -52,7 +51,11 @@ function checkOf(scheme: SignatureScheme, where: string): CheckSignature {
     case "custom":
       return (request, nowMs) => scheme.verify(request, nowMs);
     case "http-message":
-      return createMessageCheck(scheme, where);
+      if (typeof scheme.createCheck === "function") return scheme.createCheck(scheme, where);
+      throw new OptionError(
+        `${where}.createCheck`,
+        " is missing: give createMessageCheck, which hookgate/http-signature exports",
+      );
     default:
       throw new OptionError(`${where}.kind`, ` must be "header", "http-message" or "custom"`);
   }

@@ -27,6 +27,8 @@ import type {
 import { headerOf, memberOf, withMember } from "./reading.js";
 import { deadlineOption, pathOption } from "./settings.js";
 
+export { createMessageCheck } from "../signatures/http-message/verify.js";
+
 /** A key of `httpMessageSignatures`. Several while they are rotated, each with its own `id`. */
 export interface HttpMessageKey extends LifetimeOptions {
   /** The `keyid` by which signatures name the key. */
@@ -141,6 +143,7 @@ function readScheme(
   parsePublicUrl(publicUrl, `${where}.publicUrl`);
   const scheme: MessageScheme = {
     kind: "http-message",
+    createCheck: createMessageCheck,
     keys: readKeys(options, where),
     required: [...readRequired(own(options, "required"), publicUrl, where), ...headers],
     insecureUnsignedBody: flagOption(own(options, "insecureUnsignedBody"), `${where}.insecureUnsignedBody`),

@@ -123,6 +123,8 @@ export interface MessageKey extends SigningKey {
 /** HTTP message signatures (RFC 9421) with `Content-Digest` (RFC 9530). */
 export interface MessageScheme {
   readonly kind: "http-message";
+  /** `createMessageCheck` of `hookgate/http-signature`: given here, so that no other receiver loads it. */
+  readonly createCheck: (scheme: MessageScheme, where: string) => CheckSignature;
   readonly keys: readonly MessageKey[];
   /**
    * Components that a signature must cover: names such as `@method` and `content-type`, or whole identifiers such as

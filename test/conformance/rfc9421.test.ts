@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import { createValues, fieldsOf, parseComponent } from "../../src/signatures/http-message/components.js";
 import { parseDictionary, serializeMember } from "../../src/signatures/http-message/structured-fields.js";
-import { signatureBase } from "../../src/signatures/http-message/verify.js";
+import { createMessageCheck, signatureBase } from "../../src/signatures/http-message/verify.js";
 import { createSignatureGate, type UnsignedRequest } from "../../src/signatures/signature.js";
 import type { MessageAlgorithm, MessageKey, MessageScheme } from "../../src/types/signature.js";
 
@@ -52,6 +52,7 @@ const keys: readonly MessageKey[] = vectors.keys.map(({ id, algorithm, publicKey
 /** Most examples cover neither the body nor the method: what the RFC shows is the signature, not a policy. */
 const lenient: MessageScheme = {
   kind: "http-message",
+  createCheck: createMessageCheck,
   keys,
   required: [],
   insecureUnsignedBody: true,

@@ -244,7 +244,7 @@ const allowed: Readonly<Record<string, Names>> = {
     types: ["GooglePubSubOptions", "PubSubMessage"],
   },
   "./http-signature": {
-    values: ["httpMessageSignatures"],
+    values: ["createMessageCheck", "httpMessageSignatures"],
     types: ["EventPlace", "HttpMessageKey", "HttpMessageSignaturesOptions"],
   },
   "./plaid": {

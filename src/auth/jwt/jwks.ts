@@ -5,6 +5,7 @@ import { defaultAlgorithms, fits, type JwsAlgorithm } from "../../keys/algorithm
 import { importableKey, type PublicKey, readPublicJwk, readPublicPem } from "../../keys/public-key.js";
 import type { Clock } from "../../lib/clock.js";
 import type { Duration, DurationBounds } from "../../lib/duration.js";
+import { onFirstUse } from "../../lib/on-first-use.js";
 import {
   assertOptions,
   describe,
@@ -16,7 +17,6 @@ import {
   stringOption,
 } from "../../lib/options.js";
 import type { CredentialReport, KeySet, VerificationKey } from "../../types/credential.js";
-import { fetchKeySet } from "./fetch-key-set.js";
 import { createPrivateAddressCheck } from "./private-address.js";
 
 /** Most keys that a token without `kid` is tried with. */
@@ -169,6 +169,9 @@ interface Settings extends RemoteContext {
   readonly isForbiddenAddress: ((address: string) => boolean) | undefined;
 }
 
+/** Node's modules for HTTPS and DNS come with it. */
+const loadFetcher = onFirstUse(() => import("./fetch-key-set.js"));
+
 interface GoodSet {
   readonly keys: LocalKeySet;
   readonly fetchedAtMs: number;
@@ -253,6 +256,7 @@ class RemoteKeySet implements KeySet {
   async #refresh(): Promise<void> {
     const { algorithms, clock } = this.#settings;
     try {
+      const { fetchKeySet } = await loadFetcher();
       const set = await fetchKeySet({ ...this.#settings, signal: this.#closing.signal });
       const keys = parseKeySet(set, { where: "the set", algorithms });
       if (keys.length === 0) this.#tell("warn", "has no key that can be used: every token will be refused");

@@ -1,9 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
-// By their own paths: the front door would load four times as many modules at start.
-import { JOSEError } from "jose/errors";
-import { compactVerify } from "jose/jws/compact/verify";
 import { CredentialsUnavailableError, Refusal } from "../../errors.js";
+import { onFirstUse } from "../../lib/on-first-use.js";
 import { own } from "../../lib/options.js";
 import { printable } from "../../lib/printable.js";
 import type {
@@ -171,7 +169,17 @@ async function tryKeys(
   return invalid(fault, reasonsOf([{ reason: noKey(parsed, others.all) }, ...others.faults]));
 }
 
+// By their own paths: the whole of jose has four times as many modules.
+const loadJose = onFirstUse(async () => {
+  const [{ compactVerify }, { JOSEError }] = await Promise.all([
+    import("jose/jws/compact/verify"),
+    import("jose/errors"),
+  ]);
+  return { compactVerify, JOSEError };
+});
+
 async function signatureHolds(token: string, key: VerificationKey, algorithm: string): Promise<boolean> {
+  const { compactVerify, JOSEError } = await loadJose();
   const cryptoKey = await key.cryptoKey(algorithm);
   try {
     await compactVerify(token, cryptoKey, { algorithms: [algorithm] });

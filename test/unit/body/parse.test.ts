@@ -11,6 +11,15 @@ describe("parseBody", () => {
     expect(parseBody(Buffer.from("null"), "json", { readsJson: false })).toMatchObject({ value: null });
   });
 
+  it("reads XML with a promise, and everything else without", async () => {
+    const xml = parseBody(Buffer.from("<a>1</a>"), "xml", { readsJson: true });
+    expect(xml).toBeInstanceOf(Promise);
+    expect(await xml).toEqual({ value: { a: "1" } });
+    expect(await parseBody(Buffer.from("<a>"), "xml", { readsJson: false })).toMatchObject({
+      code: "ERR_BODY_MALFORMED",
+    });
+  });
+
   it.each(["json", "form"] as const)("E15 refuses an empty or blank %s body", (kind) => {
     for (const [body, reason] of [
       ["", "the body is empty"],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
+import { createMessageCheck } from "../../../src/signatures/http-message/verify.js";
 import {
   createSignatureGate,
   SignatureRefusal,
@@ -129,7 +130,13 @@ describe("checks in code", () => {
 describe("HTTP message signatures", () => {
   it("are checked by their own rules", async () => {
     const keys = [{ ...secretKey(secret), algorithm: "hmac-sha256" as const }];
-    const messages = { kind: "http-message", keys, required: ["@method"], tolerance: "5m" } as const;
+    const messages = {
+      kind: "http-message",
+      createCheck: createMessageCheck,
+      keys,
+      required: ["@method"],
+      tolerance: "5m",
+    } as const;
     const found = await createSignatureGate(messages, "source.signature")(requestOf({}, body), 0);
     expect(found).toMatchObject({ code: "ERR_SIGNATURE_INVALID", fault: "missing" });
   });
@@ -143,6 +150,9 @@ describe("schemes that cannot be meant", () => {
       /^source\.signature\.kind must be "header", "http-message" or "custom"$/,
     );
     expect(make({ kind: undefined })).toThrow(TypeError);
+    expect(make({ kind: "http-message" })).toThrow(
+      /^source\.signature\.createCheck is missing: give createMessageCheck, which hookgate\/http-signature exports$/,
+    );
     expect(make({ publicUrl: "example.com" })).toThrow(/^source\.signature\.publicUrl must be an origin/);
     expect(make({ variants: [] })).toThrow(/^source\.signature\.variants is empty/);
   });

@@ -1,5 +1,6 @@
 import { createMediaTypes } from "../../../src/body/media-type.js";
 import { parseBody } from "../../../src/body/parse.js";
+import { readXml } from "../../../src/body/xml.js";
 import type { ParsedDelivery, Source, SourceEvent } from "../../../src/types/source.js";
 
 /** A delivery as the gate hands it to a source: kind by the content type, body parsed strictly. */
@@ -14,7 +15,9 @@ export function deliver(
   if (body.length === 0) return { body: undefined, kind: "empty", headers: lower };
   const kind = createMediaTypes(source.bodies, source.mediaTypes)(Object.entries(headers).flat());
   if (typeof kind !== "string") throw kind.toError();
-  const parsed = parseBody(Buffer.from(body), kind, { readsJson: true });
+  const bytes = Buffer.from(body);
+  const parsed = kind === "xml" ? readXml(bytes) : parseBody(bytes, kind, { readsJson: true });
+  if (parsed instanceof Promise) throw new Error("only XML is read later");
   if (!("value" in parsed)) throw parsed.toError();
   return { body: parsed.value, kind, headers: lower };
 }

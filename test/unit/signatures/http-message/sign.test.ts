@@ -6,6 +6,7 @@ import {
   type MessageSigning,
   signMessage,
 } from "../../../../src/signatures/http-message/sign.js";
+import { createMessageCheck } from "../../../../src/signatures/http-message/verify.js";
 import type { MessageScheme } from "../../../../src/types/signature.js";
 
 const vectors = JSON.parse(readFileSync(new URL("../../../vectors/rfc9421.json", import.meta.url), "utf8"));
@@ -94,6 +95,7 @@ describe("signMessage", () => {
 describe("componentsFor", () => {
   const scheme: MessageScheme = {
     kind: "http-message",
+    createCheck: createMessageCheck,
     keys: [],
     required: ["@method"],
     tolerance: "5m",

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { type MessageSigning, signMessage } from "../../../../src/signatures/http-message/sign.js";
-import { contentDigestFault } from "../../../../src/signatures/http-message/verify.js";
+import { contentDigestFault, createMessageCheck } from "../../../../src/signatures/http-message/verify.js";
 import { createSignatureGate, SignatureRefusal } from "../../../../src/signatures/signature.js";
 import type { MessageAlgorithm, MessageKey, MessageScheme } from "../../../../src/types/signature.js";
 import { ed25519, p256, p384, rsa } from "../../keys/keys.js";
@@ -25,6 +25,7 @@ const pairs: readonly (readonly [MessageAlgorithm, KeyObject, KeyObject])[] = [
 const publicUrl = "https://hooks.example.com";
 const scheme: MessageScheme = {
   kind: "http-message",
+  createCheck: createMessageCheck,
   keys: pairs.map(([algorithm, , key]) => keyOf(algorithm, algorithm, key)),
   required: ["@method", "@authority", "@path"],
   tolerance: "5m",
