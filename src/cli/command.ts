@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { Clock } from "../lib/clock.js";
+import { millisecondsOf } from "../lib/duration.js";
 import type { Environment } from "../lib/environment.js";
 import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
@@ -135,24 +136,18 @@ export function required(value: string | undefined, name: string): string {
   return value;
 }
 
-const unitMs = new Map([
-  ["s", 1000],
-  ["m", 60_000],
-  ["h", 3_600_000],
-  ["d", 86_400_000],
-]);
+/** A hundred years: a date that far from now can still be written. */
+const longestMs = 36_500 * 86_400_000;
 
-/** A span such as `30s`, `5m`, `12h` or `90d`, in milliseconds; undefined for any other text. */
-export function parseSpan(text: string): number | undefined {
-  const unit = unitMs.get(text.slice(-1));
-  const count = text.slice(0, -1);
-  if (unit === undefined || !/^[1-9]\d{0,6}$/.test(count)) return undefined;
-  return Number(count) * unit;
+/** A duration such as `30s`, `1.5h` or `90d`, at most 36500d, in milliseconds; undefined for any other text. */
+export function parseDuration(text: string): number | undefined {
+  const ms = millisecondsOf(text);
+  return ms !== undefined && ms > 0 && ms <= longestMs ? ms : undefined;
 }
 
-/** An instant as ISO 8601 text: a span from now, or the text itself, which the parser of the file checks. */
+/** An instant as ISO 8601 text: a duration from now, or the text itself, which the parser of the file checks. */
 export function parseWhen(text: string | undefined, nowMs: number): string | undefined {
   if (text === undefined) return undefined;
-  const span = parseSpan(text);
-  return span === undefined ? text : new Date(nowMs + span).toISOString();
+  const fromNowMs = parseDuration(text);
+  return fromNowMs === undefined ? text : new Date(nowMs + fromNowMs).toISOString();
 }

@@ -127,7 +127,7 @@ Without --file it only prints a key. A file that is not there is made (mode 0600
   --service NAME      for a service key or a JWT; left out for a profile key
   --kind KIND         service-key (with --service), profile-key (without), or jwt
   --id ID             default: made from the date
-  --not-before WHEN   valid from then on: 2030-01-31T00:00:00Z, or a span from now such as 12h
+  --not-before WHEN   valid from then on: 2030-01-31T00:00:00Z, or a duration from now such as 12h
   --expires WHEN      valid until then; likewise, such as 90d
 For --kind jwt:
   --issuer NAME       the token's iss
@@ -179,7 +179,7 @@ commands do the same when they change such a file. Receivers with an earlier rel
 
 Prints a JWT on standard output, signed with the HMAC secret of the credential.
 
-${which}  --expires-in SPAN  30s, 5m (default), 12h …
+${which}  --expires-in DURATION  30s, 5m (default), 12h …
   --audience NAME  default: the credential's first; may be given several times
   --claim NAME=TEXT, --claim NAME:=JSON  may be given several times
 
@@ -254,13 +254,13 @@ ${changeOptions}`,
   ],
   [
     "events purge",
-    `Usage: hookgate events purge --db PATH --state done|dead [--older-than SPAN] [--keep N] [options]
+    `Usage: hookgate events purge --db PATH --state done|dead [--older-than DURATION] [--keep N] [options]
 
 Deletes events, oldest first, in small batches; none with a task that is waiting, blocked or running. When a dead
 letter that held others back is deleted, those run. --older-than, --keep or both are required.
 
 ${db}  --state STATE       done (ignored ones, too) or dead
-  --older-than SPAN   accepted longer ago than this: 12h, 30d …
+  --older-than DURATION  accepted longer ago than this: 12h, 30d …
   --keep N            leave the N newest of this state
   --receiver NAME     only this receiver's
   --trust-clock       delete by age even if the clock is more than an hour ahead of the last activity in the inbox

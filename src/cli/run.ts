@@ -2,22 +2,15 @@ import { readFileSync } from "node:fs";
 import { parseJson } from "../lib/json.js";
 import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import { backup } from "./backup.js";
+import { backup, restore } from "./backup.js";
 import { CommandFailure, type CommandIo, type ExitCode, misused } from "./command.js";
 import { doctor } from "./doctor.js";
-import { eventsDrop, eventsReplay, eventsRetry } from "./events-change.js";
-import { eventsCompact } from "./events-compact.js";
-import { eventsList } from "./events-list.js";
-import { eventsPurge } from "./events-purge.js";
-import { eventsShow } from "./events-show.js";
-import { eventsStats } from "./events-stats.js";
+import { eventsCompact, eventsDrop, eventsPurge, eventsReplay, eventsRetry } from "./events/change.js";
+import { eventsList, eventsShow, eventsStats } from "./events/show.js";
 import { commandHelp, generalHelp } from "./help.js";
-import { keyList } from "./key-list.js";
-import { keyNew } from "./key-new.js";
-import { keyActivate, keyDeactivate, keyDelete, keyUpgrade } from "./key-state.js";
-import { restore } from "./restore.js";
+import { keyActivate, keyDeactivate, keyDelete, keyList, keyNew, keyUpgrade } from "./key.js";
 import { send } from "./send.js";
-import { tokenSign } from "./token-sign.js";
+import { tokenSign } from "./token.js";
 
 type Command = (args: readonly string[], io: CommandIo) => Promise<ExitCode>;
 

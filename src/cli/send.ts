@@ -1,7 +1,10 @@
-import { randomUUID } from "node:crypto";
+import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { millisecondsOf } from "../lib/duration.js";
+import { parseJson } from "../lib/json.js";
+import { printable } from "../lib/printable.js";
 import { type SignedDelivery, signedDelivery } from "../signatures/sign.js";
 import type { Source } from "../types/source.js";
 import {
@@ -13,8 +16,6 @@ import {
   refused,
   required,
 } from "./command.js";
-import { readContent, readData, readHeaders, readPrivateKey, readSecret, variable } from "./send-input.js";
-import { describeDelivery, sendOnce, tampered } from "./send-request.js";
 import { namedSource, type SourceSettings } from "./send-sources.js";
 
 const kinds = {
@@ -190,4 +191,161 @@ async function loadSource(name: string, io: CommandIo): Promise<Source<never>> {
 function isSource(value: unknown): boolean {
   const source = value as Partial<Source> | null | undefined;
   return typeof source?.events === "function" && millisecondsOf(source.deadline) !== undefined;
+}
+
+/** A secret that stands in a variable or a file, never on the command line, where every user of the machine sees it. */
+export function readSecret(
+  what: string,
+  { env, file }: { readonly env: string | undefined; readonly file: string | undefined },
+  io: CommandIo,
+): string | undefined {
+  if (env !== undefined && file !== undefined)
+    throw misused(`give --${what}-env or --${what}-file, not both`);
+  if (env !== undefined) return variable(env, io);
+  if (file === undefined) return undefined;
+  // Editors end a file with a line end that is no part of the secret.
+  const text = readBytes(file, `--${what}-file`, io)
+    .toString("utf8")
+    .replace(/\r?\n$/, "");
+  if (text === "") throw refused(`${file} is empty`);
+  return text;
+}
+
+/** The value of an environment variable. CommandFailure 1 where it is not set. */
+export function variable(name: string, io: CommandIo): string {
+  const value = io.environment.variable(name);
+  if (value === undefined || value === "") throw refused(`the environment variable ${name} is not set`);
+  return value;
+}
+
+/** A private key as PEM. */
+export function readPrivateKey(pem: string | undefined): KeyObject | undefined {
+  if (pem === undefined) return undefined;
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    throw refused('the private key cannot be read: it must be PEM, "-----BEGIN PRIVATE KEY-----" …');
+  }
+}
+
+/** What `--data` or `--body` says: `@PATH` for a file, `-` for standard input, or the text itself. */
+export function readContent(text: string, option: string, io: CommandIo): Buffer {
+  if (text === "-") return Buffer.from(io.stdin === undefined ? readFileSync(0) : io.stdin());
+  if (text.startsWith("@")) return readBytes(text.slice(1), option, io);
+  return Buffer.from(text);
+}
+
+/** `--data` as JSON. */
+export function readData(text: string | undefined, io: CommandIo): unknown {
+  if (text === undefined) return {};
+  try {
+    return parseJson(readContent(text, "--data", io).toString("utf8"));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw misused("--data must be JSON, @FILE or -; for a body that is sent as it is, use --body");
+  }
+}
+
+/** `--header "Name: value"`, by lower-case names. */
+export function readHeaders(given: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const [, name, value] = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e]*)$/.exec(text) ?? [];
+      if (name === undefined || value === undefined) throw misused(`--header must be "Name: value" in ASCII`);
+      return [name.toLowerCase(), value.trimEnd()];
+    }),
+  );
+}
+
+function readBytes(path: string, option: string, io: CommandIo): Buffer {
+  try {
+    return readFileSync(resolve(io.cwd, path));
+  } catch (error) {
+    throw refused(`${option}: ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
+/** A delivery on its way. */
+export interface Outgoing {
+  readonly url: URL;
+  readonly delivery: SignedDelivery;
+  /** Headers that hold the receiver's own credentials; they win. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** How long the answer is waited for: as long as the sender would. */
+  readonly deadlineMs: number;
+}
+
+/** Sends once and prints the answer: its body on standard output, the rest on standard error. Whether it was 2xx. */
+export async function sendOnce(
+  { url, delivery, credentials, deadlineMs }: Outgoing,
+  io: CommandIo,
+): Promise<boolean> {
+  const startedMs = performance.now();
+  const after = (): string => `after ${Math.round(performance.now() - startedMs)} ms`;
+  try {
+    const answer = await fetch(new URL(delivery.path, url), {
+      method: "POST",
+      headers: { "content-type": delivery.contentType, ...delivery.headers, ...credentials },
+      body: new Uint8Array(delivery.body),
+      redirect: "manual",
+      signal: AbortSignal.timeout(deadlineMs),
+    });
+    const body = Buffer.from(await answer.arrayBuffer());
+    io.stderr(`${answer.status} ${printable(answer.statusText)} ${after()}\n`);
+    if (body.length > 0) io.stdout(`${answerText(body)}\n`);
+    return answer.ok;
+  } catch (error) {
+    const { name, message, cause } = error as Error;
+    const what =
+      name === "TimeoutError"
+        ? `no answer within ${deadlineMs} ms, which is how long this sender waits`
+        : printable((cause as Error | undefined)?.message || message, 300);
+    io.stderr(`failed ${after()}: ${what}\n`);
+    return false;
+  }
+}
+
+/** What an answer says, without what a terminal would obey. */
+function answerText(body: Buffer): string {
+  return body
+    .toString("utf8")
+    .replace(/[\p{Cc}\u2028\u2029]/gu, (character) =>
+      character === "\n" || character === "\t" ? character : printable(character),
+    );
+}
+
+/** A request as it would be sent. `credentials`: what stands for secrets that were not signed with. */
+export function describeDelivery(
+  url: URL,
+  delivery: SignedDelivery,
+  credentials: Readonly<Record<string, string>>,
+): string {
+  const headers = { "content-type": delivery.contentType, ...delivery.headers, ...credentials };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\n`);
+  return `POST ${new URL(delivery.path, url).href}\n${lines.join("")}\n${delivery.body.toString("utf8")}\n`;
+}
+
+/** The delivery with one character of what proves it changed. CommandFailure 2 where nothing does. */
+export function tampered(delivery: SignedDelivery, source: Source<never>): SignedDelivery {
+  const proofs = new Set(proofsOf(source).filter((name) => Object.hasOwn(delivery.headers, name)));
+  if (proofs.size === 0) throw misused("--tamper: this source signs nothing");
+  const headers = Object.fromEntries(
+    Object.entries(delivery.headers).map(([name, value]) => [
+      name,
+      proofs.has(name) ? altered(value) : value,
+    ]),
+  );
+  return { ...delivery, headers };
+}
+
+function proofsOf({ signature, auth }: Source<never>): readonly string[] {
+  const token = auth === undefined ? [] : [auth.carrier?.header ?? "authorization"];
+  if (signature?.kind === "header") return [...token, ...signature.headers.map((set) => set.signature)];
+  return signature?.kind === "http-message" ? [...token, "signature"] : token;
+}
+
+/** Neither padding nor unused bits stand there, and 0 and 1 are in every alphabet that signatures are written in. */
+function altered(value: string): string {
+  const at = value.length - 10;
+  return `${value.slice(0, at)}${value.charAt(at) === "0" ? "1" : "0"}${value.slice(at + 1)}`;
 }

@@ -19,7 +19,7 @@ import type { InboxEngine } from "../../src/index.js";
 import { buildSources } from "../support/built-sources.js";
 import { idleEngine, newDelivery } from "../support/inbox-parts.js";
 import { createInboxScene, type InboxScene, until } from "../support/inbox-scene.js";
-import { runIn } from "../unit/cli/events-scene.js";
+import { runIn } from "../unit/cli/events/scene.js";
 import { openDatabase, tablesOf, withDatabase, writeVersion1 } from "./version-1.js";
 
 let built: Awaited<ReturnType<typeof buildSources>>;

@@ -7,7 +7,7 @@ import { sqliteEngine } from "hookgate/sqlite";
 import { memoryEngine } from "hookgate/testing";
 import type { InboxEngine } from "../../src/types/engine.js";
 import { newDelivery } from "../support/inbox-parts.js";
-import { runIn } from "../unit/cli/events-scene.js";
+import { runIn } from "../unit/cli/events/scene.js";
 import { writeVersion1 } from "./version-1.js";
 
 const hour = 3_600_000;

@@ -24,7 +24,7 @@ const deciding: ReadonlySet<number> = new Set([1, 2]);
 
 /** Where a package may be imported; one that is not here may not be imported at all. */
 const packages: ReadonlyMap<string, readonly string[]> = new Map([
-  ["jose", ["auth/jwt/verify.ts", "cli/token-sign.ts", "signatures/sign.ts", "testing/signer.ts"]],
+  ["jose", ["auth/jwt/verify.ts", "cli/token.ts", "signatures/sign.ts", "testing/signer.ts"]],
   ["ip-cidr", ["ip/cidr.ts"]],
   ["content-type", ["body/media-type.ts"]],
   ["raw-body", ["body/read.ts"]],
@@ -55,9 +55,8 @@ const openers: ReadonlyMap<string, string> = new Map([
   ["inbox/sqlite/file-identity.ts", "the log, in which SQLite locks nothing, and /proc/locks"],
   ["inbox/sqlite/file-system.ts", "a file that is not there yet"],
   ["auth/credentials/file.ts", "the credentials file"],
-  ["cli/credentials-document.ts", "the credentials file"],
-  ["cli/lock.ts", "the lock of the credentials file"],
-  ["cli/send-input.ts", "what is to be sent"],
+  ["cli/credentials-file.ts", "the credentials file and its lock"],
+  ["cli/send.ts", "what is to be sent"],
   ["cli/run.ts", "package.json"],
 ]);
 

@@ -106,7 +106,7 @@ describe("the rules of the house", () => {
     [
       "ip/address.ts",
       'import { decodeJwt } from "jose/jwt/decode";',
-      "imports jose/jwt/decode, which belongs to auth/jwt/verify.ts, cli/token-sign.ts, signatures/sign.ts, testing/signer.ts",
+      "imports jose/jwt/decode, which belongs to auth/jwt/verify.ts, cli/token.ts, signatures/sign.ts, testing/signer.ts",
     ],
     ["http/send-response.ts", 'import express from "express";', "imports express, which belongs to no file"],
     ["ip/address.ts", 'import { isIP } from "node:net";', "imports node:net: decisions do no I/O"],

@@ -1,8 +1,6 @@
 import { printable } from "../lib/printable.js";
 import type { TaskError } from "../types/engine.js";
 
-export { spanOf } from "../lib/duration.js";
-
 /**
  * Rows as a table with a header, each cell padded to its column. The cells must be printable; an empty one is shown
  * as `-`.

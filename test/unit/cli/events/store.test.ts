@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { loadDriver } from "../../../src/inbox/sqlite/driver.js";
-import { sqliteEngine } from "../../../src/inbox/sqlite/index.js";
-import { db, deliveryOf, type Ran, runIn, tasks } from "./events-scene.js";
+import { loadDriver } from "../../../../src/inbox/sqlite/driver.js";
+import { sqliteEngine } from "../../../../src/inbox/sqlite/index.js";
+import { db, deliveryOf, type Ran, runIn, tasks } from "./scene.js";
 
 let folder: string;
 let file: string;

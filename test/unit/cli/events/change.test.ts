@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { InboxEngine, PurgeOptions, Verdict } from "../../../src/types/engine.js";
-import { broken, createScene, db, dead, done, type Scene, tasks } from "./events-scene.js";
+import type { InboxEngine, PurgeOptions, Verdict } from "../../../../src/types/engine.js";
+import { broken, createScene, db, dead, done, type Scene, tasks } from "./scene.js";
 
 let scene: Scene;
 beforeEach(async () => {
@@ -283,6 +283,10 @@ describe("hookgate events purge", () => {
     scene.clockMs += 1000;
     const purge = (options: string) => scene.run(`events purge ${db} ${options}`);
     expect(await purge("--state done --older-than 3d")).toMatchObject({ code: 0, err: "0 events purged.\n" });
+    expect(await purge("--state done --older-than 2.5d")).toMatchObject({
+      code: 0,
+      err: "0 events purged.\n",
+    });
     expect(await purge("--state done --older-than 1d")).toMatchObject({ code: 0, err: "1 event purged.\n" });
     expect(await purge("--state dead --keep 1 --json")).toMatchObject({
       code: 0,
@@ -360,7 +364,9 @@ describe("hookgate events purge", () => {
     ["--older-than 30d", /--state is missing/],
     ["--state pending --older-than 30d", /--state must be done or dead.*dropped/],
     ["--state done", /--older-than, --keep or both are needed/],
-    ["--state done --older-than 30", /--older-than must be a span/],
+    ["--state done --older-than 30", /--older-than must be a duration/],
+    ["--state done --older-than 0s", /--older-than must be a duration/],
+    ["--state done --older-than 36501d", /--older-than must be a duration/],
     ["--state done --keep few", /--keep must be a whole number/],
   ])("does not take %s", async (options, message) => {
     expect(await scene.run(`events purge ${db} ${options}`)).toMatchObject({

@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { until } from "../../support/inbox-scene.js";
-import { broken, createScene, db, dead, done, type Scene, tasks } from "./events-scene.js";
+import { until } from "../../../support/inbox-scene.js";
+import { broken, createScene, db, dead, done, type Scene, tasks } from "./scene.js";
 
 let scene: Scene;
 beforeEach(async () => {
@@ -89,7 +89,7 @@ describe("hookgate events list", () => {
 
   it.each([
     ["--state lost", /--state must be one of pending, done, dead, ignored, not "lost"/],
-    ["--since yesterday", /--since must be a span before now/],
+    ["--since yesterday", /--since must be a duration before now/],
     ["--since 2026-02-31", /--since must be/],
     ["--since 2026-03-01T10:00", /with its zone/],
     ["--since 1h --until 2h", /must lie before/],

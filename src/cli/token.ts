@@ -1,20 +1,26 @@
 import { createSecretKey, randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import { parseJson } from "../lib/json.js";
+import { printable } from "../lib/printable.js";
 import type { TokenCredential } from "../types/credential.js";
 import {
   type CommandIo,
   type ExitCode,
   misused,
-  parseSpan,
+  parseDuration,
   readOptions,
   refused,
   required,
 } from "./command.js";
-import { credentialsPath, type Members, readDocument } from "./credentials-document.js";
-import { nameOf, type OwnerName } from "./entries.js";
-import { stateOf } from "./key-list.js";
-import { entryNamed } from "./key-state.js";
+import {
+  credentialsPath,
+  entryNamed,
+  type Members,
+  nameOf,
+  type OwnerName,
+  readDocument,
+  stateOf,
+} from "./credentials-file.js";
 
 const kinds = {
   file: "text",
@@ -73,9 +79,14 @@ export async function tokenSign(args: readonly string[], io: CommandIo): Promise
 }
 
 function parseLife(text: string): number {
-  const span = parseSpan(text);
-  if (span === undefined) throw misused(`--expires-in must be a span such as 30s, 5m or 12h, not "${text}"`);
-  return span / 1000;
+  const ms = parseDuration(text);
+  // `exp` counts seconds.
+  if (ms === undefined || ms % 1000 !== 0) {
+    throw misused(
+      `--expires-in must be a duration in whole seconds, such as 30s, 5m or 12h, not "${printable(text)}"`,
+    );
+  }
+  return ms / 1000;
 }
 
 const ours = new Set(["iss", "aud", "iat", "exp"]);

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { main } from "../../../src/cli/run.js";
-import { memoryEngine } from "../../../src/testing/memory-engine.js";
-import type { InboxEngine, NewDelivery, NewTask, TaskError, Verdict } from "../../../src/types/engine.js";
+import { main } from "../../../../src/cli/run.js";
+import { memoryEngine } from "../../../../src/testing/memory-engine.js";
+import type { InboxEngine, NewDelivery, NewTask, TaskError, Verdict } from "../../../../src/types/engine.js";
 
 export const now = Date.parse("2026-03-01T12:00:00Z");
 

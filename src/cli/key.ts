@@ -1,21 +1,37 @@
 import { hash, randomBytes } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
+import type { CredentialIndex } from "../auth/credentials/credential-index.js";
 import { errorCode } from "../auth/credentials/file-definition.js";
-import type { CredentialKind } from "../types/credential.js";
+import type { Credential, CredentialKind } from "../types/credential.js";
 import {
   type CommandIo,
   type ExitCode,
   misused,
+  type OptionKinds,
   parseWhen,
   readOptions,
   refused,
   required,
 } from "./command.js";
-import { credentialsPath, editDocument, type Members, writeDurably } from "./credentials-document.js";
-import { addEntry, entriesOf, nameOf, type OwnerName } from "./entries.js";
+import {
+  addEntry,
+  credentialsPath,
+  type Entry,
+  editDocument,
+  entriesOf,
+  entryNamed,
+  type Members,
+  nameOf,
+  type OwnerName,
+  readDocument,
+  stateOf,
+  upgradeDocument,
+  writeDurably,
+} from "./credentials-file.js";
+import { tableOf } from "./text.js";
 
-const kinds = {
+const newKinds = {
   file: "text",
   tenant: "text",
   service: "text",
@@ -30,13 +46,13 @@ const kinds = {
   "secret-env": "text",
 } as const;
 
-type Options = ReturnType<typeof readOptions<typeof kinds>>;
+type NewOptions = ReturnType<typeof readOptions<typeof newKinds>>;
 
 const jwtOnly = ["issuer", "algorithm", "secret-file", "secret-env"] as const;
 
 /** `hookgate key new`: makes a credential, stores what a receiver needs of it, and shows the secret part once. */
 export async function keyNew(args: readonly string[], io: CommandIo): Promise<ExitCode> {
-  const options = readOptions(args, kinds);
+  const options = readOptions(args, newKinds);
   if (options.file === undefined) return keyAlone(options, io);
   const tenant = required(options.tenant, "tenant");
   const owner: OwnerName = { tenant, service: options.service };
@@ -68,7 +84,7 @@ export async function keyNew(args: readonly string[], io: CommandIo): Promise<Ex
 }
 
 /** Without a file: a key, and its digest to be stored by hand. */
-function keyAlone(options: Options, io: CommandIo): ExitCode {
+function keyAlone(options: NewOptions, io: CommandIo): ExitCode {
   const given = Object.entries(options).find(([, value]) => value !== undefined && value.length > 0);
   if (given !== undefined)
     throw misused(`--${given[0]} goes with --file; without a file, key new only prints a key`);
@@ -81,7 +97,7 @@ function keyAlone(options: Options, io: CommandIo): ExitCode {
   return 0;
 }
 
-function kindOf(options: Options): CredentialKind {
+function kindOf(options: NewOptions): CredentialKind {
   const kind = options.kind ?? (options.service === undefined ? "profile-key" : "service-key");
   if (kind !== "jwt" && kind !== "service-key" && kind !== "profile-key") {
     throw misused(`--kind must be service-key, profile-key or jwt, not "${kind}"`);
@@ -130,7 +146,7 @@ const secretBytes = new Map([
   ["HS512", 64],
 ]);
 
-function makeJwt(options: Options, path: string, io: CommandIo): Made {
+function makeJwt(options: NewOptions, path: string, io: CommandIo): Made {
   const issuer = required(options.issuer, "issuer");
   const algorithm = options.algorithm ?? "HS256";
   const size = secretBytes.get(algorithm);
@@ -191,5 +207,145 @@ function secretInFile(secret: string, secretPath: string, path: string, rules: M
     undo() {
       if (written) unlinkSync(secretPath);
     },
+  };
+}
+
+/** `hookgate key list`: every credential of a file, as a table or as JSON. Never a digest or a secret. */
+export async function keyList(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  const options = readOptions(args, { file: "text", tenant: "text", service: "text", json: "switch" });
+  const path = credentialsPath(required(options.file, "file"), io);
+  const { index } = readDocument(path, io, false);
+  const rows = index.all
+    .filter(({ owner }) => options.tenant === undefined || owner.tenant === options.tenant)
+    .filter(({ owner }) => options.service === undefined || owner.service === options.service)
+    .map((credential) => rowOf(credential, io.clock.now()));
+  io.stdout(
+    options.json
+      ? `${JSON.stringify(rows, null, 2)}\n`
+      : tableOf(
+          columns,
+          rows.map((row) => columns.map((name) => row[name] ?? "")),
+        ),
+  );
+  return 0;
+}
+
+const columns = ["tenant", "service", "kind", "id", "state", "notBefore", "expiresAt"] as const;
+
+type Row = Readonly<Record<(typeof columns)[number], string | null>>;
+
+function rowOf(credential: Credential & { readonly kind: CredentialKind }, nowMs: number): Row {
+  const { owner, kind, id, notBeforeMs, expiresAtMs } = credential;
+  return {
+    tenant: owner.tenant,
+    service: owner.service ?? null,
+    kind,
+    id,
+    state: stateOf(credential, nowMs),
+    notBefore: instant(notBeforeMs),
+    expiresAt: instant(expiresAtMs),
+  };
+}
+
+function instant(ms: number): string | null {
+  return Number.isFinite(ms) ? new Date(ms).toISOString() : null;
+}
+
+const named = { file: "text", tenant: "text", service: "text", id: "text" } as const satisfies OptionKinds;
+
+/** `hookgate key activate`. */
+export async function keyActivate(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  return changeEntry(readOptions(args, named), io, ({ entry, state }) => {
+    delete entry.members.state;
+    return state === "inactive"
+      ? "is active from the receivers' next reload on, within a second"
+      : `was active already${state === "active" ? "" : `; it is of no use, though: it is ${state}`}`;
+  });
+}
+
+/** `hookgate key deactivate`: refuses to take an owner's last usable credential of a kind. */
+export async function keyDeactivate(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  const options = readOptions(args, { ...named, "force-lock-out": "switch" });
+  return changeEntry(options, io, ({ entry, state, others, owner }) => {
+    if (state === "inactive") return "was inactive already";
+    if (state === "active" && others.length === 0 && !options["force-lock-out"]) {
+      throw refused(
+        `"${options.id}" is the last active ${entry.kind} of ${nameOf(owner)}: without it nobody gets in by one. ` +
+          "Make the next one first (hookgate key new), or, to lock everybody out, add --force-lock-out",
+      );
+    }
+    entry.members.state = "inactive";
+    return "is refused from the receivers' next reload on, within a second; to undo: hookgate key activate";
+  });
+}
+
+/** `hookgate key delete`: takes out what is inactive. */
+export async function keyDelete(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  return changeEntry(readOptions(args, named), io, ({ entry, state, isOnly }) => {
+    if (state !== "inactive") {
+      throw refused(`"${String(entry.members.id)}" is not inactive; run hookgate key deactivate first`);
+    }
+    if (isOnly) {
+      throw refused(
+        "it is the only credential of the file, which would be empty; make another first, or delete the file",
+      );
+    }
+    entry.remove();
+    return "is deleted; a secret file that it referred to is still there";
+  });
+}
+
+/** `hookgate key upgrade`: writes a file of format version 1 as version 2. */
+export async function keyUpgrade(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  const path = credentialsPath(required(readOptions(args, { file: "text" }).file, "file"), io);
+  if (!(await upgradeDocument(path, io))) io.stderr(`${path} is already in format version 2.\n`);
+  return 0;
+}
+
+interface FoundEntry {
+  readonly entry: Entry;
+  readonly owner: OwnerName;
+  readonly state: ReturnType<typeof stateOf>;
+  /** The other credentials of its owner and kind that are active now. */
+  readonly others: readonly unknown[];
+  /** Nothing else stands in the file. */
+  readonly isOnly: boolean;
+}
+
+async function changeEntry(
+  options: { readonly [Name in keyof typeof named]: string | undefined },
+  io: CommandIo,
+  edit: (found: FoundEntry) => string,
+): Promise<ExitCode> {
+  const path = credentialsPath(required(options.file, "file"), io);
+  const owner: OwnerName = { tenant: required(options.tenant, "tenant"), service: options.service };
+  const id = required(options.id, "id");
+  const said = await editDocument({ path, io }, (document, before) =>
+    edit(findEntry(document, before as CredentialIndex, { owner, id, nowMs: io.clock.now() })),
+  );
+  io.stderr(`"${id}" of ${nameOf(owner)} ${said}.\n`);
+  return 0;
+}
+
+function findEntry(
+  document: Members,
+  index: CredentialIndex,
+  wanted: { readonly owner: OwnerName; readonly id: string; readonly nowMs: number },
+): FoundEntry {
+  const { owner, id, nowMs } = wanted;
+  const entry = entryNamed(document, owner, id);
+  const siblings = index.all.filter(
+    (credential) => credential.owner.tenant === owner.tenant && credential.owner.service === owner.service,
+  );
+  const own = siblings.find((credential) => credential.id === id);
+  if (own === undefined) throw refused(`"${id}" of ${nameOf(owner)} cannot be found`);
+  return {
+    entry,
+    owner,
+    state: stateOf(own, nowMs),
+    others: siblings.filter(
+      (other) => other !== own && other.kind === own.kind && stateOf(other, nowMs) === "active",
+    ),
+    isOnly: index.all.length === 1,
   };
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import {
   chownSync,
   closeSync,
@@ -10,6 +10,7 @@ import {
   renameSync,
   statSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
@@ -23,8 +24,8 @@ import {
 } from "../auth/credentials/file-definition.js";
 import { fileVersion, toCurrentVersion, versionNote } from "../auth/credentials/file-version.js";
 import type { Environment } from "../lib/environment.js";
+import type { Credential, CredentialKind } from "../types/credential.js";
 import { type CommandIo, refused } from "./command.js";
-import { type HeldLock, withLock } from "./lock.js";
 
 /** An object of a credentials file; named are the members that commands look at. */
 export interface Members {
@@ -216,4 +217,183 @@ function syncFolder(folder: string): void {
   } catch {
     // Some systems cannot open folders; the rename has happened.
   }
+}
+
+/** The owner that options name: a tenant, or one of its services. */
+export interface OwnerName {
+  readonly tenant: string;
+  readonly service: string | undefined;
+}
+
+/** One credential where it stands in a document. */
+export interface Entry {
+  readonly kind: CredentialKind;
+  readonly members: Members;
+  /** Takes the entry out, and the owner with it where nothing else is left of that. */
+  remove(): void;
+}
+
+const listNames = { "profile-key": "profileKeys", "service-key": "serviceKeys", jwt: "jwt" } as const;
+
+/** The credentials of an owner. The document must have passed the parser, which vouches for its shape. */
+export function entriesOf(document: Members, owner: OwnerName): readonly Entry[] {
+  const holder = holderOf(document, owner);
+  if (holder === undefined) return [];
+  const kinds = owner.service === undefined ? (["profile-key"] as const) : (["service-key", "jwt"] as const);
+  return kinds.flatMap((kind) =>
+    listOf(holder, kind).map((members) => ({
+      kind,
+      members,
+      remove(): void {
+        const rest = listOf(holder, kind).filter((other) => other !== members);
+        if (rest.length > 0) holder[listNames[kind]] = rest;
+        else delete holder[listNames[kind]];
+        prune(document, owner);
+      },
+    })),
+  );
+}
+
+/** Adds a credential, making tenant and service where they are new. */
+export function addEntry(document: Members, owner: OwnerName, kind: CredentialKind, members: Members): void {
+  const tenant = memberOrNew(document.tenants as Members, owner.tenant);
+  const holder =
+    owner.service === undefined ? tenant : memberOrNew(memberOrNew(tenant, "services"), owner.service);
+  holder[listNames[kind]] = [...listOf(holder, kind), members];
+}
+
+/** An owner's name for messages. */
+export function nameOf({ tenant, service }: OwnerName): string {
+  return service === undefined ? `tenant "${tenant}"` : `service "${service}" of tenant "${tenant}"`;
+}
+
+function holderOf(document: Members, { tenant, service }: OwnerName): Members | undefined {
+  const holder = member(document.tenants as Members, tenant);
+  if (service === undefined || holder === undefined) return holder;
+  const services = member(holder, "services");
+  return services === undefined ? undefined : member(services, service);
+}
+
+function listOf(holder: Members, kind: CredentialKind): readonly Members[] {
+  const list = Object.hasOwn(holder, listNames[kind]) ? holder[listNames[kind]] : [];
+  return (Array.isArray(list) ? list : [list]) as readonly Members[];
+}
+
+/** Takes out a service without credentials, then a tenant without any: the parser refuses both. */
+function prune(document: Members, { tenant, service }: OwnerName): void {
+  const tenants = document.tenants as Members;
+  const holder = member(tenants, tenant);
+  if (holder === undefined) return;
+  const services = member(holder, "services");
+  if (services !== undefined && service !== undefined) {
+    const own = member(services, service);
+    if (own !== undefined && listOf(own, "service-key").length + listOf(own, "jwt").length === 0) {
+      delete services[service];
+    }
+    if (Object.keys(services).length === 0) delete holder.services;
+  }
+  if (listOf(holder, "profile-key").length === 0 && !Object.hasOwn(holder, "services"))
+    delete tenants[tenant];
+}
+
+function member(holder: Members, name: string): Members | undefined {
+  return Object.hasOwn(holder, name) ? (holder[name] as Members) : undefined;
+}
+
+function memberOrNew(holder: Members, name: string): Members {
+  const found = member(holder, name);
+  if (found !== undefined) return found;
+  const made: Members = {};
+  // Defined, not assigned: "__proto__" is a name like any other.
+  Object.defineProperty(holder, name, { value: made, enumerable: true, writable: true, configurable: true });
+  return made;
+}
+
+/** Age at which a lock file was left by a process that died: an edit takes milliseconds. */
+const staleMs = 10_000;
+const waitMs = 5000;
+const stepMs = 50;
+
+/** Proves that this process holds the lock. */
+export interface HeldLock {
+  /** Throws where the lock is no longer ours, because we were so slow that another process took it for left. */
+  assertHeld(): void;
+}
+
+/** Runs `edit` while no other `hookgate` edits the same file. Waits five seconds, then refuses. */
+export async function withLock<T>(path: string, io: CommandIo, edit: (lock: HeldLock) => T): Promise<T> {
+  const lockPath = `${path}.lock`;
+  const token = `${process.pid} ${randomUUID()}`;
+  const deadlineMs = io.clock.now() + waitMs;
+  while (!take(lockPath, token)) {
+    removeIfStale(lockPath, io.clock.now());
+    if (io.clock.now() >= deadlineMs) {
+      throw refused(`${path} is being edited by another process; if none is running, delete ${lockPath}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, stepMs));
+  }
+  const isHeld = (): boolean => contentOf(lockPath) === token;
+  try {
+    return edit({
+      assertHeld() {
+        if (!isHeld()) throw refused(`the lock ${lockPath} was lost; nothing was changed, try again`);
+      },
+    });
+  } finally {
+    if (isHeld()) unlinkSync(lockPath);
+  }
+}
+
+function take(lockPath: string, token: string): boolean {
+  try {
+    writeFileSync(lockPath, token, { flag: "wx", mode: 0o600 });
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    throw refused(`cannot write ${lockPath} (${code}); does its folder exist, and may you write there?`);
+  }
+}
+
+/** Moved away before it is deleted: of two processes that find the same stale lock only one moves it. */
+function removeIfStale(lockPath: string, nowMs: number): void {
+  try {
+    if (nowMs - statSync(lockPath).mtimeMs < staleMs) return;
+    const aside = `${lockPath}.${randomUUID()}`;
+    renameSync(lockPath, aside);
+    unlinkSync(aside);
+  } catch {
+    // Its owner, or another waiter, was faster.
+  }
+}
+
+function contentOf(lockPath: string): string | undefined {
+  try {
+    return readFileSync(lockPath, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** The entry with this id. Where there is none, the refusal names those that there are. */
+export function entryNamed(document: Members, owner: OwnerName, id: string): Entry {
+  const entries = entriesOf(document, owner);
+  const entry = entries.find(({ members }) => members.id === id);
+  if (entry !== undefined) return entry;
+  const ids = entries.map(({ members }) => `"${String(members.id)}"`).join(", ");
+  throw refused(
+    ids === ""
+      ? `${nameOf(owner)} has no credential in this file; hookgate key list shows what there is`
+      : `${nameOf(owner)} has no credential "${id}"; there is ${ids}`,
+  );
+}
+
+/** What a request with this credential would meet now. */
+export function stateOf(
+  credential: Pick<Credential, "active" | "notBeforeMs" | "expiresAtMs">,
+  nowMs: number,
+): "active" | "inactive" | "expired" | "not yet" {
+  if (!credential.active) return "inactive";
+  if (nowMs >= credential.expiresAtMs) return "expired";
+  return nowMs < credential.notBeforeMs ? "not yet" : "active";
 }

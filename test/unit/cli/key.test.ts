@@ -92,6 +92,23 @@ describe("hookgate key new", () => {
     expect(readdirSync(folder)).toEqual(["credentials.json"]);
   });
 
+  it.each([
+    ["1.5h", "2026-03-01T13:30:00.000Z"],
+    ["250ms", "2026-03-01T12:00:00.250Z"],
+    ["36500d", "2126-02-05T12:00:00.000Z"],
+  ])("takes --expires %s as a duration from now", async (duration, expiresAt) => {
+    expect(await run(`key new ${owner} --expires ${duration}`)).toMatchObject({ code: 0 });
+    expect(document().tenants.acme?.services.orders?.serviceKeys).toMatchObject([{ expiresAt }]);
+  });
+
+  it.each(["36501d", "90", "0d", "90days"])("refuses --expires %s, and makes no file", async (text) => {
+    expect(await run(`key new ${owner} --expires ${text}`)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/expiresAt must be a Date or ISO 8601 text/),
+    });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it("makes a key that a receiver takes", async () => {
     const { out } = await run(`key new ${owner}`);
     const credentials = credentialsFromFile(file);
@@ -448,7 +465,8 @@ describe("hookgate token sign", () => {
       [`token sign ${owner} --id remote`, 1, /has only public keys, which cannot sign/],
       [sign, 2, /requires the claim "sub": add --claim sub=/],
       [`${sign} --claim sub=1 --expires-in 1h`, 2, /may be 600s at most/],
-      [`${sign} --claim sub=1 --expires-in soon`, 2, /must be a span such as 30s/],
+      [`${sign} --claim sub=1 --expires-in 1500ms`, 2, /must be a duration in whole seconds, such as 30s/],
+      [`${sign} --claim sub=1 --expires-in soon`, 2, /must be a duration in whole seconds, such as 30s/],
       [`${sign} --claim sub=1 --audience other`, 2, /is not one of the credential's: in/],
       [`${sign} --claim iss=me`, 2, /--claim iss: this claim is set/],
       [`${sign} --claim sub`, 2, /must be name=text/],
