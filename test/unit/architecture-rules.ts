@@ -88,6 +88,7 @@ function faultsOfFile(path: string, source: ts.SourceFile, house: House): string
     ...formFaults(path),
     ...importFaults(path, source, house),
     ...openingFaults(path, source),
+    ...sqlFaults(path, source),
     ...syntaxFaults(path, source),
   ];
 }
@@ -191,6 +192,28 @@ function outwardFaults(path: string, { specifier, typeOnly }: Import): string[] 
   const owners = packages.get(specifier.replace(/\/.*$/, ""));
   if (owners?.includes(path) === true) return [];
   return [`${path} imports ${specifier}, which belongs to ${owners?.join(", ") ?? "no file"}`];
+}
+
+/** What begins a statement of SQL, or names one of our tables in the middle of one. */
+const sql =
+  /^\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|CREATE|ALTER|DROP|PRAGMA|VACUUM|BEGIN|COMMIT|ROLLBACK|EXPLAIN)\b|\bhookgate_[a-z]/;
+
+/** An engine's SQL is in its tables and its statements, where it can be read as a whole. */
+function sqlFaults(path: string, source: ts.SourceFile): string[] {
+  if (roomOf(path) !== "inbox" || /\/(?:schema|statements)\.ts$/.test(path)) return [];
+  const faults: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const isText =
+      ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node);
+    // A prefix of our tables alone is what users' statements are checked for.
+    if (isText && node.text !== "hookgate_" && sql.test(node.text)) {
+      const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+      faults.push(`${path}:${line + 1} holds SQL, which belongs to the engine's schema.ts or statements.ts`);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return faults;
 }
 
 function openingFaults(path: string, source: ts.SourceFile): string[] {

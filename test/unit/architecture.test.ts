@@ -173,6 +173,16 @@ describe("the rules of the house", () => {
       'export const driver = "node:sqlite";',
       "names node:sqlite, which belongs to inbox/sqlite/driver.ts",
     ],
+    [
+      "inbox/sqlite/store.ts",
+      'export const a = "PRAGMA query_only = 1";',
+      "holds SQL, which belongs to the engine's schema.ts or statements.ts",
+    ],
+    [
+      "inbox/inbox.ts",
+      "export const a = (b: string) => `$\u007bb} FROM hookgate_tasks`;",
+      "holds SQL, which belongs to the engine's schema.ts or statements.ts",
+    ],
     ["ip/address.ts", "let count = 0;", "keeps state in the module"],
     ["ip/address.ts", "export const a = (b: any) => b;", "uses any"],
     ["ip/address.ts", "export default function f() {}", "exports a default"],

@@ -3,7 +3,8 @@ import type { StoreParts } from "./id-table.js";
 import { toStored } from "./id-table.js";
 import { hasOthers } from "./order.js";
 import type { AcceptRequest, PackedDelivery, Times } from "./protocol.js";
-import { state } from "./schema.js";
+import * as sql from "./statements.js";
+import { taskStates } from "./task-state.js";
 
 /** Stores deliveries within one transaction. */
 export class Acceptor {
@@ -18,11 +19,7 @@ export class Acceptor {
     const { connection } = this.#parts;
     connection.begin();
     // Other processes number events, too, hence anew in each transaction; a number is not used twice, also after a purge.
-    const row = connection
-      .statement(
-        "SELECT max(coalesce((SELECT max(event) FROM hookgate_events), 0), (SELECT value FROM hookgate_meta WHERE name = 'lastEvent')) AS last",
-      )
-      .get() as { last: number };
+    const row = connection.statement(sql.meta.lastEvent).get() as { last: number };
     this.#lastEvent = row.last;
     let at = 0;
     return deliveries.map((delivery) => {
@@ -76,30 +73,28 @@ export class Acceptor {
 
   #rememberedDigest(scope: number, id: string, times: Times): string | undefined {
     const { connection } = this.#parts;
-    const row = connection
-      .statement(
-        "SELECT event, digest, remember_until FROM hookgate_events WHERE scope = ? AND id = ? AND remembered = 1",
-      )
-      .get(scope, toStored(id)) as
+    const row = connection.statement(sql.events.remembered).get(scope, toStored(id)) as
       | { readonly event: number; readonly digest: string; readonly remember_until: number }
       | undefined;
     if (row === undefined) return undefined;
     if (row.remember_until > times.storeMs) return row.digest;
-    connection.statement("UPDATE hookgate_events SET remembered = 0 WHERE event = ?").run(row.event);
+    connection.statement(sql.events.forgetId).run(row.event);
     return undefined;
   }
 
   #tokenWasUsed({ tokenUse }: PackedDelivery): boolean {
     if (tokenUse === undefined) return false;
-    const sql = "SELECT 1 FROM hookgate_tokens WHERE token = ? AND delivery <> ?";
     const { tokenId, delivery } = tokenUse;
-    return this.#parts.connection.statement(sql).get(toStored(tokenId), toStored(delivery)) !== undefined;
+    return (
+      this.#parts.connection.statement(sql.events.tokenOfOther).get(toStored(tokenId), toStored(delivery)) !==
+      undefined
+    );
   }
 
   #useToken({ tokenUse }: PackedDelivery): void {
     if (tokenUse === undefined) return;
     this.#parts.connection
-      .statement("INSERT OR IGNORE INTO hookgate_tokens(token, delivery, expires_ms) VALUES (?, ?, ?)")
+      .statement(sql.events.addToken)
       .run(toStored(tokenUse.tokenId), toStored(tokenUse.delivery), Math.ceil(tokenUse.expiresAtMs));
   }
 
@@ -111,12 +106,8 @@ export class Acceptor {
   ): readonly string[] {
     const { connection, tally } = this.#parts;
     const first = this.#lastEvent + 1;
-    connection
-      .statement("INSERT INTO hookgate_deliveries(delivery, received_ms, head, body) VALUES (?, ?, ?, ?)")
-      .run(first, delivery.receivedAtMs, delivery.head, body);
-    const insert = connection.statement(
-      "INSERT INTO hookgate_events(event, delivery, position, scope, id, type, digest, accepted_ms, remember_until, tasks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    );
+    connection.statement(sql.events.addDelivery).run(first, delivery.receivedAtMs, delivery.head, body);
+    const insert = connection.statement(sql.events.add);
     return events.map(({ position, event }) => {
       const number = ++this.#lastEvent;
       const until = Math.floor(times.storeMs + delivery.rememberMs);
@@ -146,15 +137,13 @@ export class Acceptor {
     const key = task.orderingKey === undefined ? null : toStored(task.orderingKey);
     if (key !== null) names.noteOrdered(row);
     const { dead } = task;
-    let number: number = state.waiting;
+    let number: number = taskStates.waiting;
     if (dead !== undefined) {
-      number = state.dead;
+      number = taskStates.dead;
       tally.count("dead");
-    } else if (key !== null && hasOthers(connection, row, key)) number = state.blocked;
+    } else if (key !== null && hasOthers(connection, row, key)) number = taskStates.blocked;
     connection
-      .statement(
-        "INSERT INTO hookgate_tasks(event, handler, state, due, order_key, error) VALUES (?, ?, ?, ?, ?, ?)",
-      )
+      .statement(sql.tasks.add)
       .run(
         event,
         handler,

@@ -18,6 +18,7 @@ import { startChild } from "./child.js";
 import type { OpenDatabase, SqliteDatabase } from "./driver.js";
 import { resultCode, resultCodes } from "./errors.js";
 import { assertInbox, assertNotNewer } from "./schema.js";
+import * as sql from "./statements.js";
 
 /** The check of a copy looks up every row of every index: with the upper pages in memory it takes half as long. */
 const checkCacheKib = 128 * 1024;
@@ -72,7 +73,7 @@ export function writeCopy({
   try {
     // SQLite writes into an empty file, whose mode is ours.
     closeSync(openSync(partial, "wx", 0o600));
-    db.prepare("VACUUM INTO ?").run(partial);
+    db.prepare(sql.file.copyInto).run(partial);
     sync(partial);
     assertWhole(open, partial);
     return partial;
@@ -105,7 +106,7 @@ export function backUpFile(
 ): BackupReport {
   const db = open(source, { readOnly: true });
   try {
-    db.exec("PRAGMA busy_timeout = 2000");
+    db.exec(sql.file.busyTimeout(2_000));
     assertInbox(db);
     return copyDatabase({ db, open, source, ...to });
   } finally {
@@ -129,8 +130,8 @@ function isThere(path: string): boolean {
 export function assertWhole(open: OpenDatabase, path: string): void {
   const db = open(path, { readOnly: true });
   try {
-    db.exec(`PRAGMA cache_size = -${checkCacheKib}`);
-    const [row] = db.prepare("PRAGMA integrity_check(1)").all() as { integrity_check: string }[];
+    db.exec(sql.file.cacheKib(checkCacheKib));
+    const [row] = db.prepare(sql.file.check("integrity_check")).all() as { integrity_check: string }[];
     if (row?.integrity_check !== "ok") throw new Error(`${path} is corrupt: ${row?.integrity_check}`);
   } finally {
     db.close();
@@ -213,9 +214,9 @@ const damagedCodes: readonly number[] = [resultCodes.corrupt, resultCodes.notADa
 function hold(open: OpenDatabase, path: string): () => void {
   const db: SqliteDatabase = open(path, { readOnly: false });
   try {
-    db.exec("PRAGMA busy_timeout = 0");
+    db.exec(sql.file.busyTimeout(0));
     // SQLite leaves the log of writes only where nobody else has the file open.
-    db.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+    db.exec(sql.file.beginAlone);
   } catch (error) {
     db.close();
     const code = resultCode(error);
@@ -229,7 +230,7 @@ function hold(open: OpenDatabase, path: string): () => void {
     });
   }
   return () => {
-    db.exec("ROLLBACK");
+    db.exec(sql.file.rollback);
     db.close();
   };
 }

@@ -5,9 +5,9 @@ import type { StoreParts } from "./id-table.js";
 import { eventNumber, fromStored, type HandlerRow, toStored } from "./id-table.js";
 import { holdsOthers, noteAttempt, promote } from "./order.js";
 import type { ChangeRequest, Purged, Times } from "./protocol.js";
-import { state } from "./schema.js";
 import { conditionOf, scopesOf } from "./search.js";
-import { taskStateOf } from "./task-state.js";
+import * as sql from "./statements.js";
+import { taskStateOf, taskStates } from "./task-state.js";
 
 interface EventRow {
   readonly event: number;
@@ -50,21 +50,14 @@ export class Changes {
   #events(events: readonly number[], filter: EventFilter): readonly EventRow[] {
     const { connection } = this.#parts;
     const condition = conditionOf(filter, scopesOf(connection, filter));
-    const select = connection.statement(
-      "SELECT e.event, s.receiver, r.name FROM hookgate_events e CROSS JOIN hookgate_scopes s ON s.scope = e.scope " +
-        `CROSS JOIN hookgate_receivers r ON r.receiver = s.receiver WHERE e.event = ? AND ${condition.sql}`,
-    );
+    const select = connection.statement(sql.search.matching(condition.sql));
     return events.flatMap((event) => select.all(event, ...condition.values) as EventRow[]);
   }
 
   #changeEvent(row: EventRow, change: Change, given: readonly ReplayTask[], times: Times): number {
     const { connection, names } = this.#parts;
     const { event } = row;
-    const tasks = connection
-      .statement(
-        "SELECT handler, state, due, attempts, started_ms, duration_ms, order_key FROM hookgate_tasks WHERE event = ?",
-      )
-      .all(event) as TaskRow[];
+    const tasks = connection.statement(sql.tasks.ofEvent).all(event) as TaskRow[];
     const changed: string[] = [];
     const had = new Set<string>();
     for (const task of tasks) {
@@ -92,23 +85,19 @@ export class Changes {
   }
 
   #retry(event: number, task: TaskRow, times: Times): void {
-    this.#parts.connection
-      .statement("UPDATE hookgate_tasks SET due = ? WHERE event = ? AND handler = ?")
-      .run(Math.floor(times.storeMs), event, task.handler);
+    this.#parts.connection.statement(sql.tasks.setDue).run(Math.floor(times.storeMs), event, task.handler);
   }
 
   #replay(event: number, task: TaskRow, handler: HandlerRow, times: Times): void {
     const { connection, names, tally } = this.#parts;
-    if (task.state === state.done && task.started_ms !== null) {
+    if (task.state === taskStates.done && task.started_ms !== null) {
       const run = { event, handler: task.handler, attempts: task.attempts, started_ms: task.started_ms };
       noteAttempt(connection, run, { durationMs: task.duration_ms, outcome: "done", error: null });
     }
-    const next = task.order_key === null ? state.waiting : state.blocked;
+    const next = task.order_key === null ? taskStates.waiting : taskStates.blocked;
     if (task.order_key !== null) names.noteOrdered(handler);
     connection
-      .statement(
-        "UPDATE hookgate_tasks SET state = ?, due = ?, attempts = 0, fence = fence + 1, order_key = ? WHERE event = ? AND handler = ?",
-      )
+      .statement(sql.tasks.restart)
       .run(next, Math.floor(times.storeMs), task.order_key, event, task.handler);
     tally.addBacklog(handler.receiver, 1);
     promote(connection, handler, task.order_key, times.storeMs);
@@ -120,31 +109,30 @@ export class Changes {
     const key = keyOf(task);
     if (key !== null) names.noteOrdered(handler);
     connection
-      .statement("INSERT INTO hookgate_tasks(event, handler, state, due, order_key) VALUES (?, ?, ?, ?, ?)")
+      .statement(sql.tasks.add)
       .run(
         event,
         handler.handler,
-        key === null ? state.waiting : state.blocked,
+        key === null ? taskStates.waiting : taskStates.blocked,
         Math.floor(times.storeMs),
         key,
+        null,
       );
-    connection.statement("UPDATE hookgate_events SET tasks = 1 WHERE event = ? AND tasks <= 0").run(event);
+    connection.statement(sql.events.noteTasks).run(event);
     tally.addBacklog(handler.receiver, 1);
     promote(connection, handler, key, times.storeMs);
   }
 
   #drop(event: number, task: TaskRow, handler: HandlerRow, times: Times): void {
     const { connection, tally } = this.#parts;
-    connection
-      .statement("UPDATE hookgate_tasks SET state = 5 WHERE event = ? AND handler = ?")
-      .run(event, task.handler);
-    if (task.state !== state.dead) tally.addBacklog(handler.receiver, -1);
+    connection.statement(sql.tasks.drop).run(event, task.handler);
+    if (task.state !== taskStates.dead) tally.addBacklog(handler.receiver, -1);
     promote(connection, handler, task.order_key, times.storeMs);
   }
 
   #noteReplay(event: number, handlers: readonly string[], times: Times): void {
     this.#parts.connection
-      .statement("INSERT INTO hookgate_replays(event, at_ms, handlers) VALUES (?, ?, ?)")
+      .statement(sql.events.addReplay)
       .run(event, Math.floor(times.wallMs), JSON.stringify(handlers));
   }
 }
@@ -191,11 +179,7 @@ export function purgeEvents(
   const began = performance.now();
   const { connection } = parts;
   connection.begin();
-  connection
-    .statement(
-      "UPDATE hookgate_meta SET value = max(value, coalesce((SELECT max(event) FROM hookgate_events), 0)) WHERE name = 'lastEvent'",
-    )
-    .run();
+  connection.statement(sql.meta.keepLastEvent).run();
   let purged = 0;
   let seen = 0;
   for (const event of events) {
@@ -211,19 +195,11 @@ const tokenGraceMs = 2 * 3_600_000;
 
 /** Deletes what is remembered no longer; true: there may be more of it. */
 function forget(connection: Connection, times: Times): boolean {
-  const ids = connection
-    .statement(
-      "DELETE FROM hookgate_events WHERE event IN (SELECT event FROM hookgate_events INDEXED BY hookgate_events_emptied WHERE delivery = 0 AND remember_until <= ? LIMIT ?)",
-    )
-    .run(Math.floor(times.storeMs), mostForgotten);
+  const ids = connection.statement(sql.purging.removeIds).run(Math.floor(times.storeMs), mostForgotten);
   const tokens = connection
-    .statement(
-      "DELETE FROM hookgate_tokens WHERE token IN (SELECT token FROM hookgate_tokens INDEXED BY hookgate_tokens_by_end WHERE expires_ms < ? LIMIT ?)",
-    )
+    .statement(sql.purging.removeTokens)
     .run(Math.floor(times.wallMs) - tokenGraceMs, mostForgotten);
-  connection
-    .statement("DELETE FROM hookgate_times WHERE last < (SELECT min(event) FROM hookgate_events)")
-    .run();
+  connection.statement(sql.purging.removeSpans).run();
   return Math.max(Number(ids.changes), Number(tokens.changes)) >= mostForgotten;
 }
 
@@ -233,14 +209,8 @@ function purgeOne(
   keepHolding: boolean,
   times: Times,
 ): boolean {
-  const open = connection
-    .statement("SELECT 1 FROM hookgate_tasks WHERE event = ? AND state IN (0, 1, 2) LIMIT 1")
-    .get(event);
-  const row = connection
-    .statement(
-      "SELECT delivery, remembered, remember_until FROM hookgate_events WHERE event = ? AND delivery <> 0",
-    )
-    .get(event) as
+  const open = connection.statement(sql.purging.openTask).get(event);
+  const row = connection.statement(sql.purging.event).get(event) as
     | { readonly delivery: number; readonly remembered: number; readonly remember_until: number }
     | undefined;
   if (open !== undefined || row === undefined) return false;
@@ -251,18 +221,13 @@ function purgeOne(
   if (keepHolding && dead.some(({ handler, key }) => holdsOthers(connection, handler, { event, key }))) {
     return false;
   }
-  for (const table of ["tasks", "attempts", "replays"]) {
-    connection.statement(`DELETE FROM hookgate_${table} WHERE event = ?`).run(event);
+  for (const statement of [sql.purging.removeTasks, sql.purging.removeAttempts, sql.purging.removeReplays]) {
+    connection.statement(statement).run(event);
   }
   if (row.remembered === 1 && row.remember_until > times.storeMs) {
-    connection.statement("UPDATE hookgate_events SET delivery = 0 WHERE event = ?").run(event);
-  } else connection.statement("DELETE FROM hookgate_events WHERE event = ?").run(event);
-  connection
-    .statement(
-      "DELETE FROM hookgate_deliveries WHERE delivery = ?1 AND NOT EXISTS (SELECT 1 FROM hookgate_events WHERE event = ?1 AND delivery = ?1) " +
-        "AND NOT EXISTS (SELECT 1 FROM hookgate_events WHERE delivery = ?1 AND event <> delivery AND delivery <> 0)",
-    )
-    .run(row.delivery);
+    connection.statement(sql.purging.empty).run(event);
+  } else connection.statement(sql.purging.removeEvent).run(event);
+  connection.statement(sql.purging.removeDelivery).run(row.delivery);
   // What it held back is held no more.
   for (const { handler, key } of dead) promote(connection, handler, key, times.storeMs);
   return true;
@@ -272,9 +237,8 @@ function deadWithKey(
   connection: Connection,
   event: number,
 ): readonly { readonly handler: number; readonly key: string }[] {
-  return connection
-    .statement(
-      "SELECT handler, order_key AS key FROM hookgate_tasks WHERE event = ? AND state = 4 AND order_key IS NOT NULL",
-    )
-    .all(event) as { readonly handler: number; readonly key: string }[];
+  return connection.statement(sql.purging.deadWithKey).all(event) as {
+    readonly handler: number;
+    readonly key: string;
+  }[];
 }

@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.js";
+import * as sql from "./statements.js";
 
 /**
  * The clock that due times follow: it starts at the later of the machine's clock and the store's last reading, goes on by
@@ -57,7 +58,7 @@ export class WallClock {
     const known = this.#read();
     for (const [name, value] of Object.entries(after(known, Math.floor(wallMs)))) {
       if (known[name as keyof Known] === value) continue;
-      this.#connection.statement("UPDATE hookgate_meta SET value = ? WHERE name = ?").run(value, name);
+      this.#connection.statement(sql.meta.set).run(value, name);
     }
     this.#notedMs = wallMs;
   }
@@ -70,9 +71,10 @@ export class WallClock {
   }
 
   #read(): Known {
-    const rows = this.#connection
-      .statement("SELECT name, value FROM hookgate_meta WHERE name IN ('wall', 'doubtedAt', 'doubtedMs')")
-      .all() as { readonly name: string; readonly value: number }[];
+    const rows = this.#connection.statement(sql.meta.wallClock).all() as {
+      readonly name: string;
+      readonly value: number;
+    }[];
     return { wall: 0, doubtedAt: 0, doubtedMs: 0, ...Object.fromEntries(rows.map((r) => [r.name, r.value])) };
   }
 }

@@ -7,6 +7,7 @@ import { resultCode, resultCodes, SqliteError } from "./errors.js";
 import { FileIdentity } from "./file-identity.js";
 import { createPrivateFile } from "./file-system.js";
 import { assertStillKnown, assertVersion, migrate } from "./schema.js";
+import * as sql from "./statements.js";
 
 export interface ConnectionOptions {
   readonly path: string;
@@ -86,7 +87,7 @@ export class Connection {
   /** Begins the transaction that writes, where none has begun. Throws as `assertStillKnown` does. */
   begin(): void {
     if (this.#writing) return;
-    this.statement("BEGIN IMMEDIATE").run();
+    this.statement(sql.file.begin).run();
     this.#writing = true;
     this.assertStillKnown();
   }
@@ -101,7 +102,7 @@ export class Connection {
     if (!this.#writing) return;
     this.#identity?.assertSame();
     this.#committed = true;
-    this.statement("COMMIT").run();
+    this.statement(sql.file.commit).run();
     this.#writing = false;
   }
 
@@ -122,7 +123,7 @@ export class Connection {
     if (!this.#writing) return;
     this.#writing = false;
     try {
-      this.statement("ROLLBACK").run();
+      this.statement(sql.file.rollback).run();
     } catch {
       // An error such as a full disk has ended the transaction already.
     }
@@ -131,9 +132,9 @@ export class Connection {
   /** Writes the file anew without the room of what was deleted; nobody else can write meanwhile. */
   compact(): CompactReport {
     const beforeBytes = this.#size();
-    this.db.exec("VACUUM");
+    this.db.exec(sql.file.vacuum);
     // The file gets shorter with this; where somebody reads, with a later commit.
-    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.db.exec(sql.file.truncateLog);
     return { beforeBytes, afterBytes: this.#size() };
   }
 
@@ -143,7 +144,7 @@ export class Connection {
    */
   shortenLog(): void {
     if (this.logBytes() <= longestLogBytes) return;
-    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.db.exec(sql.file.truncateLog);
   }
 
   close(): void {
@@ -162,7 +163,7 @@ export class Connection {
   closeWithoutCheckpoint(): void {
     try {
       this.#holder?.open?.();
-      this.#holder?.exec("SELECT 1 FROM sqlite_master");
+      this.#holder?.exec(sql.file.touch);
     } catch {
       // The file is gone: then there is nothing to keep, either.
     }
@@ -179,7 +180,7 @@ export class Connection {
     if (bytes === 0 || bytes > checkedBytes) return;
     // A quick check does not compare indexes with their tables. The connection that writes must: a task missing from an index never runs.
     const check = readOnly ? "quick_check" : "integrity_check";
-    const [row] = this.db.prepare(`PRAGMA ${check}(1)`).all() as Partial<Record<string, string>>[];
+    const [row] = this.db.prepare(sql.file.check(check)).all() as Partial<Record<string, string>>[];
     if (row?.[check] !== "ok") throw new SqliteError(String(row?.[check]), resultCodes.corrupt);
   }
 
@@ -194,32 +195,32 @@ export class Connection {
   /** SQLite opens a file that may only be read all the same, and tells with the first write. */
   #assertWritable(): void {
     try {
-      this.db.exec("DELETE FROM hookgate_meta WHERE name = ''");
+      this.db.exec(sql.file.testWrite);
     } catch (error) {
       if (resultCode(error) === resultCodes.readOnly) throw error;
     }
   }
 
   #prepareFile(): void {
-    const mode = this.db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
+    const mode = this.db.prepare(sql.file.walMode).get() as { journal_mode: string };
     if (mode.journal_mode !== "wal") {
       throw new Error(
         `the file's journal mode is ${mode.journal_mode} and cannot become WAL: a network file system?`,
       );
     }
     // FULL: every commit is synced before it counts. The cache holds the upper pages of an inbox of millions.
-    this.db.exec("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 2000");
+    this.db.exec(sql.file.settings);
     // The log that a long reader made long is cut by the next commit after it.
-    this.db.exec(`PRAGMA journal_size_limit = ${longestLogBytes}`);
+    this.db.exec(sql.file.logLimit(longestLogBytes));
   }
 
   #size(): number {
-    return this.#number("PRAGMA page_count", "page_count") * this.#number("PRAGMA page_size", "page_size");
+    return this.#number(sql.file.pageCount, "page_count") * this.#number(sql.file.pageSize, "page_size");
   }
 
   /** SQLite's own wait for a lock, which cannot be interrupted: but for a migration the tries of a whole group take its place. */
   #waitForLock(ms: number): void {
-    this.db.exec(`PRAGMA busy_timeout = ${ms}`);
+    this.db.exec(sql.file.busyTimeout(ms));
   }
 
   #number(sql: string, column: string): number {

@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.js";
+import * as sql from "./statements.js";
 
 const counters = ["accepted", "handled", "failed", "dead"] as const;
 
@@ -47,8 +48,7 @@ export class Tally {
 
   /** Tasks of a receiver that wait or run, with those of this transaction. */
   backlog(receiver: number): number {
-    const sql = "SELECT backlog FROM hookgate_receivers WHERE receiver = ?";
-    const row = this.#connection.statement(sql).get(receiver) as { backlog: number };
+    const row = this.#connection.statement(sql.counters.backlog).get(receiver) as { backlog: number };
     return row.backlog + (this.#backlogs.get(receiver) ?? 0);
   }
 
@@ -56,34 +56,25 @@ export class Tally {
   write(wallMs: number): void {
     for (const [receiver, change] of this.#backlogs) {
       if (change === 0) continue;
-      this.#connection
-        .statement("UPDATE hookgate_receivers SET backlog = backlog + ? WHERE receiver = ?")
-        .run(change, receiver);
+      this.#connection.statement(sql.counters.addBacklog).run(change, receiver);
     }
     this.#backlogs.clear();
     const counts = [this.#accepted, this.#handled, this.#failed, this.#dead];
     if (counts.every((count) => count === 0)) return;
     if (this.#firstEvent !== undefined) {
       this.#connection
-        .statement(
-          "INSERT INTO hookgate_times VALUES (?, ?, ?) ON CONFLICT(span) DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
-        )
+        .statement(sql.counters.addSpan)
         .run(Math.floor(wallMs / timeSpanMs), this.#firstEvent, this.#lastEvent);
     }
     const minute = Math.floor(wallMs / minuteMs);
-    this.#connection
-      .statement(
-        "INSERT INTO hookgate_minutes(minute, accepted, handled, failed, dead) VALUES (?, ?, ?, ?, ?) ON CONFLICT(minute) DO UPDATE SET " +
-          counters.map((counter) => `${counter} = ${counter} + excluded.${counter}`).join(", "),
-      )
-      .run(minute, ...counts);
+    this.#connection.statement(sql.counters.addMinute).run(minute, ...counts);
     this.clear();
   }
 
   /** Deletes minutes that nobody asks for any more. */
   tidy(wallMs: number): void {
     const oldest = Math.floor(wallMs / minuteMs) - keptMinutes;
-    this.#connection.statement("DELETE FROM hookgate_minutes WHERE minute < ?").run(oldest);
+    this.#connection.statement(sql.counters.dropMinutes).run(oldest);
   }
 
   clear(): void {

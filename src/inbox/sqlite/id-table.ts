@@ -1,6 +1,7 @@
 import { parseJson } from "../../lib/json.js";
 import type { Connection } from "./connection.js";
 import type { Tally } from "./counters.js";
+import { ids } from "./statements.js";
 
 /** A handler as the file knows it. */
 export interface HandlerRow {
@@ -31,30 +32,17 @@ export class Names {
   receiver(name: string): number {
     return this.#number(this.#receivers, name, () => {
       const values = [toStored(name)];
-      this.#run("INSERT OR IGNORE INTO hookgate_receivers(name) VALUES (?)", values);
-      return this.#find("SELECT receiver AS number FROM hookgate_receivers WHERE name = ?", values);
+      this.#run(ids.addReceiver, values);
+      return this.#find(ids.receiver, values);
     });
-  }
-
-  /** The number of a receiver, undefined where it is not there. */
-  knownReceiver(name: string): number | undefined {
-    const sql = "SELECT receiver FROM hookgate_receivers WHERE name = ?";
-    const row = this.#connection.statement(sql).get(toStored(name)) as { receiver: number } | undefined;
-    return row?.receiver;
   }
 
   /** The number of what ids are unique in. */
   scope(receiver: string, source: string, tenant: string, service: string): number {
     return this.#number(this.#scopes, JSON.stringify([receiver, source, tenant, service]), () => {
       const values = [this.receiver(receiver), toStored(source), toStored(tenant), toStored(service)];
-      this.#run(
-        "INSERT OR IGNORE INTO hookgate_scopes(receiver, source, tenant, service) VALUES (?, ?, ?, ?)",
-        values,
-      );
-      return this.#find(
-        "SELECT scope AS number FROM hookgate_scopes WHERE receiver = ? AND source = ? AND tenant = ? AND service = ?",
-        values,
-      );
+      this.#run(ids.addScope, values);
+      return this.#find(ids.scope, values);
     });
   }
 
@@ -66,35 +54,25 @@ export class Names {
     const number = this.receiver(receiver);
     const found = this.knownHandler(number, name);
     if (found !== undefined) return found;
-    this.#run("INSERT OR IGNORE INTO hookgate_handlers(receiver, name, hold) VALUES (?, ?, ?)", [
-      number,
-      toStored(name),
-      hold ? 1 : 0,
-    ]);
+    this.#run(ids.addHandler, [number, toStored(name), hold ? 1 : 0]);
     const made = this.knownHandler(number, name);
     if (made === undefined) throw new Error("a handler's row is not where it was put");
     return made;
   }
 
   knownHandler(receiver: number, name: string): HandlerRow | undefined {
-    const row = this.#connection
-      .statement(
-        "SELECT handler, receiver, name, hold, ordered FROM hookgate_handlers WHERE receiver = ? AND name = ?",
-      )
-      .get(receiver, toStored(name));
+    const row = this.#connection.statement(ids.handlerByName).get(receiver, toStored(name));
     return row === undefined ? undefined : toHandler(row);
   }
 
   /** Notes that tasks of a handler have ordering keys: whoever makes one must know. */
   noteOrdered({ handler, ordered }: HandlerRow): void {
-    if (!ordered) this.#run("UPDATE hookgate_handlers SET ordered = 1 WHERE handler = ?", [handler]);
+    if (!ordered) this.#run(ids.setOrdered, [handler]);
   }
 
   /** The handler of a number. */
   handlerOf(number: number): HandlerRow {
-    const row = this.#connection
-      .statement("SELECT handler, receiver, name, hold, ordered FROM hookgate_handlers WHERE handler = ?")
-      .get(number);
+    const row = this.#connection.statement(ids.handler).get(number);
     return toHandler(row);
   }
 

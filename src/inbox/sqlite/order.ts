@@ -1,14 +1,8 @@
 import { Buffer } from "node:buffer";
 import type { Connection } from "./connection.js";
 import type { HandlerRow } from "./id-table.js";
-import { state } from "./schema.js";
-
-/**
- * Open and dead tasks of one ordering key. The two conditions on the state are those of the index: SQLite uses a partial index
- * only where a query repeats them, and `IN` instead of them would make it sort.
- */
-const ofKey =
-  "hookgate_tasks INDEXED BY hookgate_tasks_by_key WHERE state <> 3 AND state <> 5 AND handler = ? AND order_key = ?";
+import * as sql from "./statements.js";
+import { taskStates } from "./task-state.js";
 
 /** What of a handler decides on the order of its tasks. */
 export type OrderedHandler = Pick<HandlerRow, "handler" | "hold">;
@@ -21,9 +15,7 @@ interface KeyedTask {
 
 /** The task that says most about its key: one that waits, else the oldest that is blocked, else one that runs, else dead. */
 function leadOf(connection: Connection, handler: OrderedHandler, key: string): KeyedTask | undefined {
-  return connection
-    .statement(`SELECT event, state FROM ${ofKey} ORDER BY state, event LIMIT 1`)
-    .get(handler.handler, key) as KeyedTask | undefined;
+  return connection.statement(sql.keys.lead).get(handler.handler, key) as KeyedTask | undefined;
 }
 
 /** The oldest task of a key in a state. */
@@ -33,16 +25,16 @@ export function oldestOf(
   key: string,
   inState: number,
 ): number | undefined {
-  const row = connection
-    .statement(`SELECT event FROM ${ofKey} AND state = ? ORDER BY event LIMIT 1`)
-    .get(handler.handler, key, inState) as { readonly event: number } | undefined;
+  const row = connection.statement(sql.keys.oldest).get(handler.handler, key, inState) as
+    | { readonly event: number }
+    | undefined;
   return row?.event;
 }
 
 /** Whether a new task under an ordering key must wait for another: one that waits or runs, or a dead letter that holds. */
 export function hasOthers(connection: Connection, handler: OrderedHandler, key: string): boolean {
   const lead = leadOf(connection, handler, key);
-  return lead !== undefined && (lead.state !== state.dead || handler.hold);
+  return lead !== undefined && (lead.state !== taskStates.dead || handler.hold);
 }
 
 /**
@@ -57,13 +49,11 @@ export function promote(
 ): void {
   if (key === null) return;
   const next = leadOf(connection, handler, key);
-  if (next?.state !== state.blocked) return;
-  if (oldestOf(connection, handler, key, state.running) !== undefined) return;
-  const dead = handler.hold ? oldestOf(connection, handler, key, state.dead) : undefined;
+  if (next?.state !== taskStates.blocked) return;
+  if (oldestOf(connection, handler, key, taskStates.running) !== undefined) return;
+  const dead = handler.hold ? oldestOf(connection, handler, key, taskStates.dead) : undefined;
   if (dead !== undefined && dead < next.event) return;
-  connection
-    .statement("UPDATE hookgate_tasks SET state = 0, due = max(due, ?) WHERE event = ? AND handler = ?")
-    .run(Math.floor(storeMs), next.event, handler.handler);
+  connection.statement(sql.tasks.unblock).run(Math.floor(storeMs), next.event, handler.handler);
 }
 
 /** The event that a blocked task waits for: the one of its key that is next or runs, or the dead letter that holds it. */
@@ -72,11 +62,11 @@ export function blockerOf(
   handler: OrderedHandler,
   { event, key }: { readonly event: number; readonly key: string },
 ): number | undefined {
-  for (const inState of [state.waiting, state.running]) {
+  for (const inState of [taskStates.waiting, taskStates.running]) {
     const next = oldestOf(connection, handler, key, inState);
     if (next !== undefined) return next;
   }
-  const dead = handler.hold ? oldestOf(connection, handler, key, state.dead) : undefined;
+  const dead = handler.hold ? oldestOf(connection, handler, key, taskStates.dead) : undefined;
   return dead !== undefined && dead < event ? dead : undefined;
 }
 
@@ -87,8 +77,7 @@ export function holdsOthers(
   { event, key }: { readonly event: number; readonly key: string },
 ): boolean {
   if (!hold) return false;
-  const sql = `SELECT 1 FROM ${ofKey} AND state = 1 AND event > ? LIMIT 1`;
-  return connection.statement(sql).get(handler, key, event) !== undefined;
+  return connection.statement(sql.keys.blockedAfter).get(handler, key, event) !== undefined;
 }
 
 /** A run that ended. */
@@ -112,20 +101,12 @@ export function noteAttempt(
     readonly error: string | null;
   },
 ): void {
-  const row = connection
-    .statement(
-      "SELECT coalesce(max(number), 0) AS last FROM hookgate_attempts WHERE event = ? AND handler = ?",
-    )
-    .get(event, handler) as { readonly last: number };
+  const row = connection.statement(sql.attempts.last).get(event, handler) as { readonly last: number };
   connection
-    .statement(
-      "INSERT INTO hookgate_attempts(event, handler, number, attempt, started_ms, duration_ms, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
+    .statement(sql.attempts.add)
     .run(event, handler, row.last + 1, attempts, started_ms, how.durationMs, how.outcome, how.error);
   if (row.last < mostAttempts) return;
-  connection
-    .statement("DELETE FROM hookgate_attempts WHERE event = ? AND handler = ? AND number <= ?")
-    .run(event, handler, row.last + 1 - mostAttempts);
+  connection.statement(sql.attempts.dropUpTo).run(event, handler, row.last + 1 - mostAttempts);
 }
 
 /** Keys of one transaction: a policy that changes for a million of them must not hold up deliveries. */
@@ -152,23 +133,17 @@ export function alignKeys(
   return key;
 }
 
-/** By the indexes of what is blocked and of dead letters; the least of all keys is the empty text. */
-const blockedKeys =
-  "FROM hookgate_tasks INDEXED BY hookgate_tasks_blocked WHERE handler = ? AND state = 1 AND order_key";
-const deadKeys =
-  "FROM hookgate_tasks INDEXED BY hookgate_tasks_dead_by_key WHERE handler = ? AND order_key IS NOT NULL AND state = 4 AND order_key";
-
 function keyAfter(
   connection: Connection,
   { handler, hold }: OrderedHandler,
   after: string | undefined,
 ): string | undefined {
-  const least = (keys: string): string | undefined => {
-    const sql = `SELECT order_key AS key ${keys} ${after === undefined ? ">=" : ">"} ? ORDER BY order_key LIMIT 1`;
-    const row = connection.statement(sql).get(handler, after ?? "") as { readonly key: string } | undefined;
+  const next = (state: "blocked" | "dead"): string | undefined => {
+    const select = connection.statement(sql.keys.next(state, after === undefined));
+    const row = select.get(handler, after ?? "") as { readonly key: string } | undefined;
     return row?.key;
   };
-  const [blocked, dead] = [least(blockedKeys), hold ? least(deadKeys) : undefined];
+  const [blocked, dead] = [next("blocked"), hold ? next("dead") : undefined];
   if (blocked === undefined || dead === undefined) return blocked ?? dead;
   // By the order of the index, which is that of UTF-8 and not of UTF-16.
   return Buffer.compare(Buffer.from(blocked), Buffer.from(dead)) < 0 ? blocked : dead;
@@ -176,10 +151,8 @@ function keyAfter(
 
 /** What runs goes on: its verdict sees the dead letter. */
 function blockBehindDead(connection: Connection, handler: OrderedHandler, key: string): void {
-  const dead = oldestOf(connection, handler, key, state.dead);
-  const next = oldestOf(connection, handler, key, state.waiting);
+  const dead = oldestOf(connection, handler, key, taskStates.dead);
+  const next = oldestOf(connection, handler, key, taskStates.waiting);
   if (dead === undefined || next === undefined || next < dead) return;
-  connection
-    .statement("UPDATE hookgate_tasks SET state = 1 WHERE event = ? AND handler = ?")
-    .run(next, handler.handler);
+  connection.statement(sql.tasks.block).run(next, handler.handler);
 }

@@ -4,6 +4,7 @@ import { assertOptions, describe, durationOption, optionKeys, own, stringOption 
 import { startChild } from "./child.js";
 import { type SqliteDatabase, type SqliteStatement, type SqliteValue, toSqliteValue } from "./driver.js";
 import { resultCode, resultCodes, SqliteError } from "./errors.js";
+import * as sql from "./statements.js";
 import { firstKeyword, hasSecondStatement } from "./user-statements.js";
 
 /** One query of a user's. */
@@ -37,12 +38,12 @@ interface ReadingStatement extends SqliteStatement {
 /** Runs a query; the connection writes nothing meanwhile. */
 export function runQuery(db: SqliteDatabase, query: Query): QueryAnswer {
   try {
-    db.exec("PRAGMA query_only = 1");
+    db.exec(sql.file.queryOnly(true));
     return collect(db.prepare(query.sql) as ReadingStatement, query);
   } catch (error) {
     return failure(error);
   } finally {
-    db.exec("PRAGMA query_only = 0");
+    db.exec(sql.file.queryOnly(false));
   }
 }
 

@@ -5,6 +5,7 @@
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { loadDriver } from "./driver.js";
 import { type FileQuery, failure, type QueryAnswer, runQuery } from "./queries.js";
+import * as sql from "./statements.js";
 
 /** SQLite takes no more memory than this for one query, in bytes. */
 const heapLimit = 256 * 1024 * 1024;
@@ -32,7 +33,8 @@ function answer(query: FileQuery): QueryAnswer {
   try {
     const db = loadDriver()(query.path, { readOnly: true });
     try {
-      db.exec(`PRAGMA busy_timeout = 1000; PRAGMA hard_heap_limit = ${heapLimit}`);
+      db.exec(sql.file.busyTimeout(1_000));
+      db.exec(sql.file.heapLimit(heapLimit));
       return runQuery(db, query);
     } finally {
       db.close();

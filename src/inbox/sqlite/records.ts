@@ -18,8 +18,8 @@ import type { Connection } from "./connection.js";
 import { eventNumber, fromStored, toStored } from "./id-table.js";
 import { blockerOf } from "./order.js";
 import type { Times } from "./protocol.js";
-import { state } from "./schema.js";
-import { taskStateOf } from "./task-state.js";
+import * as sql from "./statements.js";
+import { taskStateOf, taskStates } from "./task-state.js";
 
 interface EventRow {
   readonly event: number;
@@ -46,11 +46,6 @@ interface TaskRow {
   readonly order_key: string | null;
   readonly error: string | null;
 }
-
-const oneEvent =
-  "SELECT e.event, e.delivery, e.position, e.id, e.type, e.accepted_ms, r.name AS receiver, s.source, s.tenant, s.service " +
-  "FROM hookgate_events e JOIN hookgate_scopes s ON s.scope = e.scope JOIN hookgate_receivers r ON r.receiver = s.receiver " +
-  "WHERE e.event = ? AND e.delivery <> 0";
 
 /** Reads events for those who look at them. */
 export class Records {
@@ -79,21 +74,18 @@ export class Records {
   }
 
   #row(event: number): EventRow | undefined {
-    return this.#connection.statement(oneEvent).get(event) as EventRow | undefined;
+    return this.#connection.statement(sql.records.event).get(event) as EventRow | undefined;
   }
 
   #tasks(event: number, times: Times, withHistory = false): readonly TaskRecord[] {
-    const rows = this.#connection
-      .statement(
-        "SELECT t.handler, h.name, h.hold, t.state, t.due, t.attempts, t.started_ms, t.duration_ms, t.order_key, t.error FROM hookgate_tasks t JOIN hookgate_handlers h ON h.handler = t.handler WHERE t.event = ? ORDER BY t.handler",
-      )
-      .all(event) as TaskRow[];
+    const rows = this.#connection.statement(sql.records.tasks).all(event) as TaskRow[];
     return rows.map((row) => ({
       handler: fromStored(row.name),
       state: taskStateOf(row),
       attempts: row.attempts,
       // From the store's clock to the machine's.
-      dueAtMs: row.state === 0 ? Math.round(row.due - times.storeMs + times.wallMs) : undefined,
+      dueAtMs:
+        row.state === taskStates.waiting ? Math.round(row.due - times.storeMs + times.wallMs) : undefined,
       orderingKey: row.order_key === null ? undefined : fromStored(row.order_key),
       lastError: parseError(row.error),
       ...(withHistory ? { blockedBy: this.#blocker(event, row), history: this.#history(event, row) } : {}),
@@ -101,17 +93,13 @@ export class Records {
   }
 
   #blocker(event: number, { handler, hold, state, order_key: key }: TaskRow): string | undefined {
-    if (state !== 1 || key === null) return undefined;
+    if (state !== taskStates.blocked || key === null) return undefined;
     const blocker = blockerOf(this.#connection, { handler, hold: hold === 1 }, { event, key });
     return blocker === undefined ? undefined : `rec_${blocker}`;
   }
 
   #history(event: number, task: TaskRow): readonly AttemptRecord[] {
-    const rows = this.#connection
-      .statement(
-        "SELECT attempt, started_ms, duration_ms, outcome, error FROM hookgate_attempts WHERE event = ? AND handler = ? ORDER BY number",
-      )
-      .all(event, task.handler) as {
+    const rows = this.#connection.statement(sql.records.attempts).all(event, task.handler) as {
       readonly attempt: number;
       readonly started_ms: number;
       readonly duration_ms: number | null;
@@ -125,16 +113,14 @@ export class Records {
       outcome: row.outcome,
       error: parseError(row.error),
     }));
-    if (task.state !== 3 || task.started_ms === null) return ended;
+    if (task.state !== taskStates.done || task.started_ms === null) return ended;
     const { attempts, started_ms, duration_ms } = task;
     const done = { attempt: attempts, startedAtMs: started_ms, durationMs: duration_ms ?? undefined };
     return [...ended, { ...done, outcome: "done" as const, error: undefined }].slice(-100);
   }
 
   #delivery(delivery: number): StoredDelivery | undefined {
-    const row = this.#connection
-      .statement("SELECT received_ms, head, body FROM hookgate_deliveries WHERE delivery = ?")
-      .get(delivery) as
+    const row = this.#connection.statement(sql.records.delivery).get(delivery) as
       | { readonly received_ms: number; readonly head: string; readonly body: Uint8Array }
       | undefined;
     if (row === undefined) return undefined;
@@ -148,9 +134,10 @@ export class Records {
   }
 
   #replays(event: number): readonly ReplayRecord[] {
-    const rows = this.#connection
-      .statement("SELECT at_ms, handlers FROM hookgate_replays WHERE event = ? ORDER BY rowid")
-      .all(event) as { readonly at_ms: number; readonly handlers: string }[];
+    const rows = this.#connection.statement(sql.records.replays).all(event) as {
+      readonly at_ms: number;
+      readonly handlers: string;
+    }[];
     return rows.map((row) => ({ atMs: row.at_ms, handlers: parseJson(row.handlers) as string[] }));
   }
 }
@@ -185,16 +172,12 @@ function parseError(text: string | null): TaskError | undefined {
 
 /** Counts what waits, is blocked, runs and is dead, in indexes: what is done is not touched. */
 export function readStats(connection: Connection, receiver: string | undefined, times: Times): InboxStats {
-  const rows = connection
-    .statement(
-      "SELECT h.handler, h.name, h.hold, h.ordered, r.name AS receiver FROM hookgate_handlers h JOIN hookgate_receivers r ON r.receiver = h.receiver WHERE ?1 IS NULL OR r.name = ?1 ORDER BY r.name, h.handler",
-    )
-    .all(nameOf(receiver)) as HandlerRow[];
+  const rows = connection.statement(sql.stats.handlers).all(nameOf(receiver)) as HandlerRow[];
   const ageOf = ({ due }: Counted): number | undefined =>
     due === null ? undefined : Math.max(0, Math.round(times.storeMs - due));
   const handlers = rows.map(({ handler, hold, ordered, ...row }): HandlerStats => {
     const waiting = {
-      count: countOf(connection, handler, state.waiting),
+      count: countOf(connection, handler, taskStates.waiting),
       due: nextDueOf(connection, handler),
     };
     const blocked = blockedOf(connection, handler);
@@ -206,8 +189,8 @@ export function readStats(connection: Connection, receiver: string | undefined, 
       waiting: waiting.count,
       blocked: blocked.count,
       held: held.count,
-      running: countOf(connection, handler, state.running),
-      dead: countOf(connection, handler, state.dead),
+      running: countOf(connection, handler, taskStates.running),
+      dead: countOf(connection, handler, taskStates.dead),
       holding: held.count > 0 ? holdingOf(connection, handler) : 0,
       // What is due later is not late.
       oldestWaitingMs: waiting.due !== null && waiting.due <= times.storeMs ? ageOf(waiting) : undefined,
@@ -240,52 +223,27 @@ interface Counted {
 const none: Counted = { count: 0, due: null };
 
 function countOf(connection: Connection, handler: number, inState: number): number {
-  const row = connection
-    .statement(
-      "SELECT count(*) AS count FROM hookgate_tasks INDEXED BY hookgate_tasks_by_state WHERE handler = ? AND state = ?",
-    )
-    .get(handler, inState) as { readonly count: number };
+  const row = connection.statement(sql.stats.inState).get(handler, inState) as { readonly count: number };
   return row.count;
 }
 
 function nextDueOf(connection: Connection, handler: number): number | null {
-  const row = connection
-    .statement(
-      "SELECT due FROM hookgate_tasks INDEXED BY hookgate_tasks_waiting WHERE state = 0 AND handler = ? ORDER BY due LIMIT 1",
-    )
-    .get(handler) as { readonly due: number } | undefined;
+  const row = connection.statement(sql.tasks.nextDue).get(handler) as { readonly due: number } | undefined;
   return row?.due ?? null;
 }
 
 function blockedOf(connection: Connection, handler: number): Counted {
-  return connection
-    .statement(
-      "SELECT count(*) AS count, min(due) AS due FROM hookgate_tasks INDEXED BY hookgate_tasks_blocked WHERE state = 1 AND handler = ?",
-    )
-    .get(handler) as Counted;
+  return connection.statement(sql.stats.blocked).get(handler) as Counted;
 }
-
-const deadOfHandler =
-  "FROM hookgate_tasks d INDEXED BY hookgate_tasks_dead_by_key WHERE d.handler = ?1 AND d.order_key IS NOT NULL AND d.state = 4";
-const behindDead = "b.handler = ?1 AND b.order_key = d.order_key AND b.state = 1 AND b.event > d.event";
 
 /** Blocked tasks of a handler behind the first dead letter of their key. */
 function heldOf(connection: Connection, handler: number): Counted {
-  return connection
-    .statement(
-      `SELECT count(*) AS count, min(b.due) AS due FROM (SELECT d.order_key, min(d.event) AS event ${deadOfHandler} GROUP BY d.order_key) d ` +
-        `CROSS JOIN hookgate_tasks b INDEXED BY hookgate_tasks_blocked ON ${behindDead}`,
-    )
-    .get(handler) as Counted;
+  return connection.statement(sql.stats.held).get(handler) as Counted;
 }
 
 /** Dead letters of a handler with a blocked task behind them. */
 function holdingOf(connection: Connection, handler: number): number {
-  const row = connection
-    .statement(
-      `SELECT count(*) AS count ${deadOfHandler} AND EXISTS (SELECT 1 FROM hookgate_tasks b INDEXED BY hookgate_tasks_blocked WHERE ${behindDead})`,
-    )
-    .get(handler) as { readonly count: number };
+  const row = connection.statement(sql.stats.holding).get(handler) as { readonly count: number };
   return row.count;
 }
 
@@ -314,13 +272,7 @@ function consumersOf(
   receiver: string | undefined,
   times: Times,
 ): readonly ConsumerStats[] {
-  const rows = connection
-    .statement(
-      "SELECT c.consumer, r.name AS receiver, c.lease_ms, c.beat_ms, " +
-        "(SELECT count(*) FROM hookgate_tasks t WHERE t.state = 2 AND t.consumer = c.consumer) AS running " +
-        "FROM hookgate_consumers c JOIN hookgate_receivers r ON r.receiver = c.receiver WHERE ?1 IS NULL OR r.name = ?1 ORDER BY r.name, c.consumer",
-    )
-    .all(nameOf(receiver)) as {
+  const rows = connection.statement(sql.stats.consumers).all(nameOf(receiver)) as {
     readonly consumer: number;
     readonly receiver: string;
     readonly lease_ms: number;
@@ -345,11 +297,10 @@ const minuteMs = 60_000;
 
 function throughput(connection: Connection, times: Times): InboxStats["throughput"] {
   const minute = Math.floor(times.wallMs / minuteMs);
-  const row = connection
-    .statement(
-      "SELECT coalesce(sum(accepted), 0) AS accepted, coalesce(sum(handled), 0) AS handled, coalesce(sum(failed), 0) AS failed, coalesce(sum(dead), 0) AS dead FROM hookgate_minutes WHERE minute >= ?",
-    )
-    .get(minute - 1) as Omit<InboxStats["throughput"], "spanMs">;
+  const row = connection.statement(sql.stats.throughput).get(minute - 1) as Omit<
+    InboxStats["throughput"],
+    "spanMs"
+  >;
   const { accepted, handled, failed, dead } = row;
   return { spanMs: minuteMs + Math.round(times.wallMs - minute * minuteMs), accepted, handled, failed, dead };
 }

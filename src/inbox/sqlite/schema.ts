@@ -1,9 +1,6 @@
 import type { SqliteDatabase, SqliteStatement } from "./driver.js";
 import { isBusy, StoreEndedError } from "./errors.js";
 
-/** Numbers of a task's state in the file. */
-export const state = { waiting: 0, blocked: 1, running: 2, done: 3, dead: 4, dropped: 5 } as const;
-
 interface Migration {
   readonly version: number;
   readonly sql: string;

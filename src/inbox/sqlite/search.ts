@@ -2,7 +2,8 @@ import type { EventFilter, EventState } from "../../types/engine.js";
 import type { Connection } from "./connection.js";
 import { timeSpanMs } from "./counters.js";
 import { toStored } from "./id-table.js";
-import { state } from "./schema.js";
+import * as sql from "./statements.js";
+import { taskStates } from "./task-state.js";
 
 /** Which events are searched for, in which order and from where on. */
 export interface SearchRequest {
@@ -19,12 +20,9 @@ export interface Found {
   readonly next: number | undefined;
 }
 
-/** A part of an index in which events lie in order. */
-interface Stream {
-  readonly from: string;
-  readonly where: string;
-  /** The column with the event's number. */
-  readonly key: string;
+/** A part of an index, in which events are in order. */
+interface IndexPart {
+  readonly index: sql.EventIndex;
   readonly values: readonly (string | number)[];
 }
 
@@ -38,38 +36,10 @@ interface Range {
 const sliceMs = 20;
 /** How many numbers of events are searched at once: more after a window that took less than `quickMs`. */
 const window = { first: 5_000, most: 40_000, quickMs: 3 } as const;
-/** With more streams than these, the events themselves are read. */
-const mostStreams = 2_000;
+/** With more parts than these, the events themselves are read. */
+const mostParts = 2_000;
 
-const rows: Stream = { from: "hookgate_events e NOT INDEXED", where: "1", key: "e.event", values: [] };
-
-function streamOfTasks(handler: number, inState: number): Stream {
-  return {
-    // CROSS JOIN: the index comes first whatever ANALYZE has found.
-    from: "hookgate_tasks x INDEXED BY hookgate_tasks_by_state CROSS JOIN hookgate_events e ON e.event = x.event",
-    where: "x.handler = ? AND x.state = ?",
-    key: "x.event",
-    values: [handler, inState],
-  };
-}
-
-function streamOfType(scope: number, type: string): Stream {
-  return {
-    from: "hookgate_events e INDEXED BY hookgate_events_by_type",
-    where: "e.scope = ? AND e.type = ?",
-    key: "e.event",
-    values: [scope, type],
-  };
-}
-
-function streamOfIgnored(scope: number): Stream {
-  return {
-    from: "hookgate_events e INDEXED BY hookgate_events_ignored",
-    where: "e.tasks <= 0 AND e.scope = ?",
-    key: "e.event",
-    values: [scope],
-  };
-}
+const { all, byTaskState, byType, ignored } = sql.eventIndexes;
 
 /**
  * Finds events by filter, in the order of their acceptance. It reads the part of an index that the filter needs, or
@@ -93,15 +63,15 @@ export class Search {
         : { low: left.low, high: Math.min(left.high, after - 1) };
     }
     const condition = conditionOf(filter, scopes);
-    const streams = isEmpty(left) ? [] : this.#streams(filter, scopes);
+    const parts = isEmpty(left) ? [] : this.#parts(filter, scopes);
     const events: number[] = [];
     let size: number = window.first;
-    while (streams.length > 0 && !isEmpty(left)) {
+    while (parts.length > 0 && !isEmpty(left)) {
       const begun = performance.now();
       const part = oldestFirst
         ? { low: left.low, high: Math.min(left.high, left.low + size - 1) }
         : { low: Math.max(left.low, left.high - size + 1), high: left.high };
-      events.push(...this.#read({ streams, condition, part, oldestFirst, limit: limit - events.length }));
+      events.push(...this.#read({ parts, condition, part, oldestFirst, limit: limit - events.length }));
       if (events.length >= limit) return { events, next: events.at(-1) };
       left = oldestFirst ? { ...left, low: part.high + 1 } : { ...left, high: part.low - 1 };
       const now = performance.now();
@@ -113,20 +83,17 @@ export class Search {
   }
 
   #read(given: {
-    readonly streams: readonly Stream[];
+    readonly parts: readonly IndexPart[];
     readonly condition: Condition;
     readonly part: Range;
     readonly oldestFirst: boolean;
     readonly limit: number;
   }): readonly number[] {
-    const { streams, condition, part, oldestFirst, limit } = given;
+    const { parts, condition, part, oldestFirst, limit } = given;
     const merged = new Set<number>();
-    for (const { from, where, key, values } of streams) {
+    for (const { index, values } of parts) {
       const found = this.#connection
-        .statement(
-          `SELECT e.event FROM ${from} WHERE ${where} AND ${key} BETWEEN ? AND ? AND ${condition.sql} ` +
-            `ORDER BY ${key} ${oldestFirst ? "ASC" : "DESC"} LIMIT ?`,
-        )
+        .statement(sql.search.find(index, condition.sql, oldestFirst))
         .all(...values, part.low, part.high, ...condition.values, limit) as { readonly event: number }[];
       for (const { event } of found) merged.add(event);
     }
@@ -137,12 +104,12 @@ export class Search {
   #range({ fromMs, beforeMs }: SearchFilter): Range {
     const none = { low: 1, high: 0 };
     if (fromMs === undefined && beforeMs === undefined) {
-      const row = this.#connection.statement("SELECT max(event) AS last FROM hookgate_events").get();
+      const row = this.#connection.statement(sql.search.last).get();
       const { last } = row as { readonly last: number | null };
       return last === null ? none : { low: 1, high: last };
     }
     const row = this.#connection
-      .statement("SELECT min(first) AS low, max(last) AS high FROM hookgate_times WHERE span BETWEEN ? AND ?")
+      .statement(sql.search.span)
       .get(
         Math.floor((fromMs ?? 0) / timeSpanMs),
         Math.floor((beforeMs ?? Number.MAX_SAFE_INTEGER) / timeSpanMs),
@@ -152,28 +119,31 @@ export class Search {
   }
 
   /** The narrowest part of the indexes that holds all events of a filter. */
-  #streams(filter: SearchFilter, scopes: readonly number[] | undefined): readonly Stream[] {
-    const streams = this.#narrowStreams(filter, scopes);
-    return streams === undefined || streams.length > mostStreams ? [rows] : streams;
+  #parts(filter: SearchFilter, scopes: readonly number[] | undefined): readonly IndexPart[] {
+    const parts = this.#narrowParts(filter, scopes);
+    return parts === undefined || parts.length > mostParts ? [{ index: all, values: [] }] : parts;
   }
 
-  #narrowStreams(filter: SearchFilter, scopes: readonly number[] | undefined): Stream[] | undefined {
+  #narrowParts(filter: SearchFilter, scopes: readonly number[] | undefined): IndexPart[] | undefined {
     const { type } = filter;
-    const ignored = (): Stream[] => this.#scopes(scopes).map(streamOfIgnored);
-    const tasks = (handler: string | undefined, ...states: readonly number[]): Stream[] =>
+    const ignoredEvents = (): IndexPart[] =>
+      this.#scopes(scopes).map((scope) => ({ index: ignored, values: [scope] }));
+    const tasks = (handler: string | undefined, ...states: readonly number[]): IndexPart[] =>
       handlersOf(this.#connection, filter.receiver, handler).flatMap((number) =>
-        states.map((inState) => streamOfTasks(number, inState)),
+        states.map((state) => ({ index: byTaskState, values: [number, state] })),
       );
-    if (filter.state === "dead") return tasks(undefined, state.dead);
-    if (filter.state === "pending") return tasks(undefined, state.waiting, state.blocked, state.running);
-    if (filter.state === "ignored") return ignored();
-    if (type !== undefined) return this.#scopes(scopes).map((scope) => streamOfType(scope, toStored(type)));
+    if (filter.state === "dead") return tasks(undefined, taskStates.dead);
+    if (filter.state === "pending")
+      return tasks(undefined, taskStates.waiting, taskStates.blocked, taskStates.running);
+    if (filter.state === "ignored") return ignoredEvents();
+    if (type !== undefined)
+      return this.#scopes(scopes).map((scope) => ({ index: byType, values: [scope, toStored(type)] }));
     if (filter.state !== undefined) {
-      const ended = tasks(filter.handler, state.done, state.dropped);
-      return filter.state === "finished" ? [...ended, ...ignored()] : ended;
+      const ended = tasks(filter.handler, taskStates.done, taskStates.dropped);
+      return filter.state === "finished" ? [...ended, ...ignoredEvents()] : ended;
     }
-    if (filter.handler !== undefined) return tasks(filter.handler, ...Object.values(state));
-    return scopes === undefined ? undefined : this.#streamsOfScopes(scopes);
+    if (filter.handler !== undefined) return tasks(filter.handler, ...Object.values(taskStates));
+    return scopes === undefined ? undefined : this.#partsOfScopes(scopes);
   }
 
   #scopes(scopes: readonly number[] | undefined): readonly number[] {
@@ -181,27 +151,18 @@ export class Search {
   }
 
   /** By the types that each scope has: they are few, and need no index of their own. Undefined where they are many. */
-  #streamsOfScopes(scopes: readonly number[]): Stream[] | undefined {
-    const streams: Stream[] = [];
+  #partsOfScopes(scopes: readonly number[]): IndexPart[] | undefined {
+    const parts: IndexPart[] = [];
     for (const scope of scopes) {
-      const types = this.#connection.statement(typesOfScope).all(scope, mostStreams) as {
+      const types = this.#connection.statement(sql.search.typesOfScope).all(scope, mostParts) as {
         readonly type: string;
       }[];
-      streams.push(...types.map(({ type }) => streamOfType(scope, type)));
-      if (streams.length > mostStreams) return undefined;
+      parts.push(...types.map(({ type }) => ({ index: byType, values: [scope, type] })));
+      if (parts.length > mostParts) return undefined;
     }
-    return streams;
+    return parts;
   }
 }
-
-/** Steps from one type to the next in the index, whatever the number of events. */
-const typesOfScope = `WITH RECURSIVE types(type) AS (
-  SELECT min(type) FROM hookgate_events INDEXED BY hookgate_events_by_type WHERE delivery <> 0 AND scope = ?1
-  UNION ALL SELECT (
-    SELECT min(e.type) FROM hookgate_events e INDEXED BY hookgate_events_by_type
-    WHERE e.delivery <> 0 AND e.scope = ?1 AND e.type > types.type)
-  FROM types WHERE types.type IS NOT NULL
-) SELECT type FROM types WHERE type IS NOT NULL LIMIT ?2`;
 
 function isEmpty({ low, high }: Range): boolean {
   return low > high;
@@ -223,48 +184,27 @@ export type SearchFilter = Omit<EventFilter, "state"> & {
   readonly noHolding?: boolean | undefined;
 };
 
-const tasksOf = "SELECT 1 FROM hookgate_tasks t WHERE t.event = e.event";
-const open = `EXISTS (${tasksOf} AND t.state IN (0, 1, 2))`;
-const openOrDead = `EXISTS (${tasksOf} AND t.state IN (0, 1, 2, 4))`;
-
-const holding =
-  "EXISTS (SELECT 1 FROM hookgate_tasks d CROSS JOIN hookgate_handlers h ON h.handler = d.handler WHERE d.event = e.event AND d.state = 4 AND h.hold = 1 " +
-  "AND EXISTS (SELECT 1 FROM hookgate_tasks b INDEXED BY hookgate_tasks_blocked WHERE b.handler = d.handler AND b.order_key = d.order_key AND b.state = 1 AND b.event > d.event))";
-
-const stateConditions: Readonly<Record<SearchState, string>> = {
-  pending: open,
-  dead: `EXISTS (${tasksOf} AND t.state = 4) AND NOT ${open}`,
-  ignored: `NOT EXISTS (${tasksOf})`,
-  done: `EXISTS (${tasksOf}) AND NOT ${openOrDead}`,
-  finished: `NOT ${openOrDead}`,
-};
-
-/**
- * The condition of a filter; `scopes` is what `scopesOf` says of it. A purged event matches none. The unary plus keeps
- * SQLite from choosing an index by a condition: whoever uses it has chosen one.
- */
+/** The condition of a filter; `scopes` is what `scopesOf` says of it. A purged event matches none. */
 export function conditionOf(filter: SearchFilter, scopes: readonly number[] | undefined): Condition {
-  const parts: string[] = ["e.delivery <> 0"];
+  const { conditions } = sql;
+  const parts: string[] = [conditions.notPurged];
   const values: (string | number)[] = [];
-  const add = (sql: string, value: string | number | undefined): void => {
+  const add = (condition: string, value: string | number | undefined): void => {
     if (value === undefined) return;
-    parts.push(sql);
+    parts.push(condition);
     values.push(value);
   };
   const text = (value: string | undefined): string | undefined =>
     value === undefined ? undefined : toStored(value);
-  add("+e.scope IN (SELECT value FROM json_each(?))", scopes && JSON.stringify(scopes));
-  add("+e.type = ?", text(filter.type));
+  add(conditions.scopes, scopes && JSON.stringify(scopes));
+  add(conditions.type, text(filter.type));
   // Within the JSON form of an id its text stands as it is but for what JSON escapes.
-  add("instr(e.id, ?) > 0", filter.idContains === undefined ? undefined : inner(filter.idContains));
-  add("+e.accepted_ms >= ?", filter.fromMs);
-  add("+e.accepted_ms < ?", filter.beforeMs);
-  add(
-    "EXISTS (SELECT 1 FROM hookgate_tasks t CROSS JOIN hookgate_handlers h ON h.handler = t.handler WHERE t.event = e.event AND h.name = ?)",
-    text(filter.handler),
-  );
-  if (filter.state !== undefined) parts.push(stateConditions[filter.state]);
-  if (filter.noHolding === true) parts.push(`NOT ${holding}`);
+  add(conditions.idContains, filter.idContains === undefined ? undefined : inner(filter.idContains));
+  add(conditions.from, filter.fromMs);
+  add(conditions.before, filter.beforeMs);
+  add(conditions.handler, text(filter.handler));
+  if (filter.state !== undefined) parts.push(conditions.state[filter.state]);
+  if (filter.noHolding === true) parts.push(`NOT ${conditions.holding}`);
   return { sql: parts.join(" AND "), values };
 }
 
@@ -279,12 +219,10 @@ export function scopesOf(
     name === undefined ? null : toStored(name),
   );
   if (!always && given.every((name) => name === null)) return undefined;
-  const found = connection
-    .statement(
-      "SELECT s.scope, (?1 IS NULL OR r.name = ?1) AND (?2 IS NULL OR s.source = ?2) AND (?3 IS NULL OR s.tenant = ?3) AND (?4 IS NULL OR s.service = ?4) AS taken " +
-        "FROM hookgate_scopes s JOIN hookgate_receivers r ON r.receiver = s.receiver",
-    )
-    .all(...given) as { readonly scope: number; readonly taken: number }[];
+  const found = connection.statement(sql.search.scopes).all(...given) as {
+    readonly scope: number;
+    readonly taken: number;
+  }[];
   const taken = found.filter((row) => row.taken === 1);
   // One receiver in a file is the rule; whoever asks for its events asks for all.
   if (!always && taken.length === found.length) return undefined;
@@ -298,9 +236,7 @@ export function handlersOf(
   handler: string | undefined,
 ): readonly number[] {
   const rows = connection
-    .statement(
-      "SELECT h.handler FROM hookgate_handlers h JOIN hookgate_receivers r ON r.receiver = h.receiver WHERE (?1 IS NULL OR r.name = ?1) AND (?2 IS NULL OR h.name = ?2)",
-    )
+    .statement(sql.search.handlers)
     .all(
       receiver === undefined ? null : toStored(receiver),
       handler === undefined ? null : toStored(handler),

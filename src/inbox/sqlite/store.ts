@@ -13,6 +13,7 @@ import type { Reply, Request, Times } from "./protocol.js";
 import { runQuery } from "./queries.js";
 import { Records, readStats } from "./records.js";
 import { Search } from "./search.js";
+import * as sql from "./statements.js";
 import { Consumers, Steps } from "./task-queries.js";
 import { UserWrites } from "./user-statements.js";
 
@@ -94,8 +95,7 @@ export class Store {
     this.#assertGoingOn();
     try {
       const { connection } = this.#opened ?? this.#connect(!this.#options.readOnly);
-      const sql = "SELECT value FROM hookgate_meta WHERE name = 'clock'";
-      return (connection.statement(sql).get() as { readonly value: number }).value;
+      return (connection.statement(sql.meta.clock).get() as { readonly value: number }).value;
     } catch (error) {
       throw this.#explained(error);
     }
@@ -314,8 +314,7 @@ export class Store {
 /** A write that changes nothing. */
 function probe(connection: Connection): number {
   connection.begin();
-  const sql = "UPDATE hookgate_meta SET value = value WHERE name = 'clock'";
-  return Number(connection.statement(sql).run().changes);
+  return Number(connection.statement(sql.meta.probe).run().changes);
 }
 
 /** The user's writes and the completion in one transaction of their own: what they do wrong is undone with them alone. */

@@ -6,7 +6,8 @@ import type { StoreParts } from "./id-table.js";
 import { fromStored, type HandlerRow } from "./id-table.js";
 import { alignKeys, noteAttempt, promote } from "./order.js";
 import type { ClaimName, ClaimRequest, Pulse, Request, Times } from "./protocol.js";
-import { state } from "./schema.js";
+import * as sql from "./statements.js";
+import { taskStates } from "./task-state.js";
 
 interface DueRow {
   readonly event: number;
@@ -27,12 +28,6 @@ type ExhaustedRow = Pick<DueRow, "event" | "attempts" | "order_key" | "id" | "ty
 
 /** Dead letters of one handler that one claim makes: those who accept wait for it. */
 const mostBuried = 500;
-
-const dueTasks =
-  "SELECT t.event, t.attempts, t.fence, t.order_key, t.started_ms, e.id, e.type, e.position, d.received_ms, d.head, d.body " +
-  "FROM hookgate_tasks t INDEXED BY hookgate_tasks_waiting CROSS JOIN hookgate_events e ON e.event = t.event " +
-  "CROSS JOIN hookgate_deliveries d ON d.delivery = e.delivery " +
-  "WHERE t.state = 0 AND t.handler = ? AND t.due <= ? ORDER BY t.due, t.event LIMIT ?";
 
 /** What a task says that was claimed as often as it may be, and never came to an end. */
 const outOfAttempts: TaskError = {
@@ -104,7 +99,10 @@ export class Steps {
     const row = this.#claimed(claim, handler.handler);
     if (row === undefined) return false;
     if (verdict.outcome === "release") {
-      this.#end(claim, handler.handler, state.waiting, { due: times.storeMs, attempts: row.attempts - 1 });
+      this.#end(claim, handler.handler, taskStates.waiting, {
+        due: times.storeMs,
+        attempts: row.attempts - 1,
+      });
       return true;
     }
     const durationMs = Math.max(0, Math.round(times.wallMs - row.started_ms));
@@ -114,10 +112,10 @@ export class Steps {
     tally.count("failed");
     if (verdict.outcome === "retry") {
       const due = Math.ceil(times.storeMs + Math.max(0, verdict.delayMs));
-      this.#end(claim, handler.handler, state.waiting, { due, attempts: row.attempts, error });
+      this.#end(claim, handler.handler, taskStates.waiting, { due, attempts: row.attempts, error });
       return true;
     }
-    this.#end(claim, handler.handler, state.dead, { due: times.storeMs, attempts: row.attempts, error });
+    this.#end(claim, handler.handler, taskStates.dead, { due: times.storeMs, attempts: row.attempts, error });
     tally.count("dead");
     tally.addBacklog(receiver, -1);
     promote(connection, handler, row.order_key, times.storeMs);
@@ -130,9 +128,7 @@ export class Steps {
     connection.begin();
     const handler = names.handler(claim.receiver, claim.handler);
     const row = connection
-      .statement(
-        "UPDATE hookgate_tasks SET state = 3, consumer = NULL, error = NULL, duration_ms = max(0, ? - started_ms) WHERE event = ? AND handler = ? AND fence = ? AND state = 2 RETURNING order_key",
-      )
+      .statement(sql.tasks.complete)
       .get(Math.round(times.wallMs), claim.event, handler.handler, claim.fence) as
       | { readonly order_key: string | null }
       | undefined;
@@ -151,36 +147,29 @@ export class Steps {
   }
 
   #due(handler: number, storeMs: number, limit: number): readonly DueRow[] {
-    return this.#parts.connection.statement(dueTasks).all(handler, Math.floor(storeMs), limit) as DueRow[];
+    return this.#parts.connection
+      .statement(sql.tasks.due)
+      .all(handler, Math.floor(storeMs), limit) as DueRow[];
   }
 
   #nextDue(handler: number, storeMs: number): number | undefined {
-    const row = this.#parts.connection
-      .statement(
-        "SELECT due FROM hookgate_tasks INDEXED BY hookgate_tasks_waiting WHERE state = 0 AND handler = ? ORDER BY due LIMIT 1",
-      )
-      .get(handler) as { readonly due: number } | undefined;
+    const row = this.#parts.connection.statement(sql.tasks.nextDue).get(handler) as
+      | { readonly due: number }
+      | undefined;
     return row === undefined ? undefined : Math.max(0, row.due - Math.floor(storeMs));
   }
 
   /** Among the next tasks that are due, those that are out of attempts. */
   #exhausted(handler: number, storeMs: number, maxAttempts: number): readonly ExhaustedRow[] {
     const rows = this.#parts.connection
-      .statement(
-        "SELECT t.event, t.attempts, t.order_key, e.id, e.type FROM hookgate_tasks t INDEXED BY hookgate_tasks_waiting " +
-          "CROSS JOIN hookgate_events e ON e.event = t.event WHERE t.state = 0 AND t.handler = ? AND t.due <= ? ORDER BY t.due, t.event LIMIT ?",
-      )
+      .statement(sql.tasks.dueHeads)
       .all(handler, Math.floor(storeMs), mostBuried) as ExhaustedRow[];
     return rows.filter(({ attempts }) => attempts >= maxAttempts);
   }
 
   #claimOne(consumer: number, { handler, name }: HandlerRow, row: DueRow, times: Times): ClaimedTask {
     const { connection } = this.#parts;
-    connection
-      .statement(
-        "UPDATE hookgate_tasks SET state = 2, attempts = attempts + 1, fence = fence + 1, consumer = ?, started_ms = ? WHERE event = ? AND handler = ?",
-      )
-      .run(consumer, Math.round(times.wallMs), row.event, handler);
+    connection.statement(sql.tasks.claim).run(consumer, Math.round(times.wallMs), row.event, handler);
     const head = parseJson(row.head) as Omit<StoredDelivery, "receivedAtMs" | "rawBody">;
     const { buffer, byteOffset, byteLength } = row.body;
     return {
@@ -202,11 +191,7 @@ export class Steps {
 
   #bury(handler: HandlerRow, row: ExhaustedRow): SettledReport {
     const { connection, tally } = this.#parts;
-    connection
-      .statement(
-        "UPDATE hookgate_tasks SET state = 4, error = ? WHERE event = ? AND handler = ? AND state = 0",
-      )
-      .run(JSON.stringify(outOfAttempts), row.event, handler.handler);
+    connection.statement(sql.tasks.bury).run(JSON.stringify(outOfAttempts), row.event, handler.handler);
     tally.count("dead");
     tally.addBacklog(handler.receiver, -1);
     promote(connection, handler, row.order_key, 0);
@@ -221,11 +206,9 @@ export class Steps {
   }
 
   #claimed(claim: ClaimName, handler: number): RunningRow | undefined {
-    return this.#parts.connection
-      .statement(
-        "SELECT attempts, started_ms, order_key FROM hookgate_tasks WHERE event = ? AND handler = ? AND fence = ? AND state = 2",
-      )
-      .get(claim.event, handler, claim.fence) as RunningRow | undefined;
+    return this.#parts.connection.statement(sql.tasks.claimed).get(claim.event, handler, claim.fence) as
+      | RunningRow
+      | undefined;
   }
 
   #end(
@@ -235,9 +218,7 @@ export class Steps {
     to: { readonly due: number; readonly attempts: number; readonly error?: string },
   ): void {
     this.#parts.connection
-      .statement(
-        "UPDATE hookgate_tasks SET state = ?, due = ?, attempts = ?, consumer = NULL, error = coalesce(?, error) WHERE event = ? AND handler = ?",
-      )
+      .statement(sql.tasks.end)
       .run(next, Math.floor(to.due), to.attempts, to.error ?? null, claim.event, handler);
   }
 }
@@ -266,15 +247,11 @@ export class Consumers {
     const { connection, names } = this.#parts;
     connection.begin();
     connection
-      .statement(
-        "INSERT OR REPLACE INTO hookgate_consumers(consumer, receiver, beat, lease_ms, beat_ms) VALUES (?, ?, 0, ?, ?)",
-      )
+      .statement(sql.consumers.join)
       .run(consumer, names.receiver(receiver), leaseMs, Math.floor(times.storeMs));
     for (const { name, hold, ordered } of handlers) {
       const { handler } = names.handler(receiver, name);
-      connection
-        .statement("UPDATE hookgate_handlers SET hold = ?, ordered = max(ordered, ?) WHERE handler = ?")
-        .run(hold ? 1 : 0, ordered ? 1 : 0, handler);
+      connection.statement(sql.ids.setPolicy).run(hold ? 1 : 0, ordered ? 1 : 0, handler);
     }
     return consumer;
   }
@@ -291,19 +268,12 @@ export class Consumers {
   heartbeat(consumer: number, times: Times): Pulse {
     const { connection, tally } = this.#parts;
     connection.begin();
-    const { changes } = connection
-      .statement("UPDATE hookgate_consumers SET beat = beat + 1, beat_ms = ? WHERE consumer = ?")
-      .run(Math.floor(times.storeMs), consumer);
-    const clock = connection
-      .statement("UPDATE hookgate_meta SET value = max(value, ?) WHERE name = 'clock' RETURNING value")
-      .get(Math.floor(times.storeMs)) as { readonly value: number };
+    const { changes } = connection.statement(sql.consumers.beat).run(Math.floor(times.storeMs), consumer);
+    const clock = connection.statement(sql.meta.advanceClock).get(Math.floor(times.storeMs)) as {
+      readonly value: number;
+    };
     tally.tidy(times.wallMs);
-    const others = connection
-      .statement(
-        "SELECT consumer, beat, lease_ms AS leaseMs FROM hookgate_consumers WHERE consumer <> ?1 UNION ALL " +
-          "SELECT DISTINCT consumer, -1, 0 FROM hookgate_tasks WHERE state = 2 AND consumer <> ?1 AND consumer NOT IN (SELECT consumer FROM hookgate_consumers)",
-      )
-      .all(consumer) as Pulse["others"];
+    const others = connection.statement(sql.consumers.others).all(consumer) as Pulse["others"];
     return { alive: Number(changes) === 1, clockMs: clock.value, others };
   }
 
@@ -311,9 +281,9 @@ export class Consumers {
   expire(consumer: number, beat: number, times: Times): number {
     const { connection } = this.#parts;
     connection.begin();
-    const row = connection
-      .statement("SELECT beat FROM hookgate_consumers WHERE consumer = ?")
-      .get(consumer) as { readonly beat: number } | undefined;
+    const row = connection.statement(sql.consumers.beatOf).get(consumer) as
+      | { readonly beat: number }
+      | undefined;
     if ((row?.beat ?? -1) !== beat) return 0;
     return this.#takeBack(consumer, times);
   }
@@ -326,19 +296,16 @@ export class Consumers {
 
   #takeBack(consumer: number, times: Times): number {
     const { connection } = this.#parts;
-    const running = connection
-      .statement(
-        "SELECT event, handler, attempts, started_ms FROM hookgate_tasks WHERE state = 2 AND consumer = ?",
-      )
-      .all(consumer) as { event: number; handler: number; attempts: number; started_ms: number }[];
+    const running = connection.statement(sql.tasks.runningOf).all(consumer) as {
+      event: number;
+      handler: number;
+      attempts: number;
+      started_ms: number;
+    }[];
     for (const run of running)
       noteAttempt(connection, run, { durationMs: null, outcome: "lost", error: null });
-    connection
-      .statement(
-        "UPDATE hookgate_tasks SET state = 0, due = ?, consumer = NULL WHERE state = 2 AND consumer = ?",
-      )
-      .run(Math.floor(times.storeMs), consumer);
-    connection.statement("DELETE FROM hookgate_consumers WHERE consumer = ?").run(consumer);
+    connection.statement(sql.tasks.takeBack).run(Math.floor(times.storeMs), consumer);
+    connection.statement(sql.consumers.remove).run(consumer);
     return running.length;
   }
 }

@@ -1,9 +1,13 @@
 import type { TaskState } from "../../types/engine.js";
 
-/** By the numbers of schema.ts. */
-const states: readonly TaskState[] = ["waiting", "blocked", "running", "done", "dead", "dropped"];
+/** The states of a task as the file stores them. */
+export const taskStates = { waiting: 0, blocked: 1, running: 2, done: 3, dead: 4, dropped: 5 } as const;
 
-/** The state of a task as it is told: what waits after an attempt is retrying. */
+const names = new Map<number, TaskState>(
+  (Object.keys(taskStates) as (keyof typeof taskStates)[]).map((name) => [taskStates[name], name]),
+);
+
+/** The state of a task as it is told: one that waits after an attempt is retrying. */
 export function taskStateOf({
   state,
   attempts,
@@ -11,5 +15,5 @@ export function taskStateOf({
   readonly state: number;
   readonly attempts: number;
 }): TaskState {
-  return state === 0 && attempts > 0 ? "retrying" : (states[state] ?? "waiting");
+  return state === taskStates.waiting && attempts > 0 ? "retrying" : (names.get(state) ?? "waiting");
 }

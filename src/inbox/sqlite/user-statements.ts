@@ -2,6 +2,7 @@ import type { OpenTx } from "../polling/claimed-lease.js";
 import type { Connection } from "./connection.js";
 import { type SqliteValue, toSqliteValue } from "./driver.js";
 import { resultCodes } from "./errors.js";
+import { file } from "./statements.js";
 
 /** A statement of the user's, recorded by `tx.run`. */
 export interface RecordedStatement {
@@ -42,7 +43,7 @@ export class UserWrites {
   }
 
   #assertHarmless(sql: string): void {
-    const row = this.#connection.statement("PRAGMA schema_version").get() as {
+    const row = this.#connection.statement(file.schemaVersion).get() as {
       readonly schema_version: number;
     };
     // Another trigger may do more, and a table may have moved.
@@ -60,7 +61,7 @@ export class UserWrites {
   }
 
   #ownTableWritten(sql: string): string | undefined {
-    const program = this.#connection.db.prepare(`EXPLAIN ${sql}`).all() as Instruction[];
+    const program = this.#connection.db.prepare(file.explain(sql)).all() as Instruction[];
     for (const { opcode, p1, p2, p3 } of program) {
       let root: number | undefined;
       if (opcode === "OpenWrite" && p3 === 0) root = p2;
@@ -75,9 +76,9 @@ export class UserWrites {
 
   /** The table whose rows or index begin at this page. */
   #tableAt(root: number): string | undefined {
-    const row = this.#connection
-      .statement("SELECT lower(tbl_name) AS name FROM main.sqlite_schema WHERE rootpage = ?")
-      .get(root) as { readonly name: string } | undefined;
+    const row = this.#connection.statement(file.tableAtPage).get(root) as
+      | { readonly name: string }
+      | undefined;
     return row?.name;
   }
 }
