@@ -1,4 +1,5 @@
-import { createServer, IncomingMessage, type RequestListener, type Server, ServerResponse } from "node:http";
+import type { RequestListener, Server } from "node:http";
+import { createServer, IncomingMessage, ServerResponse } from "../lib/node-http.js";
 import { describe, OptionError } from "../lib/options.js";
 
 /** An Express app, in the members that are used of it. */

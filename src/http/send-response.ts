@@ -1,5 +1,6 @@
-import { type ServerResponse, STATUS_CODES } from "node:http";
+import type { ServerResponse } from "node:http";
 import { type ErrorCode, errorEntry } from "../errors.js";
+import { STATUS_CODES } from "../lib/node-http.js";
 import { lingerOnClose, mustClose } from "./linger.js";
 
 /** Header fields by name. */
