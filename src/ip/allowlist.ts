@@ -26,7 +26,7 @@ export interface Allowlist extends AddressList {
   readonly size: number;
   /**
    * Puts these ranges in the place of all that were there, from one request to the next. Throws a TypeError where
-   * they cannot be used; then the old ones stay (ATTACKS D15).
+   * they cannot be used; then the old ones stay.
    */
   replace(ranges: readonly string[]): void;
 }

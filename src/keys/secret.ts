@@ -2,7 +2,13 @@ import { Buffer } from "node:buffer";
 import { describe, OptionError, own } from "../lib/options.js";
 
 /** An HMAC secret: text (its UTF-8 bytes are the secret), bytes, or bytes written as base64 or base64url. */
-export type SecretMaterial = string | Uint8Array | { readonly base64: string | undefined };
+export type SecretMaterial =
+  | string
+  | Uint8Array
+  | {
+      /** The bytes as base64 or base64url. */
+      readonly base64: string | undefined;
+    };
 
 /** The bytes of a secret. TypeError for what is no secret material. */
 export function secretBytes(secret: unknown, where: string): Buffer {

@@ -10,7 +10,7 @@ import {
   clientAddressResolver,
 } from "../ip/client-address.js";
 import { type Clock, parseClock } from "../lib/clock.js";
-import { assertOptions, own, stringOption, switchOption } from "../lib/options.js";
+import { assertOptions, optionKeys, own, stringOption, switchOption } from "../lib/options.js";
 import type { Logger } from "../types/logger.js";
 import type { Hooks } from "../types/report.js";
 import { admitCaller, authenticateSender, checkAddress, checkOwnerAllowlist } from "./checks.js";
@@ -24,11 +24,13 @@ export interface GuardOptions {
   readonly clientAddress?: ClientAddressOptions | undefined;
   /** Name in logs and reports. Default: the guard's own name. */
   readonly name?: string | undefined;
+  /** pino or anything like it. Default: text on standard error. */
   readonly logger?: Logger | undefined;
-  /** A guard tells `refused` only. */
+  /** Functions that are called with reports; a guard calls `refused` only. Default: none. */
   readonly hooks?: Pick<Hooks, "refused"> | undefined;
   /** Whether logged errors have their stack. Default: true. */
   readonly keepStacks?: boolean | undefined;
+  /** For tests. Default: the machine's clock. */
   readonly clock?: Clock | undefined;
 }
 
@@ -39,7 +41,30 @@ export type RequireAuthOptions = GuardOptions &
     readonly realm?: string | undefined;
   };
 
-const guardOptions = ["clientAddress", "name", "logger", "hooks", "keepStacks", "clock"];
+const guardOptions: readonly string[] = optionKeys<GuardOptions>({
+  clientAddress: true,
+  name: true,
+  logger: true,
+  hooks: true,
+  keepStacks: true,
+  clock: true,
+});
+
+const requireAuthOptions = optionKeys<RequireAuthOptions>({
+  clientAddress: true,
+  name: true,
+  logger: true,
+  hooks: true,
+  keepStacks: true,
+  clock: true,
+  realm: true,
+  serviceKey: true,
+  jwt: true,
+  accept: true,
+  credentials: true,
+  keyHeader: true,
+  dangerouslyAcceptAnyone: true,
+});
 
 /**
  * Middleware that lets through only requests from listed addresses; others are answered 403 (ERR_ADDRESS_REFUSED).
@@ -139,7 +164,7 @@ function resolveGuard(options: GuardOptions, where: string): GuardParts {
 
 /** `requireAuth` takes `auth` and the guard's own options in one object. */
 function split(options: RequireAuthOptions, where: string): { auth: object; rest: GuardOptions } {
-  assertOptions(options, [...guardOptions, "realm", ...authOptionNames], where);
+  assertOptions(options, requireAuthOptions, where);
   const entries = Object.entries(options);
   return {
     auth: Object.fromEntries(entries.filter(([key]) => authOptionNames.includes(key))),

@@ -30,13 +30,17 @@ import { tokenTolerance } from "./token-secrets.js";
 export interface PubSubMessage {
   /** Unique within the topic. */
   readonly messageId: string | undefined;
+  /** When Pub/Sub received the message, RFC 3339. */
   readonly publishTime: string | undefined;
+  /** The key by which the publisher orders messages. */
   readonly orderingKey: string | undefined;
+  /** Attributes that the publisher set. */
   readonly attributes: Readonly<Record<string, string>>;
   /** The message's data in base64; empty where it has attributes alone. */
   readonly data: string;
   /** The data where it is strict JSON in UTF-8, else undefined. */
   readonly json: unknown;
+  /** Full name of the subscription: `projects/…/subscriptions/…`. */
   readonly subscription: string | undefined;
   /** Counted only where the subscription has a dead-letter topic. */
   readonly deliveryAttempt: number | undefined;

@@ -23,8 +23,11 @@ export interface PlaidKey extends PublicJwk {
 
 /** What every webhook of Plaid's holds; the rest goes by its type. */
 export interface PlaidWebhook {
+  /** Product that the webhook is about, such as `"TRANSACTIONS"`. */
   readonly webhook_type: string;
+  /** What happened, such as `"SYNC_UPDATES_AVAILABLE"`. */
   readonly webhook_code: string;
+  /** Whatever else this type of webhook has. */
   readonly [member: string]: unknown;
 }
 

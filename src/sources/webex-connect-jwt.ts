@@ -18,13 +18,24 @@ export interface WebexConnectServiceJwtOptions extends LifetimeOptions {
 
 /** A service's JWT credential, as `jwt` of `auth` or of a service in `defineCredentials` takes it. */
 export interface WebexConnectServiceJwt extends LifetimeOptions {
+  /** Stable name, for logs and the command line. */
   readonly id?: string | undefined;
+  /** The Service ID. */
   readonly issuer: string;
-  readonly secret: { readonly base64: string };
+  /** The service secret. */
+  readonly secret: {
+    /** The bytes as base64. */
+    readonly base64: string;
+  };
+  /** Always HS256. */
   readonly algorithms: readonly string[];
+  /** 60 minutes, the vendor's limit. */
   readonly maxAge: Duration;
+  /** Longer than any `exp` that is checked: `maxAge` limits the token. */
   readonly maxLifetime: Duration;
+  /** Clock difference allowed. */
   readonly clockTolerance?: Duration | undefined;
+  /** Whether a secret of fewer than 32 bytes is accepted. */
   readonly insecureShortSecret?: boolean | undefined;
 }
 

@@ -3,6 +3,7 @@
  * is IPv4 here, in whatever spelling it came.
  */
 export interface IpAddress {
+  /** Version of the protocol. */
   readonly family: 4 | 6;
   /** Unsigned 32-bit words, most significant first: one for IPv4, four for IPv6. */
   readonly words: readonly number[];

@@ -9,7 +9,10 @@ export interface CredentialIndex {
   /** The key of this kind whose SHA-256 has this lower-case hex form. */
   findKey(digest: string, kind: KeyKind): KeyCredential | undefined;
   /** The JWT credentials of an issuer, in the order of the definition. */
-  findTokenCredentials(hint: { readonly issuer: string }): readonly TokenCredential[];
+  findTokenCredentials(hint: {
+    /** The `iss` of the token. */
+    readonly issuer: string;
+  }): readonly TokenCredential[];
   /** Every credential, in the order of the definition. */
   readonly all: readonly (KeyCredential | TokenCredential)[];
 }

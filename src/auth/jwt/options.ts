@@ -60,7 +60,12 @@ export interface JwtOptions extends LifetimeOptions {
   /** The sender's public key: PEM text or a JWK. RSA keys must have at least 2048 bits. */
   readonly publicKey?: string | PublicJwk | undefined;
   /** The sender's public keys as a JWK set (RFC 7517 section 5), at most 100. */
-  readonly jwks?: { readonly keys: readonly PublicJwk[] } | undefined;
+  readonly jwks?:
+    | {
+        /** The keys of the set. */
+        readonly keys: readonly PublicJwk[];
+      }
+    | undefined;
   /** Where the sender publishes its JWK set: an `https:` URL, or options with the URL as `uri`. Fetched when a token first needs it. */
   readonly jwksUri?: string | JwksUriOptions | undefined;
   /**
