@@ -130,7 +130,7 @@ export interface Inbox {
 }
 
 /** What an inspection is made of. */
-export interface InspectionParts {
+export interface InboxAdminParts {
   readonly receiver: string;
   readonly engine: Pick<
     InboxEngine,
@@ -177,7 +177,7 @@ const pauseMs = 20;
 const mostIds = 10_000;
 
 /** The stored events of one receiver. */
-export function createInspection(parts: InspectionParts): Inbox {
+export function createInboxAdmin(parts: InboxAdminParts): Inbox {
   const { engine, receiver } = parts;
   const change = async (action: Change["action"], selection: unknown, options: unknown): Promise<number> => {
     const where = `inbox.${action}`;
@@ -240,7 +240,7 @@ export function createInspection(parts: InspectionParts): Inbox {
 }
 
 /** For a receiver without an inbox: every method rejects with a TypeError. */
-export function noInbox(): Inbox {
+export function createNoInbox(): Inbox {
   const refuse = async (): Promise<never> => {
     throw new TypeError("this receiver has no inbox; give createReceiver the option `inbox`");
   };
@@ -250,7 +250,7 @@ export function noInbox(): Inbox {
   };
 }
 
-function readFilter(given: Record<string, unknown>, where: string, parts: InspectionParts): EventFilter {
+function readFilter(given: Record<string, unknown>, where: string, parts: InboxAdminParts): EventFilter {
   const filter: Record<string, unknown> = { receiver: parts.receiver };
   for (const name of filterNames) {
     const value = own(given, name);
@@ -275,7 +275,7 @@ function readFilterValue(name: keyof InboxFilter, value: unknown, where: string)
   return value;
 }
 
-function readQuery(query: unknown, parts: InspectionParts): InboxQuery {
+function readQuery(query: unknown, parts: InboxAdminParts): InboxQuery {
   const where = "inbox.list's query";
   assertOptions(query, queryNames, where);
   const cursor = own(query, "cursor");
@@ -292,7 +292,7 @@ function readQuery(query: unknown, parts: InspectionParts): InboxQuery {
   };
 }
 
-function readSelection(selection: unknown, where: string, parts: InspectionParts): Selection {
+function readSelection(selection: unknown, where: string, parts: InboxAdminParts): Selection {
   assertOptions(selection, selectionNames, where);
   const recordIds = own(selection, "recordIds");
   const filter = own(selection, "filter");

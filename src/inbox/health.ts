@@ -23,49 +23,49 @@ export interface InboxHealth {
 
 const ok: HealthCheck = { status: "ok" };
 /** Work that is due for longer is late. */
-const lateMs = 60_000;
+const maxLatenessMs = 60_000;
 /** A log of writes that is longer has a reader that does not end. */
-const longLogBytes = 256 * 1024 * 1024;
+const maxLogBytes = 256 * 1024 * 1024;
 /** With less left on the disk somebody should make room. */
-const littleRoomBytes = 256 * 1024 * 1024;
+const minFreeBytes = 256 * 1024 * 1024;
 
 /** Makes a receiver's health out of what is known of its parts. */
-export function judgeHealth({ state, hasInbox, inProgress, inbox }: HealthParts): ReceiverHealth {
-  const deliveries = { ...judgeState(state, hasInbox), inProgress, draining: state === "closed" };
+export function toReceiverHealth({ state, hasInbox, inProgress, inbox }: HealthParts): ReceiverHealth {
+  const deliveries = { ...deliveriesCheck(state, hasInbox), inProgress, draining: state === "closed" };
   if (inbox === undefined) {
     return { live: true, ready: deliveries.status === "ok", checks: { deliveries } };
   }
   const { engine, heartbeatAgeMs, leaseMs, backlog, maxBacklog } = inbox;
   const checks = {
     deliveries,
-    store: judgeStore(engine),
-    thread: engine?.threadRuns === undefined ? undefined : judgeThread(engine.threadRuns),
-    heartbeat: heartbeatAgeMs === undefined ? undefined : judgeHeartbeat(heartbeatAgeMs, leaseMs),
-    backlog: backlog === undefined ? undefined : { ...judgeBacklog(backlog, maxBacklog), ...backlog },
-    ...filesOf(engine),
+    store: storeCheck(engine),
+    thread: engine?.threadRuns === undefined ? undefined : threadCheck(engine.threadRuns),
+    heartbeat: heartbeatAgeMs === undefined ? undefined : heartbeatCheck(heartbeatAgeMs, leaseMs),
+    backlog: backlog === undefined ? undefined : { ...backlogCheck(backlog, maxBacklog), ...backlog },
+    ...fileChecks(engine),
   };
   const ready = Object.values(checks).every((check) => check?.status !== "fail");
   return { live: engine?.needsRestart !== true, ready, checks };
 }
 
-function judgeState(state: HealthParts["state"], hasInbox: boolean): HealthCheck {
+function deliveriesCheck(state: HealthParts["state"], hasInbox: boolean): HealthCheck {
   if (state === "closed") return { status: "fail", reason: "the receiver is being closed" };
   if (state === "new" && hasInbox) return { status: "fail", reason: "the receiver was not started" };
   return ok;
 }
 
-function judgeStore(engine: EngineHealth | undefined): HealthCheck | undefined {
+function storeCheck(engine: EngineHealth | undefined): HealthCheck | undefined {
   if (engine === undefined) return { status: "fail", reason: "the store does not answer" };
   if (engine.writable === undefined) return undefined;
   return engine.writable ? ok : { status: "fail", reason: engine.reason ?? "the store takes no writes" };
 }
 
-function judgeThread(runs: boolean): HealthCheck {
+function threadCheck(runs: boolean): HealthCheck {
   return runs ? ok : { status: "fail", reason: "the thread of the store has ended" };
 }
 
 /** Deliveries are taken without it: it is the handlers that do not run. */
-function judgeHeartbeat(ageMs: number, leaseMs: number): HealthCheck & { readonly ageMs: number } {
+function heartbeatCheck(ageMs: number, leaseMs: number): HealthCheck & { readonly ageMs: number } {
   if (ageMs < leaseMs) return { ...ok, ageMs };
   return {
     status: "warn",
@@ -74,20 +74,20 @@ function judgeHeartbeat(ageMs: number, leaseMs: number): HealthCheck & { readonl
   };
 }
 
-function judgeBacklog(
+function backlogCheck(
   { waiting, oldestWaitingMs = 0 }: NonNullable<InboxHealth["backlog"]>,
   maxBacklog: number,
 ): HealthCheck {
   if (waiting >= maxBacklog)
     return { status: "warn", reason: "maxBacklog is reached: deliveries are answered 503" };
-  if (oldestWaitingMs > lateMs) return { status: "warn", reason: "the oldest task is late" };
+  if (oldestWaitingMs > maxLatenessMs) return { status: "warn", reason: "the oldest task is late" };
   return ok;
 }
 
-function filesOf(engine: EngineHealth | undefined): Pick<ReceiverHealth["checks"], "file" | "disk"> {
+function fileChecks(engine: EngineHealth | undefined): Pick<ReceiverHealth["checks"], "file" | "disk"> {
   const { fileBytes, logBytes = 0, freeBytes } = engine ?? {};
-  const long = logBytes > longLogBytes;
-  const little = freeBytes !== undefined && freeBytes < littleRoomBytes;
+  const long = logBytes > maxLogBytes;
+  const little = freeBytes !== undefined && freeBytes < minFreeBytes;
   return {
     file:
       fileBytes === undefined

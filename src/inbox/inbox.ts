@@ -17,11 +17,11 @@ import type { Settle } from "./batching.js";
 import type { InboxHealth } from "./health.js";
 import type { InboxSettings } from "./options.js";
 import type { InboxReporter } from "./reporter.js";
-import { HeldWatch, startRetention } from "./retention.js";
+import { HeldTasksMonitor, startRetention } from "./retention.js";
 import { type ReadData, Worker } from "./worker.js";
 
 /** What a store is made of. */
-export interface StoreParts<Tx> {
+export interface ReceiverInboxParts<Tx> {
   readonly receiver: string;
   readonly settings: InboxSettings<Tx>;
   readonly defaultTimeoutMs: number;
@@ -33,10 +33,10 @@ export interface StoreParts<Tx> {
 }
 
 /** Milliseconds that an engine has to tell how it is. */
-const healthMs = 2_000;
+const healthTimeoutMs = 2_000;
 
 /** What work resolves with; undefined where it rejects, or takes longer. */
-function valueWithin<Value>(
+function resolvedWithin<Value>(
   clock: Clock,
   work: Promise<Value> | undefined,
   ms: number,
@@ -66,7 +66,7 @@ const namesByEngine = new WeakMap<object, Set<string>>();
  * Takes the name for this receiver alone: two of one name would share their tasks, each with handlers of its own. Returns the
  * function that gives it back.
  */
-function claimName<Tx>(engine: InboxEngine<Tx>, receiver: string): () => void {
+function reserveName<Tx>(engine: InboxEngine<Tx>, receiver: string): () => void {
   const { location } = engine;
   const known = location === undefined ? namesByEngine.get(engine) : namesByLocation.get(location);
   const names = known ?? new Set<string>();
@@ -86,23 +86,23 @@ function claimName<Tx>(engine: InboxEngine<Tx>, receiver: string): () => void {
 }
 
 /** The inbox of one receiver: takes deliveries in, and runs their tasks between `start` and `close`. */
-export class Store<Tx> {
+export class ReceiverInbox<Tx> {
   readonly settings: InboxSettings<Tx>;
-  readonly #parts: StoreParts<Tx>;
+  readonly #parts: ReceiverInboxParts<Tx>;
   readonly #acceptor: Acceptor;
-  readonly #heldWatch: HeldWatch;
+  readonly #heldTasks: HeldTasksMonitor;
   #started: Started<Tx> | undefined;
   #opening: Promise<void> | undefined;
   /** The engine was told to open, and not yet to close. */
   #open = false;
   #closed = false;
-  #endName: (() => void) | undefined;
+  #releaseName: (() => void) | undefined;
 
-  constructor(parts: StoreParts<Tx>) {
+  constructor(parts: ReceiverInboxParts<Tx>) {
     const { settings, reporter, clock } = parts;
     this.#parts = parts;
     this.settings = settings;
-    this.#heldWatch = new HeldWatch({ engine: settings.engine, receiver: parts.receiver, reporter });
+    this.#heldTasks = new HeldTasksMonitor({ engine: settings.engine, receiver: parts.receiver, reporter });
     this.#acceptor = createAcceptor({
       engine: settings.engine,
       reporter,
@@ -121,7 +121,7 @@ export class Store<Tx> {
     const { receiver, settings, clock } = this.#parts;
     const { engine, leaseMs, maxBacklog } = settings;
     const within = <Value>(work: Promise<Value> | undefined): Promise<Value | undefined> =>
-      valueWithin(clock, work, healthMs);
+      resolvedWithin(clock, work, healthTimeoutMs);
     const [health, stats] = await Promise.all([
       engine.health === undefined ? {} : within(engine.health()),
       within(engine.stats({ receiver })),
@@ -136,7 +136,7 @@ export class Store<Tx> {
 
   /** What an operator should know of what is stored, as far as was seen at the last look. */
   diagnose(): readonly string[] {
-    return this.#heldWatch.findings();
+    return this.#heldTasks.findings();
   }
 
   /** StoppedError where the engine is not open. */
@@ -156,14 +156,14 @@ export class Store<Tx> {
     // `close` waits for this, and closes the engine.
     if (this.#closed) throw new StoppedError("the receiver was closed while it was being started");
     try {
-      this.#endName = claimName(engine, receiver);
+      this.#releaseName = reserveName(engine, receiver);
       const byName = new Map(handlers.map((handler) => [handler.name, handler]));
       const worker = this.#createWorker(byName);
       const consumer = settings.workers && handlers.length > 0 ? this.#consume(worker, byName) : undefined;
-      const heldWatch = this.#heldWatch;
-      const endRetention = startRetention({ engine, receiver, retention, clock, reporter, heldWatch });
+      const heldTasks = this.#heldTasks;
+      const endRetention = startRetention({ engine, receiver, retention, clock, reporter, heldTasks });
       this.#started = { worker, consumer, endRetention };
-      void this.#noteStuck(byName);
+      void this.#reportStuckTasks(byName);
     } catch (error) {
       // What went wrong first is what counts.
       await this.#closeEngine({}).catch(() => {});
@@ -217,8 +217,8 @@ export class Store<Tx> {
     try {
       await this.settings.engine.close(options);
     } finally {
-      this.#endName?.();
-      this.#endName = undefined;
+      this.#releaseName?.();
+      this.#releaseName = undefined;
     }
   }
 
@@ -245,7 +245,7 @@ export class Store<Tx> {
   }
 
   /** Tasks that nobody here will ever run, since their handler was renamed or taken out, and tasks that are held. */
-  async #noteStuck(handlers: ReadonlyMap<string, RegisteredHandler>): Promise<void> {
+  async #reportStuckTasks(handlers: ReadonlyMap<string, RegisteredHandler>): Promise<void> {
     const { receiver, settings, reporter } = this.#parts;
     try {
       const stats = await settings.engine.stats({ receiver });
@@ -253,7 +253,7 @@ export class Store<Tx> {
       const holders = stats.handlers.filter(
         ({ handler }) => handlers.get(handler)?.onDeadLetter !== "continue",
       );
-      this.#heldWatch.take({ handlers: holders });
+      this.#heldTasks.update({ handlers: holders });
       for (const { handler, waiting, blocked } of stats.handlers) {
         const left = waiting + blocked;
         if (left === 0 || handlers.has(handler)) continue;

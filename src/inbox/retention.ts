@@ -6,9 +6,9 @@ import type { InboxEngine, InboxStats, PurgeOptions } from "../types/engine.js";
 import type { InboxReporter } from "./reporter.js";
 
 /** Milliseconds between two looks at what is too old. */
-const everyMs = 60_000;
+const intervalMs = 60_000;
 /** Looks between two lines that say that nothing is deleted by age: an hour. */
-const looksPerLine = 60;
+const runsPerWarning = 60;
 /** Events deleted at once: a store with one writer is held no longer than that. */
 const batch = 500;
 /** Milliseconds that the store has for others between two batches. */
@@ -22,7 +22,7 @@ export interface RetentionParts {
   readonly clock: Clock;
   readonly reporter: Pick<InboxReporter, "note">;
   /** Told when a look is over: what holds others back was kept, and somebody should know. */
-  readonly heldWatch: Pick<HeldWatch, "look">;
+  readonly heldTasks: Pick<HeldTasksMonitor, "check">;
 }
 
 /**
@@ -34,7 +34,7 @@ export function startRetention(parts: RetentionParts): () => void {
   let ended = false;
   /** Looks in a row at which the engine did not believe the clock. */
   let doubts = 0;
-  let cancel = clock.after(everyMs, look);
+  let cancel = clock.after(intervalMs, look);
 
   // One that is ended in a pause stays in it.
   const pause = (): Promise<void> =>
@@ -55,15 +55,15 @@ export function startRetention(parts: RetentionParts): () => void {
 
   async function lookOnce(): Promise<void> {
     const doubt = await purgeAll(parts, pause, () => ended);
-    if (doubt !== undefined && doubts % looksPerLine === 0) {
+    if (doubt !== undefined && doubts % runsPerWarning === 0) {
       parts.reporter.note("warn", "old events are not deleted from the inbox for now", { err: doubt });
     }
     doubts = doubt === undefined ? 0 : doubts + 1;
-    if (!ended) await parts.heldWatch.look();
+    if (!ended) await parts.heldTasks.check();
   }
 
   function again(): void {
-    if (!ended) cancel = clock.after(everyMs, look);
+    if (!ended) cancel = clock.after(intervalMs, look);
   }
 
   return () => {
@@ -78,7 +78,7 @@ async function purgeAll(
   pause: () => Promise<void>,
   isOver: () => boolean,
 ): Promise<unknown> {
-  let doubt: unknown;
+  let clockError: unknown;
   for (const state of ["done", "dead"] as const) {
     const beforeMs = clock.now() - (state === "done" ? retention.doneMs : retention.deadMs);
     const keep = state === "done" ? retention.maxDone : retention.maxDead;
@@ -91,11 +91,11 @@ async function purgeAll(
         await purge(engine, rule, pause, isOver);
       } catch (error) {
         if (!isClockAhead(error)) throw error;
-        doubt = error;
+        clockError = error;
       }
     }
   }
-  return doubt;
+  return clockError;
 }
 
 /** Deletes batch by batch; resolves with the number of deleted events. */
@@ -166,7 +166,7 @@ export function parseRetention(value: unknown, where: string): Retention {
 }
 
 /** What a watch looks at, and whom it tells. */
-export interface HeldWatchParts {
+export interface HeldTasksParts {
   readonly engine: Pick<InboxEngine, "stats">;
   readonly receiver: string;
   readonly reporter: Pick<InboxReporter, "note">;
@@ -176,22 +176,22 @@ export interface HeldWatchParts {
  * Tells the operator of tasks that stay behind a dead letter (`onDeadLetter: "block"`): once when a handler's first task is held,
  * and again when that comes back after an end.
  */
-export class HeldWatch {
-  readonly #parts: HeldWatchParts;
+export class HeldTasksMonitor {
+  readonly #parts: HeldTasksParts;
   #held: ReadonlyMap<string, string> = new Map();
 
-  constructor(parts: HeldWatchParts) {
+  constructor(parts: HeldTasksParts) {
     this.#parts = parts;
   }
 
   /** Asks the store. Rejects with what it says. */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     const { engine, receiver } = this.#parts;
-    this.take(await engine.stats({ receiver }));
+    this.update(await engine.stats({ receiver }));
   }
 
   /** Takes what the store said. */
-  take({ handlers }: Pick<InboxStats, "handlers">): void {
+  update({ handlers }: Pick<InboxStats, "handlers">): void {
     const held = new Map<string, string>();
     for (const { handler, held: tasks, holding, oldestHeldMs } of handlers) {
       if (tasks === 0) continue;

@@ -32,7 +32,7 @@ export interface WorkerParts {
 }
 
 /** A run whose verdict the store has still to take. */
-interface Open {
+interface OpenRun {
   readonly requestId: string;
   result: HandlerResult | undefined;
 }
@@ -41,7 +41,7 @@ interface Open {
 export class Worker<Tx> {
   readonly #parts: WorkerParts;
   readonly #running = new Set<Run>();
-  readonly #open = new Map<string, Open>();
+  readonly #open = new Map<string, OpenRun>();
   #closed = false;
 
   constructor(parts: WorkerParts) {
@@ -53,7 +53,7 @@ export class Worker<Tx> {
     const handler = this.#parts.handlers.get(task.handler);
     if (handler === undefined || this.#closed) return { outcome: "release" };
     this.#parts.reporter.claimed(reported(task));
-    const open: Open = { requestId: task.delivery.requestId, result: undefined };
+    const open: OpenRun = { requestId: task.delivery.requestId, result: undefined };
     this.#open.set(keyOf(task), open);
     let data: unknown;
     const seen = (value: unknown): unknown => {
@@ -89,7 +89,7 @@ export class Worker<Tx> {
       return;
     }
     const ran = open?.result !== undefined;
-    if (open?.result !== undefined) this.#ended(task, open.requestId, open.result, verdict);
+    if (open?.result !== undefined) this.#reportRun(task, open.requestId, open.result, verdict);
     if (verdict.outcome === "retry") reporter.retried(task, verdict.delayMs, verdict.error);
     else if (verdict.outcome === "dead") reporter.dead(task, verdict.error, ran);
   }
@@ -133,17 +133,17 @@ export class Worker<Tx> {
       },
       clock,
       defaultTimeoutMs,
-      onLate: (late) => this.#late(task, late),
+      onLate: (late) => this.#reportLate(task, late),
     };
   }
 
-  #late(task: Task, { durationMs, ...late }: LateResult): void {
+  #reportLate(task: Task, { durationMs, ...late }: LateResult): void {
     const message = `handler "${printable(task.handler)}" settled behind the end of its run (${late.outcome})`;
     const error = late.outcome === "failed" ? { err: late.error } : {};
     this.#parts.reporter.note("warn", message, { ...reported(task), durationMs, ...error });
   }
 
-  #ended(task: ReportedTask, requestId: string, result: HandlerResult, verdict: Verdict): void {
+  #reportRun(task: ReportedTask, requestId: string, result: HandlerResult, verdict: Verdict): void {
     const { reporter } = this.#parts;
     const { durationMs } = result;
     const { recordId, event, handler, attempt } = task;
@@ -155,14 +155,14 @@ export class Worker<Tx> {
       reporter.note("warn", message, { ...task, err: result.error });
       return;
     }
-    const next = this.#nextOf(handler, verdict);
+    const next = this.#nextAttempt(handler, verdict);
     if (result.outcome === "timed-out") reporter.failed(run, "ERR_HANDLER_TIMEOUT", result.error, next);
-    else if (result.outcome !== "done") this.#failed(run, result.error, next);
+    else if (result.outcome !== "done") this.#reportFailure(run, result.error, next);
     // Done, and yet to be tried again: a completion that it did not wait for had failed.
-    else this.#failed(run, "error" in verdict ? errorFrom(verdict.error) : undefined, next);
+    else this.#reportFailure(run, "error" in verdict ? errorFrom(verdict.error) : undefined, next);
   }
 
-  #nextOf(handler: string, verdict: Verdict): NextAttempt {
+  #nextAttempt(handler: string, verdict: Verdict): NextAttempt {
     const { handlers, settings } = this.#parts;
     return {
       maxAttempts: handlers.get(handler)?.maxAttempts ?? settings.maxAttempts,
@@ -170,7 +170,7 @@ export class Worker<Tx> {
     };
   }
 
-  #failed(run: HandlerRun, error: unknown, next: NextAttempt): void {
+  #reportFailure(run: HandlerRun, error: unknown, next: NextAttempt): void {
     const { reporter } = this.#parts;
     if (isInstance(error, InvalidData)) {
       reporter.failed(run, "ERR_EVENT_INVALID", error.refusal.toError(), next);
@@ -234,12 +234,12 @@ export function verdictOf(result: HandlerResult, parts: VerdictParts): Verdict {
   ) {
     return { outcome: "dead", error };
   }
-  const delayMs = delayWanted(thrown) ?? delayOf(thrown, parts);
+  const delayMs = requestedDelay(thrown) ?? retryDelay(thrown, parts);
   return delayMs === undefined ? { outcome: "dead", error } : { outcome: "retry", delayMs, error };
 }
 
 /** The delay of a RetryAfterError, unless it became something else since it was made. */
-function delayWanted(thrown: unknown): number | undefined {
+function requestedDelay(thrown: unknown): number | undefined {
   try {
     if (!(thrown instanceof RetryAfterError)) return undefined;
     const { delayMs } = thrown;
@@ -249,7 +249,7 @@ function delayWanted(thrown: unknown): number | undefined {
   }
 }
 
-function delayOf(error: unknown, { task, data, handler, settings, reporter, random }: VerdictParts) {
+function retryDelay(error: unknown, { task, data, handler, settings, reporter, random }: VerdictParts) {
   const { id, type } = task.event;
   const failure = { attempt: task.attempt, error, event: { id, type, data } };
   const chance = random();

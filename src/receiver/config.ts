@@ -4,7 +4,7 @@ import type { MediaTypes } from "../body/media-type.js";
 import type { ReadBodyOptions } from "../body/read.js";
 import type { HandlerRegistry } from "../events/handlers.js";
 import type { Answers } from "../http/responses.js";
-import type { Store } from "../inbox/inbox.js";
+import type { ReceiverInbox } from "../inbox/inbox.js";
 import type { InboxSettings } from "../inbox/options.js";
 import type { ClientAddressResolver } from "../ip/client-address.js";
 import type { Clock } from "../lib/clock.js";
@@ -18,7 +18,7 @@ import type { Reporter } from "./reporter.js";
 import type { UnknownTypes } from "./unhandled-events.js";
 
 /** Where deliveries are stored. */
-export interface DeliveryInbox extends Pick<Store<never>, "accept"> {
+export interface DeliveryInbox extends Pick<ReceiverInbox<never>, "accept"> {
   readonly settings: Omit<InboxSettings, "engine"> & {
     readonly engine: Pick<InboxEngine<unknown>, "capabilities" | "forTests" | "diagnose">;
   };

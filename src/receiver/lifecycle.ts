@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StoppedError } from "../errors.js";
 import type { HandlerRegistry } from "../events/handlers.js";
-import type { Store } from "../inbox/inbox.js";
+import type { ReceiverInbox } from "../inbox/inbox.js";
 import type { InboxReporter } from "../inbox/reporter.js";
 import type { Clock } from "../lib/clock.js";
 import { endsBefore } from "../lib/deadline.js";
@@ -17,7 +17,7 @@ export interface LifeParts<Tx> {
     inProgress(): number;
   };
   /** Undefined: no inbox. */
-  readonly store: Store<Tx> | undefined;
+  readonly inbox: ReceiverInbox<Tx> | undefined;
   readonly handlers: Pick<HandlerRegistry, "all" | "lock">;
   readonly clock: Clock;
   readonly reporter: Pick<InboxReporter, "note">;
@@ -50,16 +50,16 @@ const lockedByStart =
 
 /** Joins what has to begin and to end with a receiver. */
 export function createLife<Tx>(parts: LifeParts<Tx>): Life {
-  const { store, handlers, intake } = parts;
+  const { inbox, handlers, intake } = parts;
   let started: Promise<void> | undefined;
   let closed: Promise<void> | undefined;
   let running = false;
 
   async function start(): Promise<void> {
-    if (store !== undefined) handlers.lock(lockedByStart);
+    if (inbox !== undefined) handlers.lock(lockedByStart);
     try {
       await parts.ready();
-      await store?.start(handlers.all());
+      await inbox?.start(handlers.all());
     } catch (error) {
       handlers.lock(undefined);
       started = undefined;
@@ -97,7 +97,7 @@ async function close<Tx>(
   graceMs: number,
   started: Promise<void> | undefined,
 ): Promise<void> {
-  const { intake, store, reporter } = parts;
+  const { intake, inbox, reporter } = parts;
   // The clock's timers keep no process alive; one that is being closed must live to its end.
   const alive = setInterval(() => {}, 60_000);
   const deadlines = startDeadlines(parts.clock, graceMs);
@@ -105,16 +105,16 @@ async function close<Tx>(
   const deliveries = intake.stop();
   const runs = Promise.resolve(started)
     .catch(() => {})
-    .then(() => store?.stopClaiming(deadlines.giveUp));
+    .then(() => inbox?.stopClaiming(deadlines.giveUp));
   if (!(await before(deadlines.grace, Promise.all([deliveries, runs])))) {
-    const released = store?.release() ?? 0;
+    const released = inbox?.release() ?? 0;
     const details = { deliveries: intake.inProgress(), runs: released, graceMs };
     reporter.note("warn", "closing took longer than its grace; what was in progress is left behind", details);
     await endsBefore(deadlines.giveUp, runs);
   }
   // The outcome of the last delivery is there; in the next turn its answer is written, too, and the process may exit.
   await nextTurn();
-  if (store !== undefined && !(await before(deadlines.end, store.close(deadlines.giveUp)))) {
+  if (inbox !== undefined && !(await before(deadlines.end, inbox.close(deadlines.giveUp)))) {
     reporter.note("warn", "the inbox's engine was not closed in time", {});
   }
   await nextTurn();

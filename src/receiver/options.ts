@@ -9,7 +9,7 @@ import { createHandlers, type HandlerRegistry } from "../events/handlers.js";
 import { createCatalog } from "../events/schemas.js";
 import { createSourceEnvelope } from "../events/source-envelope.js";
 import { createAnswers } from "../http/responses.js";
-import { Store } from "../inbox/inbox.js";
+import { ReceiverInbox } from "../inbox/inbox.js";
 import { type InboxOptions, type InboxSettings, parseInboxOptions } from "../inbox/options.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../ip/allowlist.js";
 import { type ClientAddressOptions, clientAddressResolver } from "../ip/client-address.js";
@@ -137,7 +137,7 @@ const where = "createReceiver";
 /** What `createReceiver` is made of. */
 export interface Prepared<EventMap, Tx> {
   readonly config: ReceiverConfig;
-  readonly store: Store<Tx> | undefined;
+  readonly inbox: ReceiverInbox<Tx> | undefined;
   readonly handlers: HandlerRegistry<EventMap, ContextOf<Tx>>;
   readonly ownsCredentials: boolean;
 }
@@ -176,9 +176,9 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
     ["ignore", "refuse"],
     "ignore",
   );
-  const store =
+  const inbox =
     settings &&
-    new Store<Tx>({
+    new ReceiverInbox<Tx>({
       ...{ receiver: name, settings, clock, reporter, defaultTimeoutMs: limits.handlerTimeoutMs },
       readData: (task) => readStored(content, task),
     });
@@ -189,7 +189,7 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
   };
   return {
     config: {
-      ...{ name, auth: auth.policy, ...content, handlers, ...limits, inbox: store, clock, reporter },
+      ...{ name, auth: auth.policy, ...content, handlers, ...limits, inbox, clock, reporter },
       unknownTypes,
       unhandled: new UnknownTypes({
         ...{ catalog: content.catalog, handlers, reporter },
@@ -202,7 +202,7 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
         reporter.note("warn", message, {}),
       ),
     },
-    store,
+    inbox,
     handlers,
     ownsCredentials: auth.ownsCredentials,
   };

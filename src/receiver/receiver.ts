@@ -4,9 +4,9 @@ import type { HandlerRegistration } from "../events/handlers.js";
 import { createReceiverMiddleware, type ReceiverMiddleware } from "../http/forgotten-call.js";
 import { createReceive } from "../http/middleware.js";
 import { createRequestListener } from "../http/request-listener.js";
-import { createInspection, type Inbox, noInbox } from "../inbox/admin.js";
-import { judgeHealth } from "../inbox/health.js";
-import type { Store } from "../inbox/inbox.js";
+import { createInboxAdmin, createNoInbox, type Inbox } from "../inbox/admin.js";
+import { toReceiverHealth } from "../inbox/health.js";
+import type { ReceiverInbox } from "../inbox/inbox.js";
 import type { AnyEventMap, HandlerContext } from "../types/event.js";
 import type { ExplainRequest, Explanation } from "../types/explanation.js";
 import type { ReceiverHealth } from "../types/health.js";
@@ -102,13 +102,13 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
   options: ReceiverOptions<Events, Tx, SourceEvents>,
   checks: readonly Check<ReceiverConfig>[],
 ): Receiver<EventMapOf<Events, SourceEvents>, ContextOf<Tx>> {
-  const { config, store, handlers, ownsCredentials } = parseReceiverOptions(options);
+  const { config, inbox, handlers, ownsCredentials } = parseReceiverOptions(options);
   const { reporter, auth, clock } = config;
   const intake = createIntake(config, checks);
   const receive = createReceive(intake.receive, (message) => reporter.note("warn", message, {}));
   const unobserve = observeCredentials(auth.credentials, reporter);
   const life = createLife({
-    ...{ intake, store, handlers, clock, reporter },
+    ...{ intake, inbox, handlers, clock, reporter },
     ready: async () => {
       for (const warning of startWarningsOf(config)) reporter.note("warn", warning, {});
       await auth.credentials?.ready?.();
@@ -130,28 +130,32 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
         onFault: (message) => reporter.note("error", message, {}),
       }),
     explain: (request) => explain(config, checks, request),
-    diagnose: () => [...findingsOf(config), ...(store?.diagnose() ?? [])],
+    diagnose: () => [...findingsOf(config), ...(inbox?.diagnose() ?? [])],
     async health() {
       const state = life.state();
-      const inbox = state === "started" ? await store?.health() : undefined;
-      return judgeHealth({ state, hasInbox: store !== undefined, inbox, inProgress: intake.inProgress() });
+      return toReceiverHealth({
+        state,
+        hasInbox: inbox !== undefined,
+        inbox: state === "started" ? await inbox?.health() : undefined,
+        inProgress: intake.inProgress(),
+      });
     },
-    inbox: store === undefined ? noInbox() : inspectionOf(config, store),
+    inbox: inbox === undefined ? createNoInbox() : createAdmin(config, inbox),
     start: () => life.start(),
     close: (closeOptions) => life.close(closeOptions),
   };
 }
 
-function inspectionOf<Tx>(config: ReceiverConfig, store: Store<Tx>): Inbox {
+function createAdmin<Tx>(config: ReceiverConfig, inbox: ReceiverInbox<Tx>): Inbox {
   const { name, handlers, clock, reporter } = config;
-  return createInspection({
+  return createInboxAdmin({
     receiver: name,
-    engine: store.settings.engine,
+    engine: inbox.settings.engine,
     clock,
     reporter,
     handlers,
     readEvent: async ({ id, type, position, delivery }) =>
       delivery && readStoredEvent(config, { event: { id, type }, position, delivery }),
-    assertOpen: () => store.assertOpen(),
+    assertOpen: () => inbox.assertOpen(),
   });
 }

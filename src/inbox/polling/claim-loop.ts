@@ -10,13 +10,13 @@ import type {
 } from "../../types/engine.js";
 import { Batcher } from "../batching.js";
 import {
-  afterCompletion,
-  againAfter,
   ClaimedLease,
   callQuietly,
   type LeaseParts,
   type OpenTx,
-  reportOf,
+  retryAfterFault,
+  toReport,
+  verdictAfterCompletion,
 } from "./claimed-lease.js";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
 import type { ClaimedTask, Claims, EndedRun, TaskQueue } from "./task-queue.js";
@@ -34,7 +34,7 @@ const defaultPollMs = 200;
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;
 /** How long a stopping consumer tries to store the last verdicts. */
-const lastSettlesMs = 5_000;
+const lastSettlesTimeoutMs = 5_000;
 
 /**
  * Starts to claim and run the tasks of a queue; for any engine whose store hands out tasks. Claims no more than the free
@@ -56,7 +56,7 @@ class ClaimLoop<Tx, Write> {
   readonly #options: ConsumeOptions<Tx>;
   readonly #parts: ConsumerParts<Tx, Write>;
   readonly #pollMs: number;
-  readonly #places: Places;
+  readonly #slots: Slots;
   /** Claimed, and not yet settled. */
   readonly #leases = new Set<ClaimedLease<Tx, Write>>();
   /** Verdicts on their way into the store. */
@@ -74,31 +74,31 @@ class ClaimLoop<Tx, Write> {
   };
   readonly #wake = (): void => this.#wakeUp();
   #runs = 0;
-  #backs = 0;
+  #releases = 0;
   #scheduled = false;
   #claimWanted = false;
   #sendVerdicts: (() => void) | undefined;
   #claiming = false;
-  #again = false;
+  #claimAgain = false;
   #claimFails = false;
   #timer: NodeJS.Timeout | undefined;
   /** When a task may be due at the latest, as far as was heard since the last claim began; by performance.now(). */
   #dueAt = Number.POSITIVE_INFINITY;
   #heartbeat: Heartbeat | undefined;
   #settleFails = 0;
-  #ignoreWork: (() => void) | undefined;
+  #unsubscribe: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
-  #quiet: (() => void) | undefined;
-  #quietTimer: NodeJS.Timeout | undefined;
+  #resolveIdle: (() => void) | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
   /** The last verdicts have had their time. */
-  #over = false;
+  #settleTimeIsOver = false;
 
   constructor(queue: TaskQueue<Write>, options: ConsumeOptions<Tx>, parts: ConsumerParts<Tx, Write>) {
     this.#queue = queue;
     this.#options = options;
     this.#parts = parts;
     this.#pollMs = parts.pollMs ?? defaultPollMs;
-    this.#places = new Places(options.handlers);
+    this.#slots = new Slots(options.handlers);
     this.#verdicts = new Batcher({
       store: (runs) => queue.settle(runs),
       failure: (_, error) => (error instanceof Error ? error : new Error(String(error))),
@@ -111,9 +111,9 @@ class ClaimLoop<Tx, Write> {
   }
 
   start(): void {
-    this.#ignoreWork = this.#queue.onWork(this.#wake);
+    this.#unsubscribe = this.#queue.onWork(this.#wake);
     // Before the first claim, so that a store knows the consumer that claims.
-    this.#heartbeat = this.#beats();
+    this.#heartbeat = this.#startHeartbeat();
     this.#wakeUp();
   }
 
@@ -128,7 +128,7 @@ class ClaimLoop<Tx, Write> {
 
   #wakeUp(): void {
     if (this.#stopped !== undefined) return;
-    if (this.#claiming) this.#again = true;
+    if (this.#claiming) this.#claimAgain = true;
     else {
       this.#claimWanted = true;
       this.#scheduleTurn();
@@ -150,7 +150,7 @@ class ClaimLoop<Tx, Write> {
   }
 
   /** Wakes the loop in so many milliseconds, unless something wakes it before. */
-  #sleep(ms: number): void {
+  #schedulePoll(ms: number): void {
     const now = performance.now();
     this.#dueAt = Math.min(this.#dueAt, now + Math.min(Math.max(ms, 1), this.#pollMs));
     if (this.#claiming || this.#stopped !== undefined) return;
@@ -160,88 +160,90 @@ class ClaimLoop<Tx, Write> {
 
   async #claim(): Promise<void> {
     if (this.#stopped !== undefined) return;
-    const wants = this.#places.wants();
+    const wants = this.#slots.requests();
     // Without places the end of a run wakes the loop, without a sign of life the next heartbeat.
-    if (wants.length === 0 || this.#heartbeat?.stale() === true) return;
+    if (wants.length === 0 || this.#heartbeat?.isStale() === true) return;
     this.#claiming = true;
-    this.#again = false;
+    this.#claimAgain = false;
     this.#dueAt = Number.POSITIVE_INFINITY;
     let sleepMs = this.#pollMs;
     try {
       const claims = await this.#queue.claim(wants);
       this.#claimFails = false;
-      if (!this.#over) sleepMs = this.#take(claims);
+      if (!this.#settleTimeIsOver) sleepMs = this.#take(claims);
     } catch (error) {
       if (!this.#claimFails) this.#note("warn", "tasks could not be claimed; it is tried again", error);
       this.#claimFails = true;
     }
     this.#claiming = false;
-    if (this.#again || (!this.#claimFails && this.#places.hasHungry())) this.#wakeUp();
-    else this.#sleep(sleepMs);
-    this.#lookForQuiet();
+    if (this.#claimAgain || (!this.#claimFails && this.#slots.canClaimMore())) this.#wakeUp();
+    else this.#schedulePoll(sleepMs);
+    this.#checkIdle();
   }
 
   /** Starts what was claimed; returns the milliseconds until a task may be due. */
   #take(claims: Claims): number {
     for (const task of claims.tasks) {
-      const slot = this.#places.of(task.handler);
-      if (slot === undefined || this.#stopped !== undefined) void this.#giveBack(task);
+      const slot = this.#slots.of(task.handler);
+      if (slot === undefined || this.#stopped !== undefined) void this.#release(task);
       else {
-        slot.got += 1;
+        slot.received += 1;
         void this.#work(task, slot);
       }
     }
-    this.#places.note();
+    this.#slots.updateAfterClaim();
     for (const report of claims.dead) this.#report(report);
-    if (hasMore(claims)) this.#again = true;
+    if (hasMore(claims)) this.#claimAgain = true;
     return claims.nextDueMs ?? this.#pollMs;
   }
 
   async #work(task: ClaimedTask, slot: Slot): Promise<void> {
     const lease = new ClaimedLease(task, this.#leaseParts);
     this.#leases.add(lease);
-    slot.taken += 1;
+    slot.used += 1;
     this.#runs += 1;
     let verdict: Verdict;
     try {
       verdict = await this.#options.run(task, lease);
     } catch (error) {
-      verdict = againAfter(error, this.#options.keepStacks);
+      verdict = retryAfterFault(error, this.#options.keepStacks);
     }
     lease.ended = true;
-    slot.taken -= 1;
+    slot.used -= 1;
     this.#runs -= 1;
-    if (slot.hungry) this.#wakeUp();
-    this.#lookForQuiet();
-    await this.#conclude(lease, slot, verdict);
+    if (slot.hasMore) this.#wakeUp();
+    this.#checkIdle();
+    await this.#finish(lease, slot, verdict);
     this.#leases.delete(lease);
-    this.#lookForQuiet();
+    this.#checkIdle();
   }
 
   /** Brings a verdict to the store, or sees that none is wanted, and reports it. */
-  async #conclude(lease: ClaimedLease<Tx, Write>, slot: Slot, given: Verdict): Promise<void> {
+  async #finish(lease: ClaimedLease<Tx, Write>, slot: Slot, given: Verdict): Promise<void> {
     const { task } = lease;
     const verdict =
-      lease.completing === undefined ? given : await afterCompletion(lease, given, this.#options.keepStacks);
+      lease.completing === undefined
+        ? given
+        : await verdictAfterCompletion(lease, given, this.#options.keepStacks);
     if (lease.completed) {
-      this.#report(reportOf(task, { outcome: "done" }, true));
+      this.#report(toReport(task, { outcome: "done" }, true));
       if (task.ordered !== false) this.#wakeUp();
       return;
     }
     if (lease.lost) {
-      this.#report(reportOf(task, verdict, false));
+      this.#report(toReport(task, verdict, false));
       // Refused, and rightly so, unless the claim came between the loss and our learning of it: nobody would end it then.
-      await this.#giveBack(task);
+      await this.#release(task);
       return;
     }
     const kept = await this.#settle(lease, slot, verdict);
-    if (!kept) lease.lose();
-    this.#report(reportOf(task, verdict, kept));
-    if (kept) this.#expectNext(task, verdict);
+    if (!kept) lease.markLost();
+    this.#report(toReport(task, verdict, kept));
+    if (kept) this.#scheduleNext(task, verdict);
   }
 
-  #expectNext(task: ClaimedTask, verdict: Verdict): void {
-    if (verdict.outcome === "retry" && verdict.delayMs > 0) this.#sleep(verdict.delayMs);
+  #scheduleNext(task: ClaimedTask, verdict: Verdict): void {
+    if (verdict.outcome === "retry" && verdict.delayMs > 0) this.#schedulePoll(verdict.delayMs);
     else if (verdict.outcome === "retry" || task.ordered !== false) this.#wakeUp();
   }
 
@@ -257,8 +259,8 @@ class ClaimLoop<Tx, Write> {
         if (backoffMs === 0) this.#beginSettleFailure(slot, error);
       }
       backoffMs = Math.min(longestBackoffMs, Math.max(firstBackoffMs, backoffMs * 2));
-      if (!this.#over && !lease.lost) await lease.pause(backoffMs);
-      if (this.#over || lease.lost) {
+      if (!this.#settleTimeIsOver && !lease.lost) await lease.pause(backoffMs);
+      if (this.#settleTimeIsOver || lease.lost) {
         this.#endSettleFailure(slot);
         return false;
       }
@@ -267,31 +269,31 @@ class ClaimLoop<Tx, Write> {
 
   /** What the store does not take keeps its place: a store that claims but does not settle is not drained into memory. */
   #beginSettleFailure(slot: Slot, error: unknown): void {
-    slot.taken += 1;
+    slot.used += 1;
     this.#settleFails += 1;
     if (this.#settleFails === 1)
       this.#note("warn", "a verdict could not be stored; it is tried again", error);
   }
 
   #endSettleFailure(slot: Slot): void {
-    slot.taken -= 1;
+    slot.used -= 1;
     this.#settleFails -= 1;
     this.#wakeUp();
   }
 
   /** Gives back what was claimed and is not to be run, without a second try: where it fails, the lease runs out. */
-  async #giveBack(task: ClaimedTask): Promise<void> {
-    this.#backs += 1;
+  async #release(task: ClaimedTask): Promise<void> {
+    this.#releases += 1;
     try {
       await this.#store({ task, verdict: { outcome: "release" } });
     } catch {
       // The consumer leaves, or loses its lease; either way the task is given to others.
     }
-    this.#backs -= 1;
-    this.#lookForQuiet();
+    this.#releases -= 1;
+    this.#checkIdle();
   }
 
-  #beats(): Heartbeat {
+  #startHeartbeat(): Heartbeat {
     return startHeartbeat({
       leaseMs: this.#options.leaseMs,
       beat: () => this.#queue.heartbeat(),
@@ -299,31 +301,31 @@ class ClaimLoop<Tx, Write> {
       prepare:
         (before = [...this.#leases]) =>
         () => {
-          for (const lease of before) lease.lose();
+          for (const lease of before) lease.markLost();
         },
       failed: (error) => this.#note("warn", "a lease could not be renewed; it is tried again", error),
       ended: (revived) => {
         if (revived) this.#wakeUp();
-        this.#lookForQuiet();
+        this.#checkIdle();
       },
     });
   }
 
   async #stop(signal: AbortSignal | undefined): Promise<void> {
-    this.#ignoreWork?.();
+    this.#unsubscribe?.();
     clearTimeout(this.#timer);
     // The timers of the loop do not keep the process alive; one that waits for the last verdicts must be.
     const alive = setInterval(() => undefined, 60_000);
     const quiet = new Promise<void>((resolve) => {
-      this.#quiet = resolve;
-      this.#lookForQuiet();
+      this.#resolveIdle = resolve;
+      this.#checkIdle();
     });
     await endsBefore(signal, quiet);
-    this.#over = true;
-    this.#quiet = undefined;
-    clearTimeout(this.#quietTimer);
+    this.#settleTimeIsOver = true;
+    this.#resolveIdle = undefined;
+    clearTimeout(this.#idleTimer);
     this.#heartbeat?.stop();
-    for (const lease of this.#leases) lease.hurry();
+    for (const lease of this.#leases) lease.endPause();
     await endsBefore(signal, this.#leave());
     clearInterval(alive);
   }
@@ -341,11 +343,12 @@ class ClaimLoop<Tx, Write> {
   }
 
   /** Ends the wait of `stop` once nothing is under way, or the runs ended and the last verdicts had their time. */
-  #lookForQuiet(): void {
-    const quiet = this.#quiet;
+  #checkIdle(): void {
+    const quiet = this.#resolveIdle;
     if (quiet === undefined || this.#runs > 0) return;
-    if (this.#leases.size + this.#backs === 0 && !this.#claiming && this.#heartbeat?.busy !== true) quiet();
-    else this.#quietTimer ??= setTimeout(quiet, lastSettlesMs);
+    if (this.#leases.size + this.#releases === 0 && !this.#claiming && this.#heartbeat?.inFlight !== true)
+      quiet();
+    else this.#idleTimer ??= setTimeout(quiet, lastSettlesTimeoutMs);
   }
 
   #report(report: SettledReport): void {
@@ -361,24 +364,24 @@ class ClaimLoop<Tx, Write> {
 export interface Slot {
   readonly handler: string;
   readonly concurrency: number;
-  taken: number;
+  used: number;
   /** More of its tasks may be due than were claimed. */
-  hungry: boolean;
+  hasMore: boolean;
   /** Asked for by the claim under way. */
-  asked: number;
+  requested: number;
   /** Got by it. */
-  got: number;
+  received: number;
 }
 
 /** The places of a consumer's handlers, and what to claim for them. */
-export class Places {
+export class Slots {
   readonly #slots: ReadonlyMap<string, Slot>;
 
   constructor(handlers: ReadonlyMap<string, HandlerPolicy>) {
     this.#slots = new Map(
       [...handlers].map(([handler, { concurrency }]) => [
         handler,
-        { handler, concurrency, taken: 0, hungry: true, asked: 0, got: 0 },
+        { handler, concurrency, used: 0, hasMore: true, requested: 0, received: 0 },
       ]),
     );
   }
@@ -388,29 +391,29 @@ export class Places {
   }
 
   /** What a claim asks for: the free places of each handler that has any. */
-  wants(): { readonly handler: string; readonly limit: number }[] {
+  requests(): { readonly handler: string; readonly limit: number }[] {
     const wants: { readonly handler: string; readonly limit: number }[] = [];
     for (const slot of this.#slots.values()) {
-      slot.asked = Math.max(0, slot.concurrency - slot.taken);
-      slot.got = 0;
+      slot.requested = Math.max(0, slot.concurrency - slot.used);
+      slot.received = 0;
       // What is due for it meanwhile is not claimed: its next free place asks.
-      if (slot.asked === 0) slot.hungry = true;
-      else wants.push({ handler: slot.handler, limit: slot.asked });
+      if (slot.requested === 0) slot.hasMore = true;
+      else wants.push({ handler: slot.handler, limit: slot.requested });
     }
     return wants;
   }
 
   /** After a claim: who got all that was asked for may have more. */
-  note(): void {
+  updateAfterClaim(): void {
     for (const slot of this.#slots.values()) {
-      if (slot.asked > 0) slot.hungry = slot.got >= slot.asked;
+      if (slot.requested > 0) slot.hasMore = slot.received >= slot.requested;
     }
   }
 
   /** A place is free for which there may be a task. */
-  hasHungry(): boolean {
+  canClaimMore(): boolean {
     for (const slot of this.#slots.values()) {
-      if (slot.hungry && slot.taken < slot.concurrency) return true;
+      if (slot.hasMore && slot.used < slot.concurrency) return true;
     }
     return false;
   }

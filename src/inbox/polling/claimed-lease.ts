@@ -62,13 +62,13 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
   }
 
   /** Tells the listeners, once. */
-  lose(): void {
+  markLost(): void {
     if (this.lost) return;
     this.lost = true;
     const listeners = this.#listeners;
     this.#listeners = undefined;
     for (const listener of listeners ?? []) callQuietly(listener);
-    this.hurry();
+    this.endPause();
   }
 
   /** The wait between two tries of a settle; a loss ends it. */
@@ -83,7 +83,7 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
   }
 
   /** Ends the wait. */
-  hurry(): void {
+  endPause(): void {
     this.#endPause?.();
   }
 
@@ -95,7 +95,7 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
         ? await this.#parts.settle({ task: this.task, verdict: { outcome: "done" } })
         : await this.#parts.queue.complete(this.task, writes);
     if (!kept) {
-      this.lose();
+      this.markLost();
       throw new LeaseLostError();
     }
     this.completed = true;
@@ -124,7 +124,7 @@ export function callQuietly(call: () => void): void {
 }
 
 /** The verdict on a run that ended in what it must not end in. */
-export function againAfter(error: unknown, keepStack: boolean | undefined): Verdict {
+export function retryAfterFault(error: unknown, keepStack: boolean | undefined): Verdict {
   return { outcome: "retry", delayMs: afterFaultMs, error: taskErrorOf(error, keepStack) };
 }
 
@@ -132,7 +132,7 @@ export function againAfter(error: unknown, keepStack: boolean | undefined): Verd
  * The verdict of a run that left a completion under way. A run that was done without waiting for a completion that then
  * fails is not done: its writes are missing.
  */
-export async function afterCompletion(
+export async function verdictAfterCompletion(
   lease: { readonly completing: Promise<void> | undefined },
   given: Verdict,
   keepStack: boolean | undefined,
@@ -142,13 +142,13 @@ export async function afterCompletion(
     return given;
   } catch (error) {
     return given.outcome === "done" && !isInstance(error, LeaseLostError)
-      ? againAfter(error, keepStack)
+      ? retryAfterFault(error, keepStack)
       : given;
   }
 }
 
 /** What is told of a run that has ended. */
-export function reportOf(task: ClaimedTask, verdict: Verdict, kept: boolean): SettledReport {
+export function toReport(task: ClaimedTask, verdict: Verdict, kept: boolean): SettledReport {
   const { recordId, handler, attempt, event } = task;
   return { recordId, handler, attempt, event, verdict, kept };
 }

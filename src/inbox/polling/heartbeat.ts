@@ -14,9 +14,9 @@ export interface HeartbeatParts {
 /** A consumer's sign of life, given ten times within a lease: who watches is that much late in seeing that none comes. */
 export interface Heartbeat {
   /** A sign of life is under way. */
-  readonly busy: boolean;
+  readonly inFlight: boolean;
   /** None has reached the store for the length of a lease, by the monotonic clock: others may have our tasks. */
-  stale(): boolean;
+  isStale(): boolean;
   /** Milliseconds since the last one that reached the store. */
   ageMs(): number;
   stop(): void;
@@ -25,26 +25,26 @@ export interface Heartbeat {
 /** Gives the first sign of life at once. */
 export function startHeartbeat(parts: HeartbeatParts): Heartbeat {
   let timer: NodeJS.Timeout | undefined;
-  let [busy, failing, stopped] = [false, false, false];
+  let [inFlight, failing, stopped] = [false, false, false];
   let aliveAt = performance.now();
   const ageMs = (): number => performance.now() - aliveAt;
-  const stale = (): boolean => ageMs() >= parts.leaseMs;
+  const isStale = (): boolean => ageMs() >= parts.leaseMs;
   const beat = async (): Promise<void> => {
     const at = performance.now();
     const lose = parts.prepare();
     let revived = false;
-    busy = true;
+    inFlight = true;
     try {
       if (!(await parts.beat())) lose();
       failing = false;
-      revived = stale();
+      revived = isStale();
       // The store may have taken it at any time since it was sent: the earliest is the safe one.
       aliveAt = at;
     } catch (error) {
       if (!failing) parts.failed(error);
       failing = true;
     }
-    busy = false;
+    inFlight = false;
     if (!stopped) {
       const inMs = Math.max(1, parts.leaseMs / 10 - (performance.now() - at));
       timer = setTimeout(() => void beat(), inMs).unref();
@@ -53,10 +53,10 @@ export function startHeartbeat(parts: HeartbeatParts): Heartbeat {
   };
   void beat();
   return {
-    get busy() {
-      return busy;
+    get inFlight() {
+      return inFlight;
     },
-    stale,
+    isStale,
     ageMs,
     stop(): void {
       stopped = true;

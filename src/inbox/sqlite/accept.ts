@@ -1,17 +1,17 @@
 import type { Acceptance, NewEvent } from "../../types/engine.js";
-import type { StoreParts } from "./id-table.js";
+import type { QueryContext } from "./id-table.js";
 import { toStored } from "./id-table.js";
-import { hasOthers } from "./order.js";
+import { mustWait } from "./order.js";
 import type { AcceptRequest, PackedDelivery, Times } from "./protocol.js";
 import * as sql from "./statements.js";
 import { taskStates } from "./task-state.js";
 
 /** Stores deliveries within one transaction. */
-export class Acceptor {
-  readonly #parts: StoreParts;
+export class AcceptQueries {
+  readonly #parts: QueryContext;
   #lastEvent = 0;
 
-  constructor(parts: StoreParts) {
+  constructor(parts: QueryContext) {
     this.#parts = parts;
   }
 
@@ -30,22 +30,22 @@ export class Acceptor {
   }
 
   #acceptOne(delivery: PackedDelivery, body: Uint8Array, times: Times): Acceptance {
-    const { names, tally } = this.#parts;
+    const { ids, counters } = this.#parts;
     const { receiver, source, tenant, service, events } = delivery;
-    const scope = names.scope(receiver, source, tenant, service);
+    const scope = ids.scope(receiver, source, tenant, service);
     if (this.#tokenWasUsed(delivery)) return { status: "replayed" };
     const fresh = this.#freshEvents(scope, events, times);
     if ("status" in fresh) {
       if (fresh.status === "duplicate") this.#useToken(delivery);
       return fresh;
     }
-    const number = names.receiver(receiver);
+    const number = ids.receiver(receiver);
     const open = countOpen(fresh.events);
-    const backlog = tally.backlog(number);
+    const backlog = counters.backlog(number);
     if (open > 0 && backlog + open > delivery.maxBacklog) return { status: "full", backlog };
     this.#useToken(delivery);
     const recordIds = this.#store(delivery, body, { scope, events: fresh.events }, times);
-    tally.addBacklog(number, open);
+    counters.addBacklog(number, open);
     return { status: "stored", recordIds, positions: fresh.events.map(({ position }) => position) };
   }
 
@@ -104,7 +104,7 @@ export class Acceptor {
     { scope, events }: { readonly scope: number; readonly events: readonly Positioned[] },
     times: Times,
   ): readonly string[] {
-    const { connection, tally } = this.#parts;
+    const { connection, counters } = this.#parts;
     const first = this.#lastEvent + 1;
     connection.statement(sql.events.addDelivery).run(first, delivery.receivedAtMs, delivery.head, body);
     const insert = connection.statement(sql.events.add);
@@ -124,24 +124,24 @@ export class Acceptor {
         until,
         event.tasks.length,
       );
-      tally.accepted(number);
+      counters.accepted(number);
       for (const task of event.tasks) this.#storeTask(delivery.receiver, number, task, times);
       return `rec_${number}`;
     });
   }
 
   #storeTask(receiver: string, event: number, task: NewEvent["tasks"][number], times: Times): void {
-    const { connection, names, tally } = this.#parts;
-    const row = names.handler(receiver, task.handler, task.onDeadLetter === "block");
+    const { connection, ids, counters } = this.#parts;
+    const row = ids.handler(receiver, task.handler, task.onDeadLetter === "block");
     const { handler } = row;
     const key = task.orderingKey === undefined ? null : toStored(task.orderingKey);
-    if (key !== null) names.noteOrdered(row);
+    if (key !== null) ids.markOrdered(row);
     const { dead } = task;
     let number: number = taskStates.waiting;
     if (dead !== undefined) {
       number = taskStates.dead;
-      tally.count("dead");
-    } else if (key !== null && hasOthers(connection, row, key)) number = taskStates.blocked;
+      counters.count("dead");
+    } else if (key !== null && mustWait(connection, row, key)) number = taskStates.blocked;
     connection
       .statement(sql.tasks.add)
       .run(

@@ -1,9 +1,9 @@
 import { changeableStates } from "../../lib/task-changes.js";
 import type { Change, EventFilter, ReplayTask, TaskState } from "../../types/engine.js";
 import type { Connection } from "./connection.js";
-import type { StoreParts } from "./id-table.js";
+import type { QueryContext } from "./id-table.js";
 import { eventNumber, fromStored, type HandlerRow, toStored } from "./id-table.js";
-import { holdsOthers, noteAttempt, promote } from "./order.js";
+import { holdsOthers, promote, recordAttempt } from "./order.js";
 import type { ChangeRequest, Purged, Times } from "./protocol.js";
 import { conditionOf, scopesOf } from "./search.js";
 import * as sql from "./statements.js";
@@ -27,10 +27,10 @@ interface TaskRow {
 }
 
 /** Retries, replays and drops tasks. */
-export class Changes {
-  readonly #parts: StoreParts;
+export class ChangeQueries {
+  readonly #parts: QueryContext;
 
-  constructor(parts: StoreParts) {
+  constructor(parts: QueryContext) {
     this.#parts = parts;
   }
 
@@ -55,13 +55,13 @@ export class Changes {
   }
 
   #changeEvent(row: EventRow, change: Change, given: readonly ReplayTask[], times: Times): number {
-    const { connection, names } = this.#parts;
+    const { connection, ids } = this.#parts;
     const { event } = row;
     const tasks = connection.statement(sql.tasks.ofEvent).all(event) as TaskRow[];
     const changed: string[] = [];
     const had = new Set<string>();
     for (const task of tasks) {
-      const handler = names.handlerOf(task.handler);
+      const handler = ids.handlerByNumber(task.handler);
       had.add(handler.name);
       if (change.handlers?.includes(handler.name) === false || !isTaken(task, change, times)) continue;
       changed.push(handler.name);
@@ -89,25 +89,25 @@ export class Changes {
   }
 
   #replay(event: number, task: TaskRow, handler: HandlerRow, times: Times): void {
-    const { connection, names, tally } = this.#parts;
+    const { connection, ids, counters } = this.#parts;
     if (task.state === taskStates.done && task.started_ms !== null) {
       const run = { event, handler: task.handler, attempts: task.attempts, started_ms: task.started_ms };
-      noteAttempt(connection, run, { durationMs: task.duration_ms, outcome: "done", error: null });
+      recordAttempt(connection, run, { durationMs: task.duration_ms, outcome: "done", error: null });
     }
     const next = task.order_key === null ? taskStates.waiting : taskStates.blocked;
-    if (task.order_key !== null) names.noteOrdered(handler);
+    if (task.order_key !== null) ids.markOrdered(handler);
     connection
       .statement(sql.tasks.restart)
       .run(next, Math.floor(times.storeMs), task.order_key, event, task.handler);
-    tally.addBacklog(handler.receiver, 1);
+    counters.addBacklog(handler.receiver, 1);
     promote(connection, handler, task.order_key, times.storeMs);
   }
 
   #add({ event, name }: EventRow, task: ReplayTask, times: Times): void {
-    const { connection, names, tally } = this.#parts;
-    const handler = names.handler(fromStored(name), task.handler, task.onDeadLetter === "block");
+    const { connection, ids, counters } = this.#parts;
+    const handler = ids.handler(fromStored(name), task.handler, task.onDeadLetter === "block");
     const key = keyOf(task);
-    if (key !== null) names.noteOrdered(handler);
+    if (key !== null) ids.markOrdered(handler);
     connection
       .statement(sql.tasks.add)
       .run(
@@ -119,14 +119,14 @@ export class Changes {
         null,
       );
     connection.statement(sql.events.noteTasks).run(event);
-    tally.addBacklog(handler.receiver, 1);
+    counters.addBacklog(handler.receiver, 1);
     promote(connection, handler, key, times.storeMs);
   }
 
   #drop(event: number, task: TaskRow, handler: HandlerRow, times: Times): void {
-    const { connection, tally } = this.#parts;
+    const { connection, counters } = this.#parts;
     connection.statement(sql.tasks.drop).run(event, task.handler);
-    if (task.state !== taskStates.dead) tally.addBacklog(handler.receiver, -1);
+    if (task.state !== taskStates.dead) counters.addBacklog(handler.receiver, -1);
     promote(connection, handler, task.order_key, times.storeMs);
   }
 
@@ -164,7 +164,7 @@ function keyOf(task: ReplayTask | undefined): string | null {
 /** Milliseconds that a step may keep the only writer from others; the event at which they end is still deleted. */
 const sliceMs = 10;
 /** Rows of ids and tokens that are deleted in one step. */
-const mostForgotten = 1_000;
+const maxForgotten = 1_000;
 
 /**
  * Deletes events with all that belongs to them, as many as the time of a step allows. One with a task that waits or runs
@@ -172,7 +172,7 @@ const mostForgotten = 1_000;
  * stays, without its delivery.
  */
 export function purgeEvents(
-  parts: StoreParts,
+  parts: QueryContext,
   { events, keepHolding }: { readonly events: readonly number[]; readonly keepHolding: boolean },
   times: Times,
 ): Purged {
@@ -195,16 +195,16 @@ const tokenGraceMs = 2 * 3_600_000;
 
 /** Deletes what is remembered no longer; true: there may be more of it. */
 function forget(connection: Connection, times: Times): boolean {
-  const ids = connection.statement(sql.purging.removeIds).run(Math.floor(times.storeMs), mostForgotten);
+  const ids = connection.statement(sql.purging.removeIds).run(Math.floor(times.storeMs), maxForgotten);
   const tokens = connection
     .statement(sql.purging.removeTokens)
-    .run(Math.floor(times.wallMs) - tokenGraceMs, mostForgotten);
+    .run(Math.floor(times.wallMs) - tokenGraceMs, maxForgotten);
   connection.statement(sql.purging.removeSpans).run();
-  return Math.max(Number(ids.changes), Number(tokens.changes)) >= mostForgotten;
+  return Math.max(Number(ids.changes), Number(tokens.changes)) >= maxForgotten;
 }
 
 function purgeOne(
-  { connection, names }: StoreParts,
+  { connection, ids }: QueryContext,
   event: number,
   keepHolding: boolean,
   times: Times,
@@ -215,7 +215,7 @@ function purgeOne(
     | undefined;
   if (open !== undefined || row === undefined) return false;
   const dead = deadWithKey(connection, event).map(({ handler, key }) => ({
-    handler: names.handlerOf(handler),
+    handler: ids.handlerByNumber(handler),
     key,
   }));
   if (keepHolding && dead.some(({ handler, key }) => holdsOthers(connection, handler, { event, key }))) {

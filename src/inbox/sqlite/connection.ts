@@ -22,7 +22,7 @@ export interface ConnectionOptions {
 export const memoryPath = ":memory:";
 
 /** How a connection comes to its file. */
-export interface HowToOpen {
+export interface OpenOptions {
   /** Makes the file where it is not there. */
   readonly create: boolean;
   /** Once it is raised nobody is waited for. */
@@ -32,10 +32,10 @@ export interface HowToOpen {
 }
 
 /** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
-const checkedBytes = 64 * 1024 * 1024;
+const maxCheckedBytes = 64 * 1024 * 1024;
 
 /** A log of writes that a long reader made longer than this is cut once that is over. */
-const longestLogBytes = 16 * 1024 * 1024;
+const maxLogBytes = 16 * 1024 * 1024;
 
 /** One connection to the file, with its prepared statements. */
 export class Connection {
@@ -54,7 +54,7 @@ export class Connection {
    * Opens the file. Throws where it cannot be opened, is corrupt, or belongs to
    * a newer version; the file is left as it is.
    */
-  constructor(open: OpenDatabase, options: ConnectionOptions, { create, end, note = () => {} }: HowToOpen) {
+  constructor(open: OpenDatabase, options: ConnectionOptions, { create, end, note = () => {} }: OpenOptions) {
     const { path, readOnly } = options;
     const inMemory = path === memoryPath;
     if (!create && !inMemory && !existsSync(path)) throw new Error(`the file ${path} is not there`);
@@ -143,7 +143,7 @@ export class Connection {
    * afterwards. Where somebody still reads, the next call does it.
    */
   shortenLog(): void {
-    if (this.logBytes() <= longestLogBytes) return;
+    if (this.logBytes() <= maxLogBytes) return;
     this.db.exec(sql.file.truncateLog);
   }
 
@@ -177,7 +177,7 @@ export class Connection {
 
   #check(readOnly: boolean): void {
     const bytes = this.#size();
-    if (bytes === 0 || bytes > checkedBytes) return;
+    if (bytes === 0 || bytes > maxCheckedBytes) return;
     // A quick check does not compare indexes with their tables. The connection that writes must: a task missing from an index never runs.
     const check = readOnly ? "quick_check" : "integrity_check";
     const [row] = this.db.prepare(sql.file.check(check)).all() as Partial<Record<string, string>>[];
@@ -211,7 +211,7 @@ export class Connection {
     // FULL: every commit is synced before it counts. The cache holds the upper pages of an inbox of millions.
     this.db.exec(sql.file.settings);
     // The log that a long reader made long is cut by the next commit after it.
-    this.db.exec(sql.file.logLimit(longestLogBytes));
+    this.db.exec(sql.file.logLimit(maxLogBytes));
   }
 
   #size(): number {

@@ -8,30 +8,30 @@ import type { ClaimName, Pulse } from "./protocol.js";
 import type { RecordedStatement } from "./user-statements.js";
 
 /** What a consumer needs of its engine. */
-export interface ConsumerParts {
+export interface TaskQueueParts {
   readonly client: StoreClient;
   readonly clock: StoreClock;
   /** Told when tasks may have become due. */
-  readonly work: WorkBell;
+  readonly work: WorkSignal;
 }
 
 /** Tells every consumer of an engine that there may be work. */
-export class WorkBell {
+export class WorkSignal {
   readonly #listeners = new Set<() => void>();
 
-  listen(listener: () => void): () => void {
+  subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  ring(): void {
+  notify(): void {
     for (const listener of this.#listeners) listener();
   }
 }
 
 /** One consumer of the file. */
 export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
-  readonly #parts: ConsumerParts;
+  readonly #parts: TaskQueueParts;
   readonly #options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">;
   /** 48 random bits: unlike that of any consumer before. */
   readonly #consumer = randomBytes(6).readUIntBE(0, 6) + 1;
@@ -44,7 +44,7 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
   readonly #toAlign: { readonly handler: string; after: string | null }[];
 
   constructor(
-    parts: ConsumerParts,
+    parts: TaskQueueParts,
     options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">,
     monotonicMs: () => number = () => performance.now(),
   ) {
@@ -80,7 +80,7 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
     if (first) await this.#join();
     const pulse = await client.ask({ op: "heartbeat", consumer: this.#consumer });
     clock.follow(pulse.clockMs);
-    if ((await this.#expireSilent(pulse)) > 0) work.ring();
+    if ((await this.#expireSilent(pulse)) > 0) work.notify();
     await this.#align();
     if (pulse.alive) return true;
     // Another took this one for dead. What it has is lost; what it claims from now on is not.
@@ -89,12 +89,12 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
   }
 
   onWork(listener: () => void): () => void {
-    return this.#parts.work.listen(listener);
+    return this.#parts.work.subscribe(listener);
   }
 
   async leave(): Promise<void> {
     await this.#parts.client.ask({ op: "leave", consumer: this.#consumer });
-    this.#parts.work.ring();
+    this.#parts.work.notify();
   }
 
   async #join(): Promise<void> {
@@ -122,7 +122,7 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
     const until = performance.now() + leaseMs / 20;
     for (let next = this.#toAlign[0]; next !== undefined; next = this.#toAlign[0]) {
       next.after = await client.ask({ op: "align", receiver, ...next });
-      work.ring();
+      work.notify();
       if (next.after === null) this.#toAlign.shift();
       if (performance.now() >= until) return;
     }

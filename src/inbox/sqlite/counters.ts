@@ -14,7 +14,7 @@ export const timeSpanMs = 600_000;
  * What one transaction changes in the counts: those of the minute, how many tasks of a receiver wait or run, and which
  * events were accepted at what time.
  */
-export class Tally {
+export class Counters {
   readonly #connection: Connection;
   #accepted = 0;
   #handled = 0;
@@ -72,7 +72,7 @@ export class Tally {
   }
 
   /** Deletes minutes that nobody asks for any more. */
-  tidy(wallMs: number): void {
+  prune(wallMs: number): void {
     const oldest = Math.floor(wallMs / minuteMs) - keptMinutes;
     this.#connection.statement(sql.counters.dropMinutes).run(oldest);
   }

@@ -56,7 +56,7 @@ export class EndFlag {
 
 /** Milliseconds between two tries; the last one repeats. Those of SQLite's own busy handler, which nothing can interrupt. */
 export const delaysMs = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
-export interface Patience {
+export interface BusyRetry {
   /** Milliseconds to wait for another process's transaction. */
   readonly busyTimeoutMs: number;
   readonly end: EndFlag;
@@ -65,7 +65,7 @@ export interface Patience {
 /** Yields the milliseconds to wait before each further try; `attempt` returns true where a lock was in the way. */
 export function* whileBusy(
   attempt: () => boolean,
-  { busyTimeoutMs, end }: Patience,
+  { busyTimeoutMs, end }: BusyRetry,
 ): Generator<number, void> {
   const giveUpAtMs = performance.now() + busyTimeoutMs;
   for (let tries = 0; attempt(); tries++) {
@@ -76,7 +76,7 @@ export function* whileBusy(
 }
 
 /** Takes the steps of a generator on a thread that may be blocked. */
-export function waitThrough<T>(steps: Generator<number, T>, end: EndFlag): T {
+export function runBlocking<T>(steps: Generator<number, T>, end: EndFlag): T {
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
@@ -85,7 +85,7 @@ export function waitThrough<T>(steps: Generator<number, T>, end: EndFlag): T {
 }
 
 /** Takes the steps of a generator; the event loop goes on between them. */
-export async function pauseThrough<T>(steps: Generator<number, T>): Promise<T> {
+export async function runAsync<T>(steps: Generator<number, T>): Promise<T> {
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;

@@ -28,7 +28,7 @@ import type { CopyHost } from "./backup.js";
 import { StoreClient } from "./client.js";
 import { ClockAheadError, StoreClock } from "./clocks.js";
 import { type ConnectionOptions, memoryPath } from "./connection.js";
-import { type ConsumerParts, SqliteTaskQueue, WorkBell } from "./consumer.js";
+import { SqliteTaskQueue, type TaskQueueParts, WorkSignal } from "./consumer.js";
 import { otherLibraries, type SqliteValue } from "./driver.js";
 import { StoreEndedError } from "./errors.js";
 import { FileHosts, type Role } from "./file-hosts.js";
@@ -40,7 +40,7 @@ import { parseRead, QueryHost, type ReadOptions, rowsOf, type SqliteRow } from "
 import { openTransaction, type RecordedStatement, type SqliteTransaction } from "./user-statements.js";
 
 /** What an open engine works with. */
-interface Opened extends ConsumerParts {
+interface OpenStore extends TaskQueueParts {
   readonly hosts: FileHosts;
 }
 
@@ -66,10 +66,10 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   readonly #now: (() => number) | undefined;
   readonly #purger = new Purger();
   #users = 0;
-  #opening: Promise<Opened> | undefined;
-  #opened: Opened | undefined;
+  #opening: Promise<OpenStore> | undefined;
+  #opened: OpenStore | undefined;
   /** Reads what takes long, beside those who write. */
-  #reader: Promise<Opened> | undefined;
+  #reader: Promise<OpenStore> | undefined;
   /** Of every connection that is open or being opened. */
   readonly #clients = new Set<StoreClient>();
   /** Runs the user's own queries. */
@@ -77,7 +77,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   /** Makes copies of the file. Undefined: that is done on the caller's thread, as all the rest. */
   readonly #copies: CopyHost | undefined;
   #note: EngineContext["note"] = () => {};
-  #toldEnd = false;
+  #endReported = false;
   /** One probe for all who ask meanwhile: where the store hangs they do not pile up. */
   #probing: ReturnType<typeof probeWrites> | undefined;
 
@@ -120,10 +120,10 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     }
     if (this.#inMemory) return;
     this.location = fileIdentity(this.#options.path);
-    this.#warnOfPlace(context);
+    this.#warnAboutLocation(context);
   }
 
-  #warnOfPlace({ note }: EngineContext): void {
+  #warnAboutLocation({ note }: EngineContext): void {
     const { path } = this.#options;
     const network = networkFileSystem(path);
     if (network !== undefined) {
@@ -152,7 +152,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     this.#queries = undefined;
     this.#copies?.end();
     this.#opened = this.#opening = this.#reader = undefined;
-    this.#toldEnd = false;
+    this.#endReported = false;
     // Those that read first: the last connection to the file puts it in order.
     const clients = [...this.#clients].reverse();
     this.#clients.clear();
@@ -164,7 +164,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   async accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]> {
     const { client, work } = this.#open();
     const acceptances = await client.ask(packDeliveries(deliveries));
-    if (acceptances.some(({ status }) => status === "stored")) work.ring();
+    if (acceptances.some(({ status }) => status === "stored")) work.notify();
     return acceptances;
   }
 
@@ -188,7 +188,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
       ...writes,
       ...sizesOf(this.#options.path),
       threadRuns: running,
-      needsRestart: givenUp || this.#toldEnd,
+      needsRestart: givenUp || this.#endReported,
     };
   }
 
@@ -206,7 +206,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   async change(selection: Selection, change: Change): Promise<Changed> {
     const { work } = this.#open();
     const step = await changeStep(await this.#readerAndWriter(), selection, change);
-    if (step.changed > 0 && change.dryRun !== true) work.ring();
+    if (step.changed > 0 && change.dryRun !== true) work.notify();
     return step;
   }
 
@@ -222,7 +222,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
       if (aheadMs > 0) throw new ClockAheadError(aheadMs);
     }
     const count = await this.#purger.purge(await this.#readerAndWriter(), options);
-    if (count > 0) work.ring();
+    if (count > 0) work.notify();
     return count;
   }
 
@@ -265,13 +265,13 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     return { reader, writer };
   }
 
-  #open(): Opened {
+  #open(): OpenStore {
     if (this.#opened === undefined) throw new Error("the engine is not open");
     return this.#opened;
   }
 
   /** In memory there is one connection alone. */
-  async #read(): Promise<Opened> {
+  async #read(): Promise<OpenStore> {
     const opened = this.#open();
     if (this.#inMemory) return opened;
     const { clock, hosts } = opened;
@@ -282,7 +282,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     return this.#reader;
   }
 
-  #openFile(): Promise<Opened> {
+  #openFile(): Promise<OpenStore> {
     const { path } = this.#options;
     const hosts = new FileHosts({
       path,
@@ -299,11 +299,11 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     );
   }
 
-  async #openStore(hosts: FileHosts, host: Host, known?: StoreClock): Promise<Opened> {
+  async #openStore(hosts: FileHosts, host: Host, known?: StoreClock): Promise<OpenStore> {
     let clock = known;
     const wallMs = this.#now ?? Date.now;
     const times = (): Times => ({ wallMs: wallMs(), storeMs: clock?.now() ?? 0 });
-    const client = new StoreClient(host, times, (error) => this.#tellEnd(error));
+    const client = new StoreClient(host, times, (error) => this.#reportEnd(error));
     this.#clients.add(client);
     try {
       const storedMs = await client.open();
@@ -312,13 +312,13 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
       this.#clients.delete(client);
       throw error;
     }
-    return { clock, hosts, client, work: new WorkBell() };
+    return { clock, hosts, client, work: new WorkSignal() };
   }
 
   /** Says once why every request fails from now on. */
-  #tellEnd(error: unknown): void {
-    if (!(error instanceof StoreEndedError) || this.#toldEnd) return;
-    this.#toldEnd = true;
+  #reportEnd(error: unknown): void {
+    if (!(error instanceof StoreEndedError) || this.#endReported) return;
+    this.#endReported = true;
     this.#note("error", error.message, { path: this.#options.path });
   }
 }

@@ -78,7 +78,7 @@ export function isFatal(error: unknown): boolean {
  */
 export function explainError(error: unknown, path: string): unknown {
   const code = resultCode(error);
-  const reason = reasonOf(code, path);
+  const reason = reasonOfCode(code, path);
   if (reason === undefined) return error;
   // By its member: an error of a driver may come from another realm.
   const { message } = error as { readonly message?: unknown };
@@ -89,7 +89,7 @@ export function explainError(error: unknown, path: string): unknown {
   );
 }
 
-function reasonOf(code: number, path: string): string | undefined {
+function reasonOfCode(code: number, path: string): string | undefined {
   switch (code) {
     case resultCodes.busy:
       return "is locked by another process; find the one that holds it, or raise sqliteEngine's busyTimeout";
@@ -101,10 +101,10 @@ function reasonOf(code: number, path: string): string | undefined {
       return "is corrupt, and was left as it is; stop the app, and restore a backup with `npx hookgate restore`";
     case resultCodes.cannotOpen:
     case resultCodes.readOnly:
-      return obstacleOf(path);
+      return reasonNotWritable(path);
     case resultCodes.ioError:
       return (
-        missingOf(path) ??
+        reasonMissing(path) ??
         "could not be read or written: an input/output error; check the disk and the system's log"
       );
     default:
@@ -113,8 +113,8 @@ function reasonOf(code: number, path: string): string | undefined {
 }
 
 /** Why a file cannot be opened for writing. */
-function obstacleOf(path: string): string {
-  const missing = missingOf(path);
+function reasonNotWritable(path: string): string {
+  const missing = reasonMissing(path);
   if (missing !== undefined) return missing;
   const folder = dirname(path);
   const who =
@@ -128,7 +128,7 @@ function obstacleOf(path: string): string {
   return "cannot be opened for reading and writing; is the disk mounted read-only, or are too many files open?";
 }
 
-function missingOf(path: string): string | undefined {
+function reasonMissing(path: string): string | undefined {
   const folder = dirname(path);
   const isFolder = statsOf(folder)?.isDirectory();
   if (isFolder === undefined && isAllowed(dirname(folder), constants.X_OK)) {

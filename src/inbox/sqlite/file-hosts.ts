@@ -81,14 +81,14 @@ export class FileHosts {
     if (generation !== slot.generation) return replies;
     for (const reply of replies) {
       if (reply.ok) this.#worked = true;
-      else if (changeOf(reply.error) !== undefined) this.#changed(reply.error);
+      else if (changeOf(reply.error) !== undefined) this.#onChange(reply.error);
     }
     return replies;
   }
 
-  #changed(error: unknown): void {
+  #onChange(error: unknown): void {
     if (this.#closing !== undefined) return;
-    this.#tell(error);
+    this.#reportChange(error);
     this.#closing = { error, done: this.#closeAll(error) };
   }
 
@@ -100,7 +100,7 @@ export class FileHosts {
     this.#closing = undefined;
   }
 
-  #tell(error: unknown): void {
+  #reportChange(error: unknown): void {
     const { note, path } = this.#parts;
     const reason = error instanceof Error ? error.message : String(error);
     // What still has the old files open was there before: nothing new has happened.

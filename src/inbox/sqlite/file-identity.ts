@@ -11,7 +11,7 @@ export interface FileState {
 }
 
 /** How files are looked at; a test gives its own. */
-export interface Look {
+export interface FileProbe {
   /** Undefined: the file is not there. */
   state(path: string): FileState | undefined;
   /** The first salt in the header of a log; undefined where it has none yet. */
@@ -55,10 +55,10 @@ const openByte = 1_073_741_826;
 const indexByte = 128;
 
 /** `f_type` of file systems that make up inode numbers, and may make up new ones while a file is open. */
-const inventing: ReadonlySet<number> = new Set([0x65735546, 0xff534d42, 0xfe534d42, 0x517b, 0x786f4256]);
+const inventsInodes: ReadonlySet<number> = new Set([0x65735546, 0xff534d42, 0xfe534d42, 0x517b, 0x786f4256]);
 
 /** A log begins anew with the next salt; after so many steps between two looks it is another log. */
-const mostSteps = 1_000;
+const maxSaltSteps = 1_000;
 
 /**
  * Which files a connection works on: the database, its log (-wal) and the log's index (-shm). When another SQLite library
@@ -70,9 +70,9 @@ export class FileIdentity {
   readonly #path: string;
   readonly #log: string;
   readonly #index: string;
-  readonly #look: Look;
+  readonly #look: FileProbe;
   readonly #note: (message: string) => void;
-  readonly #locks: ReturnType<Look["locks"]>;
+  readonly #locks: ReturnType<FileProbe["locks"]>;
   readonly #locked: readonly LockedByte[];
   #database: FileState;
   #logState: FileState;
@@ -82,7 +82,7 @@ export class FileIdentity {
   #inventing = false;
 
   /** Call it on an open connection that has read the file. Throws where its log or its index have gone already. */
-  constructor(path: string, note: (message: string) => void, look: Look = systemLook) {
+  constructor(path: string, note: (message: string) => void, look: FileProbe = systemProbe) {
     this.#path = path;
     this.#look = look;
     this.#note = note;
@@ -171,12 +171,12 @@ export class FileIdentity {
     this.#salt = salt;
     if (before === undefined || before === salt)
       return log.size >= this.#logState.size || before === undefined;
-    return (salt - before) >>> 0 <= mostSteps;
+    return (salt - before) >>> 0 <= maxSaltSteps;
   }
 
   #mayInvent(): boolean {
     const type = this.#look.fileSystem(this.#path);
-    return (type !== undefined && inventing.has(type)) || this.#numbersMoved();
+    return (type !== undefined && inventsInodes.has(type)) || this.#numbersMoved();
   }
 
   /** Whether the numbers of the file change from one look to the next. */
@@ -221,7 +221,7 @@ function isSameFile(one: FileState, other: FileState): boolean {
 }
 
 /** Looks at the real files. The log may be opened, since SQLite locks nothing in it; the other two may not. */
-export const systemLook: Look = {
+export const systemProbe: FileProbe = {
   state: (path) => statSync(path, { bigint: true, throwIfNoEntry: false }),
   salt(log) {
     const header = Buffer.alloc(24);
@@ -261,7 +261,7 @@ export interface LockedByte {
 }
 
 /** The kernel hands the list over in pieces, and a lock that goes away between two of them can hide the next one. */
-const mostTries = 5;
+const maxTries = 5;
 
 /** The POSIX locks of this process, as Linux lists them. There is no other way to ask for one's own. */
 export class ProcessLocks {
@@ -287,7 +287,7 @@ export class ProcessLocks {
 
   /** Whether every one of them is still locked. */
   hold(wanted: readonly LockedByte[]): boolean {
-    for (let tries = 0; tries < mostTries; tries++) {
+    for (let tries = 0; tries < maxTries; tries++) {
       const text = this.#read(wanted);
       if (wanted.every((one) => isListed(text, one))) return true;
     }

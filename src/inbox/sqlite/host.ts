@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { ConnectionOptions } from "./connection.js";
 import type { OpenDatabase } from "./driver.js";
-import { EndFlag, type Patience, pauseThrough } from "./end-flag.js";
+import { type BusyRetry, EndFlag, runAsync } from "./end-flag.js";
 import { resultCode, SqliteError, StoreEndedError } from "./errors.js";
 import {
   decodeReplies,
@@ -15,7 +15,7 @@ import {
   type Request,
   type Times,
 } from "./protocol.js";
-import { handlePatiently, openPatiently, Store } from "./store.js";
+import { handleWithRetry, openWithRetry, Store } from "./store.js";
 import type { ThreadData } from "./thread.js";
 
 /** Where a store runs. Messages are carried out, and answered, in the order in which they were sent. */
@@ -83,7 +83,7 @@ export class ThreadHost implements Host {
     this.#worker.on("error", (error: Error) => this.#end(error));
     // A thread that the process takes down with it closes its file with two more syncs, and on Node.js 20 aborts the process.
     const forget = exitHook.add({
-      begin: () => this.#giveUp(),
+      begin: () => this.#abandon(),
       wait: () => this.#flag.waitUntilLeft(exitWaitMs),
     });
     this.#gone = new Promise((resolve) => {
@@ -96,7 +96,7 @@ export class ThreadHost implements Host {
   }
 
   async open(): Promise<number> {
-    const reply = revived((await this.#exchange("open", [])) as Reply);
+    const reply = toReplyError((await this.#exchange("open", [])) as Reply);
     if (reply.ok) return Number(reply.value);
     await this.close();
     throw reply.error;
@@ -105,7 +105,7 @@ export class ThreadHost implements Host {
   async send(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
     const message = encodeRequests(requests);
     const answer = await this.#exchange({ requests: message, times }, message.bytes);
-    return decodeReplies(requests, answer as Message).map(revived);
+    return decodeReplies(requests, answer as Message).map(toReplyError);
   }
 
   async close(): Promise<void> {
@@ -115,12 +115,12 @@ export class ThreadHost implements Host {
   }
 
   async abandon(): Promise<void> {
-    this.#giveUp();
+    this.#abandon();
     await this.#gone;
   }
 
   /** Not `terminate`: the thread ends by itself, once it has closed the file. */
-  #giveUp(): void {
+  #abandon(): void {
     this.#flag.raise();
     this.#end(new Error(wasClosed));
     this.#worker.postMessage("close");
@@ -144,7 +144,7 @@ function isNote(message: unknown): message is Note {
   return typeof message === "object" && message !== null && "note" in message;
 }
 
-function revived(reply: Reply): Reply {
+function toReplyError(reply: Reply): Reply {
   if (reply.ok) return reply;
   const { message, code, ended } = reply.error as PortableError;
   return { ok: false, error: ended ? new StoreEndedError(message) : new SqliteError(message, code) };
@@ -153,7 +153,7 @@ function revived(reply: Reply): Reply {
 /** Runs the store on the thread of the caller: the event loop waits for the disk. */
 export class LocalHost implements Host {
   readonly #store: Store;
-  readonly #patience: Patience;
+  readonly #patience: BusyRetry;
   readonly #flag = new EndFlag();
   #last: Promise<unknown> = Promise.resolve();
 
@@ -163,7 +163,7 @@ export class LocalHost implements Host {
   }
 
   async open(): Promise<number> {
-    const reply = await pauseThrough(openPatiently(this.#store, this.#patience));
+    const reply = await runAsync(openWithRetry(this.#store, this.#patience));
     if (reply.ok) return Number(reply.value);
     throw reply.error;
   }
@@ -176,7 +176,7 @@ export class LocalHost implements Host {
   }
 
   async #handle(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
-    const replies = await pauseThrough(handlePatiently(this.#store, requests, times, this.#patience));
+    const replies = await runAsync(handleWithRetry(this.#store, requests, times, this.#patience));
     return replies.map((reply) =>
       reply.ok || !(reply.error instanceof Error) ? reply : { ok: false, error: typed(reply.error) },
     );
@@ -205,7 +205,7 @@ function typed(error: Error): Error {
 }
 
 /** What must have ended before the process does. */
-export interface Ending {
+export interface ExitTask {
   /** Tells it to end. */
   begin(): void;
   /** Blocks until it has ended. */
@@ -214,14 +214,14 @@ export interface Ending {
 
 /** One listener of `process`, however many things must end: eleven of one event are taken for a leak. */
 class ExitHook {
-  readonly #endings = new Set<Ending>();
+  readonly #endings = new Set<ExitTask>();
   readonly #exit = (): void => {
     for (const ending of this.#endings) ending.begin();
     for (const ending of this.#endings) ending.wait();
   };
 
   /** Returns the function that takes it back. */
-  add(ending: Ending): () => void {
+  add(ending: ExitTask): () => void {
     if (this.#endings.size === 0) process.on("exit", this.#exit);
     this.#endings.add(ending);
     return () => {

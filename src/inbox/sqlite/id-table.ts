@@ -1,6 +1,6 @@
 import { parseJson } from "../../lib/json.js";
 import type { Connection } from "./connection.js";
-import type { Tally } from "./counters.js";
+import type { Counters } from "./counters.js";
 import { ids } from "./statements.js";
 
 /** A handler as the file knows it. */
@@ -18,7 +18,7 @@ export interface HandlerRow {
  * The numbers of receivers, scopes and handlers. They are few and never change, so they are kept; a number that was
  * made in a transaction that failed is forgotten.
  */
-export class Names {
+export class IdTable {
   readonly #connection: Connection;
   readonly #receivers = new Map<string, number>();
   readonly #scopes = new Map<string, number>();
@@ -66,23 +66,23 @@ export class Names {
   }
 
   /** Notes that tasks of a handler have ordering keys: whoever makes one must know. */
-  noteOrdered({ handler, ordered }: HandlerRow): void {
+  markOrdered({ handler, ordered }: HandlerRow): void {
     if (!ordered) this.#run(ids.setOrdered, [handler]);
   }
 
   /** The handler of a number. */
-  handlerOf(number: number): HandlerRow {
+  handlerByNumber(number: number): HandlerRow {
     const row = this.#connection.statement(ids.handler).get(number);
     return toHandler(row);
   }
 
   /** Forgets the numbers made since the last `keep`: their transaction was undone. */
-  forget(): void {
+  rollback(): void {
     for (const undo of this.#fresh) undo();
     this.#fresh = [];
   }
 
-  keep(): void {
+  commit(): void {
     if (this.#fresh.length > 0) this.#fresh = [];
   }
 
@@ -141,8 +141,8 @@ export function eventNumber(recordId: string): number | undefined {
 }
 
 /** What the parts of a store share. */
-export interface StoreParts {
+export interface QueryContext {
   readonly connection: Connection;
-  readonly names: Names;
-  readonly tally: Tally;
+  readonly ids: IdTable;
+  readonly counters: Counters;
 }

@@ -12,12 +12,12 @@ import { eventNumber } from "./id-table.js";
 import type { Found, SearchFilter } from "./search.js";
 
 /** Events of one step of a change: a transaction that holds up the deliveries that come in meanwhile. */
-const perChange = 200;
+const eventsPerChange = 200;
 /** Events that are counted in one step. */
-const perCount = 2_000;
+const eventsPerCount = 2_000;
 
 /** Steps of one purge that only forget ids and tokens; the next one goes on. */
-const mostSteps = 50;
+const maxSteps = 50;
 
 /** The connection that only reads, and the one that writes. */
 export interface Clients {
@@ -75,7 +75,7 @@ export async function changeStep(
   selection: Selection,
   change: Change,
 ): Promise<Changed> {
-  const most = change.dryRun === true ? perCount : perChange;
+  const most = change.dryRun === true ? eventsPerCount : eventsPerChange;
   const limit = Math.min(most, Math.max(1, change.limit ?? most));
   const after = change.after === undefined ? undefined : Number(change.after);
   const { events, next } =
@@ -120,7 +120,7 @@ export class Purger {
       const { purged, seen, forgetsMore } = await writer.ask({ op: "purge", events, keepHolding });
       count += purged;
       events = events.slice(seen);
-      if (events.length === 0 && (!forgetsMore || step >= mostSteps)) return count;
+      if (events.length === 0 && (!forgetsMore || step >= maxSteps)) return count;
     }
   }
 
@@ -146,7 +146,7 @@ export class Purger {
 async function boundOf(reader: StoreClient, filter: SearchFilter, keep: number | undefined): Promise<number> {
   if (keep === undefined || keep === 0) return Number.MAX_SAFE_INTEGER;
   let kept = 0;
-  for await (const events of findEvents(reader, { filter, oldestFirst: false, limit: perCount })) {
+  for await (const events of findEvents(reader, { filter, oldestFirst: false, limit: eventsPerCount })) {
     const oldest = events[keep - kept - 1];
     if (oldest !== undefined) return oldest;
     kept += events.length;

@@ -14,7 +14,7 @@ interface KeyedTask {
 }
 
 /** The task that says most about its key: one that waits, else the oldest that is blocked, else one that runs, else dead. */
-function leadOf(connection: Connection, handler: OrderedHandler, key: string): KeyedTask | undefined {
+function leadingTask(connection: Connection, handler: OrderedHandler, key: string): KeyedTask | undefined {
   return connection.statement(sql.keys.lead).get(handler.handler, key) as KeyedTask | undefined;
 }
 
@@ -32,8 +32,8 @@ export function oldestOf(
 }
 
 /** Whether a new task under an ordering key must wait for another: one that waits or runs, or a dead letter that holds. */
-export function hasOthers(connection: Connection, handler: OrderedHandler, key: string): boolean {
-  const lead = leadOf(connection, handler, key);
+export function mustWait(connection: Connection, handler: OrderedHandler, key: string): boolean {
+  const lead = leadingTask(connection, handler, key);
   return lead !== undefined && (lead.state !== taskStates.dead || handler.hold);
 }
 
@@ -48,7 +48,7 @@ export function promote(
   storeMs: number,
 ): void {
   if (key === null) return;
-  const next = leadOf(connection, handler, key);
+  const next = leadingTask(connection, handler, key);
   if (next?.state !== taskStates.blocked) return;
   if (oldestOf(connection, handler, key, taskStates.running) !== undefined) return;
   const dead = handler.hold ? oldestOf(connection, handler, key, taskStates.dead) : undefined;
@@ -81,7 +81,7 @@ export function holdsOthers(
 }
 
 /** A run that ended. */
-export interface EndedRun {
+export interface FinishedRun {
   readonly event: number;
   readonly handler: number;
   readonly attempts: number;
@@ -89,12 +89,12 @@ export interface EndedRun {
 }
 
 /** Of one task; older ones make place. */
-const mostAttempts = 100;
+const maxAttemptsKept = 100;
 
 /** Keeps an attempt for whoever looks at the task. */
-export function noteAttempt(
+export function recordAttempt(
   connection: Connection,
-  { event, handler, attempts, started_ms }: EndedRun,
+  { event, handler, attempts, started_ms }: FinishedRun,
   how: {
     readonly durationMs: number | null;
     readonly outcome: "done" | "failed" | "lost";
@@ -105,8 +105,8 @@ export function noteAttempt(
   connection
     .statement(sql.attempts.add)
     .run(event, handler, row.last + 1, attempts, started_ms, how.durationMs, how.outcome, how.error);
-  if (row.last < mostAttempts) return;
-  connection.statement(sql.attempts.dropUpTo).run(event, handler, row.last + 1 - mostAttempts);
+  if (row.last < maxAttemptsKept) return;
+  connection.statement(sql.attempts.dropUpTo).run(event, handler, row.last + 1 - maxAttemptsKept);
 }
 
 /** Keys of one transaction: a policy that changes for a million of them must not hold up deliveries. */
@@ -117,7 +117,7 @@ const keysPerStep = 200;
  * and where nothing of a key waits or runs, its next task does. Returns the last key of the step, undefined when all are
  * done. It also mends keys that an older version left without a next task.
  */
-export function alignKeys(
+export function applyPolicy(
   connection: Connection,
   handler: OrderedHandler,
   after: string | undefined,
@@ -127,7 +127,7 @@ export function alignKeys(
   for (let count = 0; count < keysPerStep; count++) {
     key = keyAfter(connection, handler, key);
     if (key === undefined) return undefined;
-    if (handler.hold) blockBehindDead(connection, handler, key);
+    if (handler.hold) blockAfterDead(connection, handler, key);
     promote(connection, handler, key, storeMs);
   }
   return key;
@@ -150,7 +150,7 @@ function keyAfter(
 }
 
 /** What runs goes on: its verdict sees the dead letter. */
-function blockBehindDead(connection: Connection, handler: OrderedHandler, key: string): void {
+function blockAfterDead(connection: Connection, handler: OrderedHandler, key: string): void {
   const dead = oldestOf(connection, handler, key, taskStates.dead);
   const next = oldestOf(connection, handler, key, taskStates.waiting);
   if (dead === undefined || next === undefined || next < dead) return;

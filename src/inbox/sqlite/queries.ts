@@ -39,20 +39,20 @@ interface ReadingStatement extends SqliteStatement {
 export function runQuery(db: SqliteDatabase, query: Query): QueryAnswer {
   try {
     db.exec(sql.file.queryOnly(true));
-    return collect(db.prepare(query.sql) as ReadingStatement, query);
+    return collectRows(db.prepare(query.sql) as ReadingStatement, query);
   } catch (error) {
-    return failure(error);
+    return toQueryError(error);
   } finally {
     db.exec(sql.file.queryOnly(false));
   }
 }
 
 /** What an error of the driver's is to the user. */
-export function failure(error: unknown): QueryAnswer {
+export function toQueryError(error: unknown): QueryAnswer {
   return { message: error instanceof Error ? error.message : String(error), errcode: resultCode(error) };
 }
 
-function collect(statement: ReadingStatement, { params, maxRows, maxBytes }: Query): QueryAnswer {
+function collectRows(statement: ReadingStatement, { params, maxRows, maxBytes }: Query): QueryAnswer {
   statement.setReadBigInts(true);
   const rows: SqliteRow[] = [];
   let bytes = 0;
@@ -197,7 +197,7 @@ export class QueryHost {
   }
 }
 
-const reading: readonly string[] = ["select", "with", "values"];
+const readingKeywords: readonly string[] = ["select", "with", "values"];
 
 /** Checks what `engine.read` was given. TypeErrors as `SqliteInboxEngine.read`. */
 export function parseRead(
@@ -207,7 +207,7 @@ export function parseRead(
 ): { readonly query: Query; readonly timeoutMs: number } {
   const where = "engine.read";
   const text = stringOption(sql, `${where}'s statement`);
-  if (!reading.includes(firstKeyword(text))) {
+  if (!readingKeywords.includes(firstKeyword(text))) {
     throw new TypeError(`${where} takes one SELECT, WITH or VALUES statement`);
   }
   if (hasSecondStatement(text))

@@ -4,7 +4,7 @@
  */
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { loadDriver } from "./driver.js";
-import { type FileQuery, failure, type QueryAnswer, runQuery } from "./queries.js";
+import { type FileQuery, type QueryAnswer, runQuery, toQueryError } from "./queries.js";
 import * as sql from "./statements.js";
 
 /** SQLite takes no more memory than this for one query, in bytes. */
@@ -40,6 +40,6 @@ function answer(query: FileQuery): QueryAnswer {
       db.close();
     }
   } catch (error) {
-    return failure(error);
+    return toQueryError(error);
   }
 }

@@ -48,7 +48,7 @@ interface TaskRow {
 }
 
 /** Reads events for those who look at them. */
-export class Records {
+export class RecordQueries {
   readonly #connection: Connection;
 
   constructor(connection: Connection) {

@@ -94,13 +94,13 @@ END;
   },
 ];
 
-const newest = migrations.length;
+const latestVersion = migrations.length;
 
 const ledger =
   "CREATE TABLE IF NOT EXISTS hookgate_ledger(version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)";
 
 /** Milliseconds that another process may take to change the tables; an index over millions of rows takes its time. */
-const longestWaitMs = 10 * 60_000;
+const maxWaitMs = 10 * 60_000;
 /** The wait goes in steps of this length, so that a thread can end between two of them. */
 const waitStepMs = 250;
 
@@ -123,7 +123,7 @@ export function migrate(
   for (const { version, sql } of migrations) {
     if (versionOf(db) >= version) continue;
     setBusyTimeout(waitStepMs);
-    beginPatiently(db, isOver);
+    beginWithRetry(db, isOver);
     try {
       // Another process may have come first while this one waited.
       if (versionOf(db) < version) {
@@ -140,8 +140,8 @@ export function migrate(
   assertVersion(db);
 }
 
-function beginPatiently(db: SqliteDatabase, isOver: () => boolean): void {
-  const giveUpAt = performance.now() + longestWaitMs;
+function beginWithRetry(db: SqliteDatabase, isOver: () => boolean): void {
+  const giveUpAt = performance.now() + maxWaitMs;
   for (;;) {
     try {
       db.exec("BEGIN IMMEDIATE");
@@ -157,29 +157,29 @@ function beginPatiently(db: SqliteDatabase, isOver: () => boolean): void {
  * since the file was opened. One look at the ledger, cheap enough for every transaction.
  */
 export function assertStillKnown(statement: (sql: string) => SqliteStatement, path: string): void {
-  const { version } = statement(newestApplied).get() as { version: number };
-  if (version <= newest) return;
+  const { version } = statement(latestApplied).get() as { version: number };
+  if (version <= latestVersion) return;
   throw new StoreEndedError(
-    `a newer hookgate has updated the tables of ${path} to version ${version}, and this process knows version ${newest}: ` +
+    `a newer hookgate has updated the tables of ${path} to version ${version}, and this process knows version ${latestVersion}: ` +
       "it no longer uses the file; restart it with the newer hookgate",
   );
 }
 
-const newestApplied = "SELECT max(version) AS version FROM hookgate_ledger";
+const latestApplied = "SELECT max(version) AS version FROM hookgate_ledger";
 
 /** Throws where the file is of a newer version than this one (a StoreEndedError), or, for readers, of an older one or none. */
 export function assertVersion(db: SqliteDatabase): void {
   assertNotNewer(db);
-  if (versionOf(db) < newest)
+  if (versionOf(db) < latestVersion)
     throw new Error("the file holds no inbox, or one of an older hookgate: start the receiver once");
 }
 
 /** Throws a StoreEndedError where the file is of a newer version than this one. */
 export function assertNotNewer(db: SqliteDatabase): void {
   const found = versionOf(db);
-  if (found <= newest) return;
+  if (found <= latestVersion) return;
   throw new StoreEndedError(
-    `the file was written by a newer hookgate (its tables are version ${found}, this one knows ${newest}); update hookgate, or use another file`,
+    `the file was written by a newer hookgate (its tables are version ${found}, this one knows ${latestVersion}); update hookgate, or use another file`,
   );
 }
 
@@ -191,6 +191,6 @@ export function assertInbox(db: SqliteDatabase): void {
 function versionOf(db: SqliteDatabase): number {
   const there = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'hookgate_ledger'").get();
   if (there === undefined) return 0;
-  const row = db.prepare(newestApplied).get() as { version: number | null };
+  const row = db.prepare(latestApplied).get() as { version: number | null };
   return row.version ?? 0;
 }

@@ -37,7 +37,7 @@ const sliceMs = 20;
 /** How many numbers of events are searched at once: more after a window that took less than `quickMs`. */
 const window = { first: 5_000, most: 40_000, quickMs: 3 } as const;
 /** With more parts than these, the events themselves are read. */
-const mostParts = 2_000;
+const maxParts = 2_000;
 
 const { all, byTaskState, byType, ignored } = sql.eventIndexes;
 
@@ -45,7 +45,7 @@ const { all, byTaskState, byType, ignored } = sql.eventIndexes;
  * Finds events by filter, in the order of their acceptance. It reads the part of an index that the filter needs, or
  * merges several, and goes through it in windows: a filter that few events match costs its time in slices.
  */
-export class Search {
+export class EventSearch {
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
@@ -121,7 +121,7 @@ export class Search {
   /** The narrowest part of the indexes that holds all events of a filter. */
   #parts(filter: SearchFilter, scopes: readonly number[] | undefined): readonly IndexPart[] {
     const parts = this.#narrowParts(filter, scopes);
-    return parts === undefined || parts.length > mostParts ? [{ index: all, values: [] }] : parts;
+    return parts === undefined || parts.length > maxParts ? [{ index: all, values: [] }] : parts;
   }
 
   #narrowParts(filter: SearchFilter, scopes: readonly number[] | undefined): IndexPart[] | undefined {
@@ -154,11 +154,11 @@ export class Search {
   #partsOfScopes(scopes: readonly number[]): IndexPart[] | undefined {
     const parts: IndexPart[] = [];
     for (const scope of scopes) {
-      const types = this.#connection.statement(sql.search.typesOfScope).all(scope, mostParts) as {
+      const types = this.#connection.statement(sql.search.typesOfScope).all(scope, maxParts) as {
         readonly type: string;
       }[];
       parts.push(...types.map(({ type }) => ({ index: byType, values: [scope, type] })));
-      if (parts.length > mostParts) return undefined;
+      if (parts.length > maxParts) return undefined;
     }
     return parts;
   }

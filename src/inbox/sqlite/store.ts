@@ -1,24 +1,24 @@
-import { Acceptor } from "./accept.js";
+import { AcceptQueries } from "./accept.js";
 import { copyDatabase } from "./backup.js";
-import { Changes, purgeEvents } from "./changes.js";
+import { ChangeQueries, purgeEvents } from "./changes.js";
 import { WallClock } from "./clocks.js";
 import { Connection, type ConnectionOptions, memoryPath } from "./connection.js";
-import { Tally } from "./counters.js";
+import { Counters } from "./counters.js";
 import { loadDriver, type OpenDatabase } from "./driver.js";
-import { EndFlag, type Patience, whileBusy } from "./end-flag.js";
+import { type BusyRetry, EndFlag, whileBusy } from "./end-flag.js";
 import { explainError, isBusy, isFatal, StoreEndedError } from "./errors.js";
 import { changeOf, FileChangedError } from "./file-identity.js";
-import { Names, type StoreParts } from "./id-table.js";
+import { IdTable, type QueryContext } from "./id-table.js";
 import type { Reply, Request, Times } from "./protocol.js";
 import { runQuery } from "./queries.js";
-import { Records, readStats } from "./records.js";
-import { Search } from "./search.js";
+import { RecordQueries, readStats } from "./records.js";
+import { EventSearch } from "./search.js";
 import * as sql from "./statements.js";
-import { Consumers, Steps } from "./task-queries.js";
+import { ConsumerQueries, TaskQueries } from "./task-queries.js";
 import { UserWrites } from "./user-statements.js";
 
 /** Requests that share one transaction; the others have one each, or none. */
-const shared: ReadonlySet<Request["op"]> = new Set([
+const sharingTransaction: ReadonlySet<Request["op"]> = new Set([
   "accept",
   "claim",
   "settle",
@@ -35,17 +35,17 @@ const quickSyncMs = 100;
 const smallLogBytes = 64 * 1024 * 1024;
 
 /** Requests that are a sign of life. */
-const living: ReadonlySet<Request["op"]> = new Set(["accept", "heartbeat"]);
+const signsOfLife: ReadonlySet<Request["op"]> = new Set(["accept", "heartbeat"]);
 
 /** Everything that belongs to one connection. */
-interface Opened extends StoreParts {
-  readonly acceptor: Acceptor;
-  readonly steps: Steps;
-  readonly consumers: Consumers;
-  readonly changes: Changes;
-  readonly records: Records;
+interface OpenConnection extends QueryContext {
+  readonly accepting: AcceptQueries;
+  readonly tasks: TaskQueries;
+  readonly consumers: ConsumerQueries;
+  readonly changes: ChangeQueries;
+  readonly records: RecordQueries;
   readonly userWrites: UserWrites;
-  readonly search: Search;
+  readonly search: EventSearch;
   readonly wallClock: WallClock;
 }
 
@@ -67,7 +67,7 @@ export class Store {
   readonly #options: ConnectionOptions;
   readonly #open: OpenDatabase;
   readonly #end: EndFlag;
-  #opened: Opened | undefined;
+  #opened: OpenConnection | undefined;
   readonly #note: StoreSeams["note"];
   /** Why nothing can be asked of it any more. */
   #ended: StoreEndedError | FileChangedError | undefined;
@@ -122,7 +122,7 @@ export class Store {
   /** Carries out a group of requests; answers in their order. Never throws. */
   handle(requests: readonly Request[], times: Times): readonly Reply[] {
     const replies = new Map<Request, Reply>();
-    const group = requests.filter(({ op }) => shared.has(op));
+    const group = requests.filter(({ op }) => sharingTransaction.has(op));
     this.#transact(group, times, replies);
     for (const request of requests) {
       if (!replies.has(request)) this.#transact([request], times, replies);
@@ -141,10 +141,10 @@ export class Store {
       const opened = this.#opened ?? this.#reconnect();
       if (this.#options.readOnly) opened.connection.assertStillKnown();
       const values = requests.map((request) => this.#perform(opened, request, times));
-      opened.tally.write(times.wallMs);
-      if (requests.some(({ op }) => living.has(op))) opened.wallClock.note(times.wallMs);
+      opened.counters.write(times.wallMs);
+      if (requests.some(({ op }) => signsOfLife.has(op))) opened.wallClock.note(times.wallMs);
       this.#commit(opened.connection);
-      opened.names.keep();
+      opened.ids.commit();
       for (const [index, request] of requests.entries())
         replies.set(request, { ok: true, value: values[index] });
     } catch (thrown) {
@@ -209,8 +209,8 @@ export class Store {
     const opened = this.#opened;
     if (opened === undefined) return;
     opened.connection.rollback();
-    opened.names.forget();
-    opened.tally.clear();
+    opened.ids.rollback();
+    opened.counters.clear();
     // The connections to files that changed are closed in a certain order, by whoever has them all.
     if (changed || !(error instanceof StoreEndedError || isFatal(error))) return;
     if (this.#options.path === memoryPath) {
@@ -225,7 +225,7 @@ export class Store {
     this.#opened = undefined;
   }
 
-  #reconnect(): Opened {
+  #reconnect(): OpenConnection {
     const before = this.#unopened;
     if (before !== undefined && performance.now() - before.atMs < reopenMs) throw before.error;
     try {
@@ -238,36 +238,36 @@ export class Store {
     }
   }
 
-  #connect(create: boolean): Opened {
+  #connect(create: boolean): OpenConnection {
     const connection = new Connection(this.#open, this.#options, {
       create,
       end: this.#end,
       note: this.#note,
     });
-    const parts = { connection, names: new Names(connection), tally: new Tally(connection) };
+    const parts = { connection, ids: new IdTable(connection), counters: new Counters(connection) };
     this.#opened = {
       ...parts,
-      acceptor: new Acceptor(parts),
-      steps: new Steps(parts),
-      consumers: new Consumers(parts),
-      changes: new Changes(parts),
-      records: new Records(connection),
+      accepting: new AcceptQueries(parts),
+      tasks: new TaskQueries(parts),
+      consumers: new ConsumerQueries(parts),
+      changes: new ChangeQueries(parts),
+      records: new RecordQueries(connection),
       userWrites: new UserWrites(connection),
-      search: new Search(connection),
+      search: new EventSearch(connection),
       wallClock: new WallClock(connection),
     };
     return this.#opened;
   }
 
-  #perform(opened: Opened, request: Request, times: Times): unknown {
-    const { connection, consumers, steps, records } = opened;
+  #perform(opened: OpenConnection, request: Request, times: Times): unknown {
+    const { connection, consumers, tasks, records } = opened;
     switch (request.op) {
       case "accept":
-        return opened.acceptor.accept(request, times);
+        return opened.accepting.accept(request, times);
       case "claim":
-        return steps.claim(request, times);
+        return tasks.claim(request, times);
       case "settle":
-        return request.runs.map(({ claim, verdict }) => steps.settle(claim, verdict, times));
+        return request.runs.map(({ claim, verdict }) => tasks.settle(claim, verdict, times));
       case "complete":
         return completeWith(opened, request, times);
       case "join":
@@ -319,17 +319,17 @@ function probe(connection: Connection): number {
 
 /** The user's writes and the completion in one transaction of their own: what they do wrong is undone with them alone. */
 function completeWith(
-  { steps, userWrites }: Opened,
+  { tasks, userWrites }: OpenConnection,
   { claim, statements }: Extract<Request, { op: "complete" }>,
   times: Times,
 ): boolean {
-  if (!steps.complete(claim, times)) return false;
+  if (!tasks.complete(claim, times)) return false;
   for (const statement of statements) userWrites.run(statement);
   return true;
 }
 
 /** Opens a store; the reply is the store's clock. Yields the milliseconds to wait before each further try. */
-export function* openPatiently(store: Store, patience: Patience): Generator<number, Reply> {
+export function* openWithRetry(store: Store, patience: BusyRetry): Generator<number, Reply> {
   let reply: Reply = { ok: true, value: 0 };
   yield* whileBusy(() => {
     try {
@@ -343,11 +343,11 @@ export function* openPatiently(store: Store, patience: Patience): Generator<numb
 }
 
 /** Carries out a group of requests; those that met a lock are tried again together. Yields as `openPatiently` does. */
-export function* handlePatiently(
+export function* handleWithRetry(
   store: Store,
   requests: readonly Request[],
   times: Times,
-  patience: Patience,
+  patience: BusyRetry,
 ): Generator<number, readonly Reply[]> {
   const replies = new Map<Request, Reply>();
   let left = requests;

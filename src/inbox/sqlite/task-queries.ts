@@ -2,9 +2,9 @@ import { Buffer } from "node:buffer";
 import { parseJson } from "../../lib/json.js";
 import type { SettledReport, StoredDelivery, TaskError, Verdict } from "../../types/engine.js";
 import type { ClaimedTask, Claims } from "../polling/task-queue.js";
-import type { StoreParts } from "./id-table.js";
+import type { QueryContext } from "./id-table.js";
 import { fromStored, type HandlerRow } from "./id-table.js";
-import { alignKeys, noteAttempt, promote } from "./order.js";
+import { applyPolicy, promote, recordAttempt } from "./order.js";
 import type { ClaimName, ClaimRequest, Pulse, Request, Times } from "./protocol.js";
 import * as sql from "./statements.js";
 import { taskStates } from "./task-state.js";
@@ -27,7 +27,7 @@ interface DueRow {
 type ExhaustedRow = Pick<DueRow, "event" | "attempts" | "order_key" | "id" | "type">;
 
 /** Dead letters of one handler that one claim makes: those who accept wait for it. */
-const mostBuried = 500;
+const maxBuried = 500;
 
 /** What a task says that was claimed as often as it may be, and never came to an end. */
 const outOfAttempts: TaskError = {
@@ -37,25 +37,25 @@ const outOfAttempts: TaskError = {
 };
 
 /** Claims and ends tasks. Every step names its claim, and is refused where the task has been claimed anew (ATTACKS H08). */
-export class Steps {
-  readonly #parts: StoreParts;
+export class TaskQueries {
+  readonly #parts: QueryContext;
 
-  constructor(parts: StoreParts) {
+  constructor(parts: QueryContext) {
     this.#parts = parts;
   }
 
   /** Looks first: a consumer that finds nothing writes nothing. */
   claim(request: ClaimRequest, times: Times): Claims {
-    const { names } = this.#parts;
-    const receiver = names.receiver(request.receiver);
+    const { ids } = this.#parts;
+    const receiver = ids.receiver(request.receiver);
     if (this.#anyDue(request, receiver, times.storeMs)) this.#parts.connection.begin();
     const claims = { tasks: [] as ClaimedTask[], dead: [] as SettledReport[] };
     let nextDueMs: number | undefined;
     for (const want of request.wants) {
-      const handler = names.knownHandler(receiver, want.handler);
+      const handler = ids.knownHandler(receiver, want.handler);
       if (handler === undefined) continue;
       if (this.#claimFor(handler, { ...want, consumer: request.consumer }, times, claims)) {
-        nextDueMs = sooner(nextDueMs, this.#nextDue(handler.handler, times.storeMs));
+        nextDueMs = earlier(nextDueMs, this.#nextDue(handler.handler, times.storeMs));
       }
     }
     return { ...claims, nextDueMs };
@@ -85,16 +85,16 @@ export class Steps {
       const followers = this.#exhausted(handler.handler, times.storeMs, maxAttempts);
       dead.push(...followers.map((row) => this.#bury(handler, row)));
       buried += exhausted.length + followers.length;
-      if (buried >= mostBuried) return true;
+      if (buried >= maxBuried) return true;
     }
   }
 
   /** Ends a run as its verdict says. False: the claim is no longer good. */
   settle(claim: ClaimName, verdict: Verdict, times: Times): boolean {
-    const { connection, names, tally } = this.#parts;
+    const { connection, ids, counters } = this.#parts;
     connection.begin();
-    const receiver = names.receiver(claim.receiver);
-    const handler = names.handler(claim.receiver, claim.handler);
+    const receiver = ids.receiver(claim.receiver);
+    const handler = ids.handler(claim.receiver, claim.handler);
     if (verdict.outcome === "done") return this.complete(claim, times);
     const row = this.#claimed(claim, handler.handler);
     if (row === undefined) return false;
@@ -108,40 +108,40 @@ export class Steps {
     const durationMs = Math.max(0, Math.round(times.wallMs - row.started_ms));
     const error = JSON.stringify(verdict.error);
     const failed = { ...row, handler: handler.handler, event: claim.event };
-    noteAttempt(connection, failed, { durationMs, outcome: "failed", error });
-    tally.count("failed");
+    recordAttempt(connection, failed, { durationMs, outcome: "failed", error });
+    counters.count("failed");
     if (verdict.outcome === "retry") {
       const due = Math.ceil(times.storeMs + Math.max(0, verdict.delayMs));
       this.#end(claim, handler.handler, taskStates.waiting, { due, attempts: row.attempts, error });
       return true;
     }
     this.#end(claim, handler.handler, taskStates.dead, { due: times.storeMs, attempts: row.attempts, error });
-    tally.count("dead");
-    tally.addBacklog(receiver, -1);
+    counters.count("dead");
+    counters.addBacklog(receiver, -1);
     promote(connection, handler, row.order_key, times.storeMs);
     return true;
   }
 
   /** Marks a task done. */
   complete(claim: ClaimName, times: Times): boolean {
-    const { connection, names, tally } = this.#parts;
+    const { connection, ids, counters } = this.#parts;
     connection.begin();
-    const handler = names.handler(claim.receiver, claim.handler);
+    const handler = ids.handler(claim.receiver, claim.handler);
     const row = connection
       .statement(sql.tasks.complete)
       .get(Math.round(times.wallMs), claim.event, handler.handler, claim.fence) as
       | { readonly order_key: string | null }
       | undefined;
     if (row === undefined) return false;
-    tally.count("handled");
-    tally.addBacklog(handler.receiver, -1);
+    counters.count("handled");
+    counters.addBacklog(handler.receiver, -1);
     promote(connection, handler, row.order_key, times.storeMs);
     return true;
   }
 
   #anyDue({ wants }: ClaimRequest, receiver: number, storeMs: number): boolean {
     return wants.some((want) => {
-      const handler = this.#parts.names.knownHandler(receiver, want.handler);
+      const handler = this.#parts.ids.knownHandler(receiver, want.handler);
       return handler !== undefined && this.#nextDue(handler.handler, storeMs) === 0;
     });
   }
@@ -163,7 +163,7 @@ export class Steps {
   #exhausted(handler: number, storeMs: number, maxAttempts: number): readonly ExhaustedRow[] {
     const rows = this.#parts.connection
       .statement(sql.tasks.dueHeads)
-      .all(handler, Math.floor(storeMs), mostBuried) as ExhaustedRow[];
+      .all(handler, Math.floor(storeMs), maxBuried) as ExhaustedRow[];
     return rows.filter(({ attempts }) => attempts >= maxAttempts);
   }
 
@@ -190,10 +190,10 @@ export class Steps {
   }
 
   #bury(handler: HandlerRow, row: ExhaustedRow): SettledReport {
-    const { connection, tally } = this.#parts;
+    const { connection, counters } = this.#parts;
     connection.statement(sql.tasks.bury).run(JSON.stringify(outOfAttempts), row.event, handler.handler);
-    tally.count("dead");
-    tally.addBacklog(handler.receiver, -1);
+    counters.count("dead");
+    counters.addBacklog(handler.receiver, -1);
     promote(connection, handler, row.order_key, 0);
     return {
       recordId: `rec_${row.event}`,
@@ -229,28 +229,28 @@ interface RunningRow {
   readonly order_key: string | null;
 }
 
-function sooner(a: number | undefined, b: number | undefined): number | undefined {
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
   if (a === undefined) return b;
   return b === undefined ? a : Math.min(a, b);
 }
 
 /** Signs of life of those who run tasks, and what becomes of the tasks of one that gives none. */
-export class Consumers {
-  readonly #parts: StoreParts;
+export class ConsumerQueries {
+  readonly #parts: QueryContext;
 
-  constructor(parts: StoreParts) {
+  constructor(parts: QueryContext) {
     this.#parts = parts;
   }
 
   /** Enters a consumer, and the policies of the handlers that are named. */
   join({ consumer, receiver, leaseMs, handlers }: Extract<Request, { op: "join" }>, times: Times): number {
-    const { connection, names } = this.#parts;
+    const { connection, ids } = this.#parts;
     connection.begin();
     connection
       .statement(sql.consumers.join)
-      .run(consumer, names.receiver(receiver), leaseMs, Math.floor(times.storeMs));
+      .run(consumer, ids.receiver(receiver), leaseMs, Math.floor(times.storeMs));
     for (const { name, hold, ordered } of handlers) {
-      const { handler } = names.handler(receiver, name);
+      const { handler } = ids.handler(receiver, name);
       connection.statement(sql.ids.setPolicy).run(hold ? 1 : 0, ordered ? 1 : 0, handler);
     }
     return consumer;
@@ -258,21 +258,21 @@ export class Consumers {
 
   /** One step of what a changed policy does to the tasks that are there; the key to go on behind, null at the end. */
   align({ receiver, handler, after }: Extract<Request, { op: "align" }>, times: Times): string | null {
-    const { connection, names } = this.#parts;
+    const { connection, ids } = this.#parts;
     connection.begin();
-    const row = names.handler(receiver, handler);
-    return alignKeys(connection, row, after ?? undefined, times.storeMs) ?? null;
+    const row = ids.handler(receiver, handler);
+    return applyPolicy(connection, row, after ?? undefined, times.storeMs) ?? null;
   }
 
   /** A sign of life of one, and the last ones of the others. A claim whose consumer is not entered is one of the others, too. */
   heartbeat(consumer: number, times: Times): Pulse {
-    const { connection, tally } = this.#parts;
+    const { connection, counters } = this.#parts;
     connection.begin();
     const { changes } = connection.statement(sql.consumers.beat).run(Math.floor(times.storeMs), consumer);
     const clock = connection.statement(sql.meta.advanceClock).get(Math.floor(times.storeMs)) as {
       readonly value: number;
     };
-    tally.tidy(times.wallMs);
+    counters.prune(times.wallMs);
     const others = connection.statement(sql.consumers.others).all(consumer) as Pulse["others"];
     return { alive: Number(changes) === 1, clockMs: clock.value, others };
   }
@@ -303,7 +303,7 @@ export class Consumers {
       started_ms: number;
     }[];
     for (const run of running)
-      noteAttempt(connection, run, { durationMs: null, outcome: "lost", error: null });
+      recordAttempt(connection, run, { durationMs: null, outcome: "lost", error: null });
     connection.statement(sql.tasks.takeBack).run(Math.floor(times.storeMs), consumer);
     connection.statement(sql.consumers.remove).run(consumer);
     return running.length;

@@ -2,10 +2,10 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { ConnectionOptions } from "./connection.js";
 import { loadDriver } from "./driver.js";
-import { EndFlag, waitThrough } from "./end-flag.js";
+import { EndFlag, runBlocking } from "./end-flag.js";
 import type { Note, Reply, Times } from "./protocol.js";
 import { decodeRequests, encodeReplies, type Message, portable } from "./protocol.js";
-import { handlePatiently, openPatiently, Store } from "./store.js";
+import { handleWithRetry, openWithRetry, Store } from "./store.js";
 
 /** What the thread is started with. */
 export interface ThreadData {
@@ -34,8 +34,8 @@ parentPort?.on(
     } else if (message === "open") parentPort?.postMessage(openStore());
     else {
       const requests = decodeRequests(message.requests);
-      const steps = handlePatiently(store, requests, message.times, patience);
-      const answer = encodeReplies(requests, waitThrough(steps, end));
+      const steps = handleWithRetry(store, requests, message.times, patience);
+      const answer = encodeReplies(requests, runBlocking(steps, end));
       parentPort?.postMessage(answer, [...answer.bytes]);
     }
   },
@@ -46,6 +46,6 @@ function tell(note: string): void {
 }
 
 function openStore(): Reply {
-  const reply = waitThrough(openPatiently(store, patience), end);
+  const reply = runBlocking(openWithRetry(store, patience), end);
   return reply.ok ? reply : { ok: false, error: portable(reply.error) };
 }

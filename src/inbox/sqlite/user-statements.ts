@@ -19,7 +19,7 @@ interface Instruction {
 }
 
 /** Programs looked at; users have a handful of statements. */
-const remembered = 1_000;
+const maxRemembered = 1_000;
 
 /**
  * Runs the statements that users commit with a completion, and refuses those that would write to our own tables. What a
@@ -29,7 +29,7 @@ const remembered = 1_000;
 export class UserWrites {
   readonly #connection: Connection;
   /** Statements found harmless under the schema of `#schemaVersion`. */
-  readonly #harmless = new Set<string>();
+  readonly #checked = new Set<string>();
   #schemaVersion = -1;
 
   constructor(connection: Connection) {
@@ -47,17 +47,17 @@ export class UserWrites {
       readonly schema_version: number;
     };
     // Another trigger may do more, and a table may have moved.
-    if (row.schema_version !== this.#schemaVersion || this.#harmless.size >= remembered) {
+    if (row.schema_version !== this.#schemaVersion || this.#checked.size >= maxRemembered) {
       this.#schemaVersion = row.schema_version;
-      this.#harmless.clear();
+      this.#checked.clear();
     }
-    if (this.#harmless.has(sql)) return;
+    if (this.#checked.has(sql)) return;
     const table = this.#ownTableWritten(sql);
     if (table !== undefined) {
       const message = `tx.run: the statement writes to ${table}, a table of the inbox, directly or through a trigger; keep your data in your own tables`;
       throw Object.assign(new Error(message), { errcode: resultCodes.notAuthorized });
     }
-    this.#harmless.add(sql);
+    this.#checked.add(sql);
   }
 
   #ownTableWritten(sql: string): string | undefined {

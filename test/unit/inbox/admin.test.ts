@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { StoppedError } from "../../../src/errors.js";
 import { createHandlers } from "../../../src/events/handlers.js";
 import { createCatalog } from "../../../src/events/schemas.js";
-import { createInspection, type Inbox, noInbox } from "../../../src/inbox/admin.js";
+import { createInboxAdmin, createNoInbox, type Inbox } from "../../../src/inbox/admin.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 import type { InboxEngine } from "../../../src/types/engine.js";
 import { idleEngine, listen } from "../../support/inbox-parts.js";
@@ -13,7 +13,7 @@ function scene(changes: Partial<InboxEngine> = {}, open = true) {
   const clock = createFakeClock();
   const handlers = createHandlers(createCatalog(undefined, "events"), { ordered: true });
   handlers.on("order.paid", () => {}, { name: "ship" });
-  const inbox = createInspection({
+  const inbox = createInboxAdmin({
     receiver: "orders",
     engine: idleEngine({
       list: async (query) => {
@@ -235,7 +235,7 @@ describe("receiver.inbox", () => {
   });
 
   it.each(calls)("%s rejects with a TypeError without an inbox", async (_, call) => {
-    await expect(call(noInbox())).rejects.toThrow("this receiver has no inbox");
-    await expect(call(noInbox())).rejects.toBeInstanceOf(TypeError);
+    await expect(call(createNoInbox())).rejects.toThrow("this receiver has no inbox");
+    await expect(call(createNoInbox())).rejects.toBeInstanceOf(TypeError);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { type HealthParts, type InboxHealth, judgeHealth } from "../../../src/inbox/health.js";
+import { type HealthParts, type InboxHealth, toReceiverHealth } from "../../../src/inbox/health.js";
 
 const inbox: InboxHealth = {
   engine: {
@@ -16,11 +16,12 @@ const inbox: InboxHealth = {
   backlog: { waiting: 1, oldestWaitingMs: 5 },
 };
 const parts: HealthParts = { state: "started", hasInbox: true, inProgress: 3, inbox };
-const judge = (changes: Partial<InboxHealth>) => judgeHealth({ ...parts, inbox: { ...inbox, ...changes } });
+const judge = (changes: Partial<InboxHealth>) =>
+  toReceiverHealth({ ...parts, inbox: { ...inbox, ...changes } });
 
 describe("health", () => {
   it("is ready where every check is well", () => {
-    expect(judgeHealth(parts)).toEqual({
+    expect(toReceiverHealth(parts)).toEqual({
       live: true,
       ready: true,
       checks: {
@@ -76,9 +77,9 @@ describe("health", () => {
 
   it("is ready without a start where there is no inbox, and never once it is closed", () => {
     const without = { hasInbox: false, inbox: undefined, inProgress: 0 };
-    expect(judgeHealth({ ...without, state: "new" }).ready).toBe(true);
-    expect(judgeHealth({ ...without, state: "new", hasInbox: true }).ready).toBe(false);
-    const closed = judgeHealth({ ...without, state: "closed" });
+    expect(toReceiverHealth({ ...without, state: "new" }).ready).toBe(true);
+    expect(toReceiverHealth({ ...without, state: "new", hasInbox: true }).ready).toBe(false);
+    const closed = toReceiverHealth({ ...without, state: "closed" });
     expect([closed.live, closed.ready, closed.checks.deliveries.draining]).toEqual([true, false, true]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { HeldWatch } from "../../../src/inbox/retention.js";
+import { HeldTasksMonitor } from "../../../src/inbox/retention.js";
 import type { HandlerStats } from "../../../src/types/engine.js";
 import { idleEngine, listen, noTasks } from "../../support/inbox-parts.js";
 
@@ -8,13 +8,13 @@ function scene() {
   let handlers: readonly HandlerStats[] = [];
   const idle = idleEngine();
   const engine = { stats: async () => ({ ...(await idle.stats({})), handlers }) };
-  const watch = new HeldWatch({ engine, receiver: "orders", reporter: told.reporter });
+  const watch = new HeldTasksMonitor({ engine, receiver: "orders", reporter: told.reporter });
   const see = async (held: Readonly<Record<string, number>>): Promise<void> => {
     handlers = Object.entries(held).map(([handler, count]) => ({
       ...{ ...noTasks, receiver: "orders", handler, ordered: true },
       ...{ held: count, blocked: count, holding: 1, oldestHeldMs: 125 * 60_000 },
     }));
-    await watch.look();
+    await watch.check();
   };
   return { watch, see, ...told };
 }

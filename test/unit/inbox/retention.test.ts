@@ -25,13 +25,13 @@ function scene(
     return count;
   };
   let looks = 0;
-  const heldWatch = {
-    async look() {
+  const heldTasks = {
+    async check() {
       looks++;
     },
   };
   const end = startRetention({
-    heldWatch,
+    heldTasks,
     engine: { purge },
     receiver: "orders",
     retention,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { StoreClient } from "../../../../src/inbox/sqlite/client.js";
 import { StoreClock } from "../../../../src/inbox/sqlite/clocks.js";
-import { SqliteTaskQueue, WorkBell } from "../../../../src/inbox/sqlite/consumer.js";
+import { SqliteTaskQueue, WorkSignal } from "../../../../src/inbox/sqlite/consumer.js";
 import { SqliteEngine } from "../../../../src/inbox/sqlite/engine.js";
 import { LocalHost } from "../../../../src/inbox/sqlite/host.js";
 import type { Pulse, Request } from "../../../../src/inbox/sqlite/protocol.js";
@@ -21,7 +21,7 @@ function watcher() {
     if (request.op === "expire") expired.push(request.consumer);
     return 1;
   };
-  const parts = { client: { ask } as StoreClient, clock: new StoreClock(0), work: new WorkBell() };
+  const parts = { client: { ask } as StoreClient, clock: new StoreClock(0), work: new WorkSignal() };
   const options = { receiver: "orders", handlers: new Map(), leaseMs: 1_000 };
   const source = new SqliteTaskQueue(parts, options, () => nowMs);
   return {

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import {
   changeOf,
   FileIdentity,
+  type FileProbe,
   type FileState,
-  type Look,
 } from "../../../../src/inbox/sqlite/file-identity.js";
 
 let folder: string;
@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Three files that a test changes. */
-class Files implements Look {
+class Files implements FileProbe {
   readonly states = new Map<string, FileState>();
   salts: (number | undefined)[] = [7];
   type: number | undefined = 0xef53;
