@@ -128,7 +128,10 @@ function presentedKey(
   if (places?.keyInAuthorization !== true || key instanceof Refusal) return key;
   const bare = readBareKey(rawHeaders);
   if (key === undefined || bare === undefined || bare instanceof Refusal) return bare ?? key;
-  return new Refusal("ERR_CREDENTIAL_REPEATED", `a key stands in authorization, and one in ${keyHeader}`);
+  return new Refusal(
+    "ERR_CREDENTIAL_REPEATED",
+    `there is a key in authorization and another one in ${keyHeader}`,
+  );
 }
 
 /** Where a carrier has its token, for messages. */
@@ -171,7 +174,7 @@ function asTokenCaller(
   }
   const { tenant, service } = owner;
   if (service === undefined) {
-    return new Refusal("ERR_INTERNAL", `JWT credential "${id}" names no service; its source must name one`);
+    return new Refusal("ERR_INTERNAL", `JWT credential "${id}" names no service; its lookup must name one`);
   }
   return {
     caller: { method: "jwt", tenant, service, credentialId: id, claims },

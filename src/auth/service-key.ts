@@ -101,7 +101,7 @@ export function judgeKey(
   nowMs: number,
 ): KeyCredential | Refusal {
   if (found.kind !== kind || (kind === "service-key" && found.owner.service === undefined)) {
-    return new Refusal("ERR_INTERNAL", `the credential source answered a ${kind} lookup with something else`);
+    return new Refusal("ERR_INTERNAL", `the lookup of a ${kind} returned another kind of credential`);
   }
   const same = found.digest.length === 32 && timingSafeEqual(found.digest, presented.digest);
   if (!same || presented.tooLong) return judgeUnknown(presented, undefined, [kind]);
@@ -165,7 +165,7 @@ function refusalOf(error: unknown): Refusal {
   if (error instanceof CredentialsUnavailableError) {
     return new Refusal("ERR_CREDENTIALS_UNAVAILABLE", error.message, error);
   }
-  return new Refusal("ERR_INTERNAL", "the credential source failed in a way it should not", error);
+  return new Refusal("ERR_INTERNAL", "the lookup of a key failed unexpectedly", error);
 }
 
 /** The shortest key that is taken without `insecureShortKey`, in characters. */
@@ -233,7 +233,7 @@ export function parseKeyOptions(value: unknown, where: string, keyWhere = `${whe
     throw new OptionError(where, ` needs key, or digest with the key's SHA-256; ${makeAKey}`);
   }
   if (hasDigest && insecureShortKey) {
-    throw new OptionError(`${where}.insecureShortKey`, ` goes with key, not with digest; take it out`);
+    throw new OptionError(`${where}.insecureShortKey`, ` goes with key, not with digest; leave it out`);
   }
   const digest = hasDigest
     ? parseDigest(own(value, "digest"), `${where}.digest`)
@@ -264,7 +264,7 @@ function parseKeyText(value: unknown, where: string, insecureShortKey: boolean):
     throw new OptionError(
       where,
       ` has ${value.length} characters and must have ${minKeyLength} or more; ${makeAKey}; ` +
-        "to take a short key all the same: { id, key, insecureShortKey: true }",
+        "to accept a short key anyway: { id, key, insecureShortKey: true }",
     );
   }
   if (value.length > maxKeyBytes) {

@@ -114,7 +114,7 @@ function assertKnown(
     if (token.kind !== "option") continue;
     if (!Object.hasOwn(kinds, token.name)) throw misused(unknownOption(token.rawName, token.name, kinds));
     if (seen.has(token.name) && kinds[token.name] !== "texts") {
-      throw misused(`${token.rawName} stands there twice`);
+      throw misused(`${token.rawName} was given twice`);
     }
     seen.add(token.name);
   }

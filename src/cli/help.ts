@@ -10,7 +10,7 @@ sends signed deliveries, and works on the events in an inbox.
   key list        show all credentials, without secrets
   key activate    switch a credential on
   key deactivate  switch a credential off; never the last one by mistake
-  key delete      take out a credential that is inactive
+  key delete      delete a credential that is inactive
   key upgrade     write a credentials file of an earlier format as the current one
   token sign      sign a JWT with the secret of a credential
   doctor          look for mistakes in a module that exports receivers
@@ -24,9 +24,9 @@ sends signed deliveries, and works on the events in an inbox.
   events stats    what waits, for how long, and what comes through
   events compact  give the space of purged events back to the disk
   backup          copy an inbox's file while it is in use
-  restore         put such a copy in its place
+  restore         put such a copy back
 
-  hookgate <command> --help  says more. --version shows the version.
+  hookgate <command> --help  shows its options. --version shows the version.
 Exit codes: 0 done, 1 refused (nothing was changed), 2 not understood.
 `;
 
@@ -40,7 +40,7 @@ const which = `  --file PATH      the credentials file
   --id ID          as key list shows it
 `;
 
-const db = `  --db PATH           the inbox's file, as given to sqliteEngine; never made here. The app may be running
+const db = `  --db PATH           the inbox's file, as given to sqliteEngine; never created. The app may be running
 `;
 
 const filters = `Filters, all of which must hold:
@@ -53,7 +53,7 @@ const filters = `Filters, all of which must hold:
   --until WHEN        accepted before then; likewise
 `;
 
-const naming = `EVENT is a record (rec_42), or the id that the sender gave where one event alone has it. Behind -- it may begin with -.
+const naming = `EVENT is a record (rec_42), or the id that the sender gave where one event alone has it. After --, it may begin with -.
 `;
 
 const changing = `Says how many first; without --yes it changes nothing, and ends with 1.
@@ -91,25 +91,25 @@ Sends a real delivery as that sender would, signed, and prints the answer. Exit 
   --type TYPE              the event's type, as handlers know it: push, issues.opened
   --url URL                where to
   --data JSON|@FILE|-      the event's data; default {}
-  --body TEXT|@FILE|-      in its place, a body that is sent and signed as it is, with --content-type TYPE
+  --body TEXT|@FILE|-      instead of --data: a body that is sent and signed as it is, with --content-type TYPE
   --id ID                  the event's id; default: a random one
   --header "NAME: VALUE"   may be given several times
 What signs, never on the command line itself:
   --secret-env NAME, --secret-file PATH            the secret that both sides have
   --private-key-env NAME, --private-key-file PATH  in PEM, for sources that check with public keys
   --key-id ID              the name of the key
-What the receiver asks for beside it (auth):
+Credentials that the receiver's auth asks for:
   --key-env NAME           a service key, sent as key, or as --key-header NAME
   --token-env NAME         a JWT, sent as Authorization: Bearer
 What some senders need:
-  --public-url URL         under which the receiver believes to be called (twilio, http-signature, atlassian-connect);
+  --public-url URL         the public URL that the receiver is configured with (twilio, http-signature, atlassian-connect);
                            default: the origin of --url
   --signature-header NAME  webex-connect
   --issuer NAME            atlassian-connect: the clientKey
   --account EMAIL, --audience TEXT  google-pubsub
 Trying things out:
   --repeat N               the same delivery N times
-  --tamper                 with a signature that does not hold
+  --tamper                 with an invalid signature
   --dry-run                print it, send nothing
 
 Example: hookgate send --source github --type push --url http://127.0.0.1:3000/hooks --data @push.json --secret-env GITHUB_SECRET
@@ -119,8 +119,8 @@ Example: hookgate send --source github --type push --url http://127.0.0.1:3000/h
     "key new",
     `Usage: hookgate key new [--file PATH --tenant NAME [--service NAME]] [options]
 
-Prints a new key on standard output, alone and this once; the file gets its SHA-256.
-Without --file it only prints a key. A file that is not there is made (mode 0600).
+Prints a new key on standard output, only this once; the file gets its SHA-256.
+Without --file it only prints a key. A missing file is created (mode 0600).
 
   --file PATH         the credentials file
   --tenant NAME       whose it is
@@ -190,8 +190,8 @@ Example: curl -H "Authorization: Bearer $(hookgate token sign --file credentials
     "events",
     `Usage: hookgate events list|show|retry|replay|drop|purge|stats|compact --db PATH [options]
 
-Looks at the events in an inbox and works on them, while the app runs or not.
-hookgate events <command> --help says more.
+Shows and changes the events in an inbox, while the app runs or not.
+hookgate events <command> --help shows its options.
 `,
   ],
   [

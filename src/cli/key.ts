@@ -199,7 +199,7 @@ function secretInFile(secret: string, secretPath: string, path: string, rules: M
         const code = errorCode(error);
         throw refused(
           code === "EEXIST"
-            ? `${secretPath} is there already and is not overwritten; give another --secret-file`
+            ? `${secretPath} already exists and is not overwritten; give another --secret-file`
             : `cannot write ${secretPath} (${code}); does its folder exist, and may you write there?`,
         );
       }
@@ -259,7 +259,7 @@ export async function keyActivate(args: readonly string[], io: CommandIo): Promi
     delete entry.members.state;
     return state === "inactive"
       ? "is active from the receivers' next reload on, within a second"
-      : `was active already${state === "active" ? "" : `; it is of no use, though: it is ${state}`}`;
+      : `is already active${state === "active" ? "" : `, but it is ${state}`}`;
   });
 }
 
@@ -267,7 +267,7 @@ export async function keyActivate(args: readonly string[], io: CommandIo): Promi
 export async function keyDeactivate(args: readonly string[], io: CommandIo): Promise<ExitCode> {
   const options = readOptions(args, { ...named, "force-lock-out": "switch" });
   return changeEntry(options, io, ({ entry, state, others, owner }) => {
-    if (state === "inactive") return "was inactive already";
+    if (state === "inactive") return "is already inactive";
     if (state === "active" && others.length === 0 && !options["force-lock-out"]) {
       throw refused(
         `"${options.id}" is the last active ${entry.kind} of ${nameOf(owner)}: without it nobody gets in by one. ` +

@@ -129,9 +129,13 @@ function readKey(jwk: ReadonlyMap<string, unknown>, shape: KeyShape, where: stri
   try {
     key = createPublicKey({ key: members, format: "jwk" });
   } catch (cause) {
-    throw new OptionError(where, ` is not a valid ${shape.kty} key: its numbers are no point on the curve`, {
-      cause,
-    });
+    throw new OptionError(
+      where,
+      ` is not a valid ${shape.kty} key: its coordinates are not a point on the curve`,
+      {
+        cause,
+      },
+    );
   }
   assertStrongKey(key, where);
   return key;

@@ -55,7 +55,7 @@ export class IndexBuilder {
     const earlier = this.#keyPlaces.get(hex);
     if (earlier !== undefined) {
       this.#problems.add(
-        `${where} is the same key as ${earlier}: whoever holds it could be either; give each place a key of its own`,
+        `${where} is the same key as ${earlier}: its holder could be either; use a different key in each place`,
       );
     }
     this.#keyPlaces.set(hex, where);

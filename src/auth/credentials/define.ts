@@ -140,7 +140,7 @@ class DefinitionParser {
     const profileKeys = this.#list(own(value, "profileKeys"), `${where}.profileKeys`);
     const services = entriesOf(own(value, "services") ?? {}, `${where}.services`);
     if (profileKeys.length === 0 && services.length === 0) {
-      throw new OptionError(where, ` has no credential; give it profileKeys or services, or take it out`);
+      throw new OptionError(where, ` has no credential; give it profileKeys or services, or remove it`);
     }
     this.#keys(profileKeys, "profile-key", { tenant, allowIps: lists }, `${where}.profileKeys`);
     for (const [service, definition] of services) {
@@ -158,7 +158,7 @@ class DefinitionParser {
     const jwt = own(value, "jwt");
     const tokens = jwt === undefined ? [] : Array.isArray(jwt) ? jwt : [jwt];
     if (keys.length === 0 && tokens.length === 0) {
-      throw new OptionError(where, ` has no credential; give it serviceKeys or jwt, or take it out`);
+      throw new OptionError(where, ` has no credential; give it serviceKeys or jwt, or remove it`);
     }
     this.#keys(keys, "service-key", full, `${where}.serviceKeys`);
     addTokens(jwt, full, `${where}.jwt`, {

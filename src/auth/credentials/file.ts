@@ -253,7 +253,7 @@ class StateReader {
         if (process.platform !== "win32" && (stats.mode & 0o002n) !== 0n) this.writableByAll.push(path);
         return bytes;
       }
-      throw new TypeError(`${path} is being written to; write beside it and rename`);
+      throw new TypeError(`${path} is being written to; write a new file and rename it`);
     } finally {
       closeSync(descriptor);
     }

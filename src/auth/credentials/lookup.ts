@@ -104,14 +104,14 @@ export function credentialsFromLookup(
     ask: () => MaybePromise<Raw>,
     read: (raw: Raw) => Result,
   ): MaybePromise<Result> => {
-    const readSafely = (raw: Raw): Result => attempt(`${name} returned what cannot be used`, () => read(raw));
+    const readSafely = (raw: Raw): Result => attempt(`${name} returned an invalid answer`, () => read(raw));
     const raw = attempt(`${name} threw`, ask);
     if (!isPromise(raw)) return readSafely(raw);
     const answered = raw.catch((error: unknown) => {
       throw unavailable(`${name} rejected`, error);
     });
     return withDeadline(answered, { clock, deadlineMs: timeoutMs }, () => {
-      throw new CredentialsUnavailableError(`${name} gave no answer within ${timeoutMs} ms`);
+      throw new CredentialsUnavailableError(`${name} did not answer within ${timeoutMs} ms`);
     }).then(readSafely);
   };
 
@@ -170,7 +170,7 @@ function attempt<T>(failure: string, run: () => T): T {
 /** The text of the user's error is left to `cause`: it may quote a query with its parameters. */
 function unavailable(failure: string, error: unknown): CredentialsUnavailableError {
   if (error instanceof CredentialsUnavailableError) return error;
-  const detail = error instanceof TypeError && failure.endsWith("used") ? `: ${error.message}` : "";
+  const detail = error instanceof TypeError && failure.endsWith("answer") ? `: ${error.message}` : "";
   return new CredentialsUnavailableError(`${failure}${detail}`, { cause: error });
 }
 

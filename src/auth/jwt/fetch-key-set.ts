@@ -113,7 +113,7 @@ function guardedLookup(isForbidden: (address: string) => boolean): LookupFunctio
       if (first === undefined || addresses.some(({ address }) => isForbidden(address))) {
         const refusal = new Error(
           `${hostname} has an address outside the public internet, which is not connected to; ` +
-            "if that is meant: dangerouslyAllowPrivateAddress: true",
+            "to allow it, set dangerouslyAllowPrivateAddress: true",
         );
         return callback(refusal, "", 0);
       }

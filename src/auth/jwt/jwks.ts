@@ -218,7 +218,9 @@ class RemoteKeySet implements KeySet {
     await this.#fetch();
     const good = this.#usable();
     if (good !== undefined) return good.keys.find(kid, algorithm);
-    throw new CredentialsUnavailableError(`the key set ${this.#name} cannot be had: ${this.#lastFailure}`);
+    throw new CredentialsUnavailableError(
+      `the key set ${this.#name} could not be fetched: ${this.#lastFailure}`,
+    );
   }
 
   /** The last good set unless it is too old. */
@@ -265,7 +267,7 @@ class RemoteKeySet implements KeySet {
       if (this.#closing.signal.aborted) return;
       this.#lastFailure = error instanceof Error ? error.message : String(error);
       if (this.#hasUsable()) this.#tell("warn", "cannot be refreshed; the last good set stays in use");
-      else this.#tell("error", "cannot be had; tokens cannot be checked", this.#lastFailure);
+      else this.#tell("error", "could not be fetched; tokens cannot be checked", this.#lastFailure);
     }
   }
 

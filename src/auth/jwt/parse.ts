@@ -40,7 +40,10 @@ const refusedMembers = ["crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S
  */
 export function parseToken(token: string): ParsedToken | TokenFault {
   if (token.length > maxTokenLength) {
-    return fault("length", `the token has ${token.length} characters; at most ${maxTokenLength} are read`);
+    return fault(
+      "length",
+      `the token has ${token.length} characters; at most ${maxTokenLength} are accepted`,
+    );
   }
   const first = token.indexOf(".");
   const second = token.indexOf(".", first + 1);

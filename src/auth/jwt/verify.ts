@@ -241,5 +241,5 @@ function invalid(fault: string, reason: string): Refusal {
 function failure(error: unknown): Refusal {
   if (error instanceof CredentialsUnavailableError)
     return new Refusal(error.code, error.message, error.cause);
-  return new Refusal("ERR_INTERNAL", "the check of a token failed in a way that was not foreseen", error);
+  return new Refusal("ERR_INTERNAL", "the check of a token failed unexpectedly", error);
 }

@@ -148,7 +148,7 @@ describe("hookgate key new", () => {
     const again = await run(line.replace("--id j", "--id k"));
     expect([again.code, again.err]).toEqual([
       1,
-      expect.stringMatching(/s\.txt is there already and is not overwritten/),
+      expect.stringMatching(/s\.txt already exists and is not overwritten/),
     ]);
     expect(readFileSync(secretPath, "utf8")).toBe(secret);
   });
@@ -223,7 +223,7 @@ describe("hookgate key new", () => {
     [`key new ${owner} --kind jwt --issuer i --secret-env 1A`, /is no name of a variable/],
     [`key new ${owner} --kind jwt --issuer i --algorithm RS256`, /must be HS256, HS384 or HS512/],
     [`key new ${owner} --tenat x`, /there is no option --tenat; did you mean --tenant\?/],
-    [`key new ${owner} --tenant globex`, /--tenant stands there twice/],
+    [`key new ${owner} --tenant globex`, /--tenant was given twice/],
     [`key new ${owner} extra`, /"extra" is not expected here/],
     [`key new ${owner} --id`, /--id/],
     ["key new --file= --tenant a", /--file is empty; is a variable of the shell not set\?/],
@@ -357,10 +357,10 @@ describe("hookgate key activate, deactivate, delete", () => {
     expect((await run(`key activate ${owner} --id old`)).code).toBe(0);
     expect(await stateOf("old")).toBe("active");
     await run(`key deactivate ${owner} --id old`);
-    expect((await run(`key deactivate ${owner} --id old`)).err).toMatch(/was inactive already/);
+    expect((await run(`key deactivate ${owner} --id old`)).err).toMatch(/is already inactive/);
     expect((await run(`key delete ${owner} --id old`)).code).toBe(0);
     expect(await stateOf("old")).toBe("gone");
-    expect((await run(`key activate ${owner} --id new`)).err).toMatch(/was active already\.\n/);
+    expect((await run(`key activate ${owner} --id new`)).err).toMatch(/is already active\.\n/);
   });
 
   it("do not take the last active credential of a kind by mistake", async () => {
@@ -380,7 +380,7 @@ describe("hookgate key activate, deactivate, delete", () => {
     expect((await run(`key deactivate ${owner} --id a --force-lock-out`)).code).toBe(0);
     expect(await stateOf("a")).toBe("inactive");
     expect((await run(`key activate ${owner} --id next`)).err).toMatch(
-      /was active already; it is of no use, though: it is not yet/,
+      /is already active, but it is not yet/,
     );
   });
 

@@ -125,7 +125,7 @@ describe("defineCredentials", () => {
     });
     expect(message).toBe(
       'credentials.tenants.globex.services["web-shop"].serviceKeys[0] is the same key as ' +
-        "credentials.tenants.acme.profileKeys[0]: whoever holds it could be either; give each place a key of its own",
+        "credentials.tenants.acme.profileKeys[0]: its holder could be either; use a different key in each place",
     );
   });
 

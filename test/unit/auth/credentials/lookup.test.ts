@@ -139,9 +139,9 @@ describe("credentialsFromLookup", () => {
     for (const given of [answer, Promise.resolve(answer)]) {
       const credentials = credentialsFromLookup(answering(given));
       const byKey = await failure(() => credentials.findKey(digest, "service-key"));
-      expect(byKey.message).toMatch(/^the lookup key\(\) returned what cannot be used: its answer/);
+      expect(byKey.message).toMatch(/^the lookup key\(\) returned an invalid answer: its answer/);
       const byToken = await failure(() => credentials.findTokenCredentials(hint));
-      expect(byToken.message).toMatch(/^the lookup token\(\) returned what cannot be used: its answer/);
+      expect(byToken.message).toMatch(/^the lookup token\(\) returned an invalid answer: its answer/);
     }
   });
 
@@ -200,7 +200,7 @@ describe("credentialsFromLookup", () => {
     clock.advance(1999);
     expect(clock.pending).toBe(1);
     clock.advance(1);
-    expect((await failing).message).toBe("the lookup key() gave no answer within 2000 ms");
+    expect((await failing).message).toBe("the lookup key() did not answer within 2000 ms");
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => {
       unhandled.push(reason);

@@ -34,7 +34,7 @@ describe("sourceCredentials", () => {
     const { findTokenCredentials } = sourceCredentials({ token: () => answer }, owner);
     const find = async () => findTokenCredentials(hint);
     if (answer === undefined || Array.isArray(answer)) expect(await find()).toEqual([]);
-    else await expect(find()).rejects.toThrow("the lookup token() returned what cannot be used");
+    else await expect(find()).rejects.toThrow("the lookup token() returned an invalid answer");
   });
 
   it("names the default issuer, and finds keys of no kind", () => {

@@ -180,7 +180,7 @@ describe("remoteKeySet", () => {
     expect(reports).toEqual([
       {
         level: "error",
-        message: "auth.jwt.jwksUri: the key set cannot be had; tokens cannot be checked",
+        message: "auth.jwt.jwksUri: the key set could not be fetched; tokens cannot be checked",
         details: {
           jwksUri: `https://localhost:${server.port}/jwks.json`,
           reason: "the answer has status 503",
@@ -482,7 +482,7 @@ describe("parsePublicKey", () => {
     ["with kid 1", jwkOf(p256.publicKey, { kid: 1 }), /kid must be a string of 1 to 256/],
     ["with an empty kid", jwkOf(p256.publicKey, { kid: "" }), /kid must be a string/],
     ["with a long kid", jwkOf(p256.publicKey, { kid: "k".repeat(257) }), /kid must be a string/],
-    ["off the curve", jwkOf(p256.publicKey, { y: jwkOf(p256.publicKey).x }), /no point on the curve/],
+    ["off the curve", jwkOf(p256.publicKey, { y: jwkOf(p256.publicKey).x }), /not a point on the curve/],
     ["of another crv", jwkOf(p256.publicKey, { crv: "P-384" }), /x must be base64url of 48 bytes/],
     ["without y", jwkOf(p256.publicKey, { y: undefined }), /y must be base64url of 32 bytes/],
     [

@@ -250,7 +250,7 @@ describe("verifyToken", () => {
 
 describe("verifyToken where something else fails", () => {
   const token = signHs({ alg: "HS256" }, claims, secret);
-  const unavailable = new CredentialsUnavailableError("the key set cannot be had");
+  const unavailable = new CredentialsUnavailableError("the key set could not be fetched");
 
   function withKeys(find: KeySet["find"], id = "fake"): TokenCredential {
     return { ...credential({ id, secret }), keys: { find } };
@@ -268,7 +268,7 @@ describe("verifyToken where something else fails", () => {
     const source = { findKey: () => undefined, findTokenCredentials };
     expect(await verifyToken(token, source, nowMs)).toMatchObject({
       code: "ERR_CREDENTIALS_UNAVAILABLE",
-      reason: "the key set cannot be had",
+      reason: "the key set could not be fetched",
     });
   });
 
