@@ -7,7 +7,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Express } from "express";
-import { closeOnSignals, type InboxEngine, type Receiver } from "hookgate";
+import { closeOnSignals, type Receiver } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import { type SqliteTransaction, sqliteEngine } from "hookgate/sqlite";
 
 /** What a receiver has to do with a server. */

@@ -41,10 +41,9 @@ export {
   TooManyFailuresError,
 } from "./errors.js";
 export { type EventSchemas, type UncheckedTypes, uncheckedTypes } from "./events/event-map.js";
-export type { HandlerOptions } from "./events/handler-options.js";
+export type { HandlerOptions, TaskOptions } from "./events/handler-options.js";
 export { closeOnSignals } from "./http/close-on-signals.js";
 export { createExpressServer } from "./http/express-server.js";
-export type { ReceiverMiddleware } from "./http/forgotten-call.js";
 export { healthHandler } from "./http/health-handler.js";
 export type { Middleware } from "./http/middleware.js";
 export type { Inbox, InboxFilter } from "./inbox/admin.js";
@@ -56,19 +55,24 @@ export { OptionError, parseDuration } from "./lib/options.js";
 export { LeaseLostError, NonRetriableError, RetryAfterError } from "./lib/task-errors.js";
 export { requireAllowedIp, requireAuth } from "./receiver/guards.js";
 export type { ReceiverOptions } from "./receiver/options.js";
-export { createReceiver, type Receiver } from "./receiver/receiver.js";
+export {
+  createReceiver,
+  type EventOf,
+  type HandlerOf,
+  type InboxReceiver,
+  type Receiver,
+} from "./receiver/receiver.js";
 export type { CredentialKind, CredentialProvider } from "./types/credential.js";
 export type { Caller, Delivery, JwtClaims } from "./types/delivery.js";
 export type {
+  BackupReport,
   EventRecord,
-  InboxEngine,
   InboxStats,
+  Page,
   ReceiverHealth,
-  TaskRecord,
 } from "./types/engine.js";
-export type { Handler, HandlerContext, InboxContext, WebhookEvent } from "./types/event.js";
+export type { AnyEventMap, Handler, HandlerContext, InboxContext, WebhookEvent } from "./types/event.js";
 export type { ExplainRequest, Explanation } from "./types/explanation.js";
 export type { Logger } from "./types/logger.js";
 export type { Hooks, ReportOf } from "./types/report.js";
 export type { Source } from "./types/source.js";
-export type { StandardSchema } from "./types/standard-schema.js";

@@ -1,8 +1,9 @@
 // CloudEvents from a broker: in binary, structured and batch mode on one route, with the handshake that Azure Event Grid
 // and others hold before they send. What is accepted is on disk before it is answered.
 import express, { type Express } from "express";
-import { createReceiver, type InboxEngine, type Logger } from "hookgate";
+import { createReceiver, type Logger } from "hookgate";
 import { cloudEvents } from "hookgate/cloudevents";
+import type { InboxEngine } from "hookgate/engine";
 import { z } from "zod";
 
 /** What of each event the handlers look at: its attributes, and the data within. */

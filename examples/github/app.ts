@@ -1,7 +1,8 @@
 // GitHub: pushes, issues and pull requests. GitHub sends nothing again by itself, so what is accepted is on disk before
 // it is answered. Payloads are typed by @octokit/webhooks-types.
 import express, { type Express } from "express";
-import { createReceiver, type InboxEngine, type Logger } from "hookgate";
+import { createReceiver, type Logger } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import { github } from "hookgate/github";
 import type { SqliteTransaction } from "hookgate/sqlite";
 

@@ -1,7 +1,8 @@
 // Shopify: orders, with a schema, and the requests about personal data that every app must answer. Shopify waits 5 seconds
 // and may remove a subscription that fails, so what is accepted is on disk before it is answered.
 import express, { type Express } from "express";
-import { createReceiver, type InboxEngine, type Logger } from "hookgate";
+import { createReceiver, type Logger } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import { shopify } from "hookgate/shopify";
 import type { SqliteTransaction } from "hookgate/sqlite";
 import { z } from "zod";

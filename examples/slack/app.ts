@@ -1,7 +1,8 @@
 // Slack: events, a slash command and buttons on one URL. Slack waits 3 seconds, so work is done from the inbox, and a
 // command is replied to through its response_url. `url_verification` is answered by the source.
 import express, { type Express } from "express";
-import { createReceiver, type InboxEngine, type Logger } from "hookgate";
+import { createReceiver, type Logger } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import { slack } from "hookgate/slack";
 import type { SqliteTransaction } from "hookgate/sqlite";
 

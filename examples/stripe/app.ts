@@ -1,7 +1,8 @@
 // Stripe: an invoice that was paid is entered into a table, once, together with the completion of its task. Stripe sends
 // an event again for three days, and may send it twice anyway. Events are typed by the package stripe.
 import express, { type Express } from "express";
-import { createReceiver, type InboxEngine, type Logger } from "hookgate";
+import { createReceiver, type Logger } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import type { SqliteTransaction } from "hookgate/sqlite";
 import { stripe } from "hookgate/stripe";
 

@@ -1,7 +1,8 @@
 // Twilio: messages that came in, and what became of those that were sent. Twilio signs the URL that it calls, which only
 // you know, and sends nothing again once it was connected, so what is accepted is on disk before it is answered.
 import express, { type Express } from "express";
-import { createReceiver, type InboxEngine, type Logger } from "hookgate";
+import { createReceiver, type Logger } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import type { SqliteTransaction } from "hookgate/sqlite";
 import { twilio } from "hookgate/twilio";
 

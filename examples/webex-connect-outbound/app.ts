@@ -1,7 +1,8 @@
 // Webex Connect's notifications on one route: what became of messages that were sent, and what customers answered. With
 // them, on a route of its own, what happens in Webex's spaces. What is accepted is on disk before it is answered.
 import express, { type Express } from "express";
-import { createReceiver, type InboxEngine, type Logger } from "hookgate";
+import { createReceiver, type Logger } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import { webex } from "hookgate/webex";
 import { webexConnectOutbound } from "hookgate/webex-connect-outbound";
 

@@ -66,4 +66,4 @@ export type EventsByName<EventMap> = {
 export type NameOf<EventMap> = keyof EventsByName<EventMap>;
 
 /** The union of a map's events; `event.type` narrows it. */
-export type EventOf<EventMap> = EventsByType<EventMap>[keyof EventMap & string];
+export type EventUnion<EventMap> = EventsByType<EventMap>[keyof EventMap & string];

@@ -13,8 +13,8 @@ import {
 import type { Handler, WebhookEvent } from "../types/event.js";
 import { parseRetry, type RetryOptions, type RetryPolicy } from "./retry-policy.js";
 
-/** What may be said about a handler when it is registered. */
-export interface HandlerOptions<Event = WebhookEvent> {
+/** Options of a handler. */
+export interface HandlerOptions {
   /** Stable name of 1 to 200 characters, unique in the receiver. Default: the types it is registered for, joined by ",". */
   readonly name?: string | undefined;
   /** How long one run may take, "1ms" to "24h". Default: the receiver's `handlerTimeout`. */
@@ -24,21 +24,25 @@ export interface HandlerOptions<Event = WebhookEvent> {
    * the default is no limit; with one its task waits in the store, and the default is 20, in each process.
    */
   readonly concurrency?: number | undefined;
-  /** With an inbox: attempts after which a task is a dead letter, 1 to 10,000. Default: the inbox's. */
+}
+
+/** Options of a handler whose runs are tasks of an inbox. */
+export interface TaskOptions<Event = WebhookEvent> extends HandlerOptions {
+  /** Attempts after which a task is a dead letter, 1 to 10,000. Default: the inbox's. */
   readonly maxAttempts?: number | undefined;
-  /** With an inbox: when a failed task is tried again. Default: the inbox's. */
+  /** When a failed task is tried again. Default: the inbox's. */
   readonly retry?: RetryOptions | undefined;
   /**
-   * With an inbox: what happens to later tasks of the same ordering key after a dead letter. "continue": they run. "block":
+   * What happens to later tasks of the same ordering key after a dead letter. "continue": they run. "block":
    * they wait until it is replayed, dropped or purged. Default: "continue".
    */
   readonly onDeadLetter?: "continue" | "block" | undefined;
   /**
-   * With an inbox whose engine is ordered: tasks of this handler under one key run one at a time, in the order of their
+   * Where the engine is ordered: tasks of this handler under one key run one at a time, in the order of their
    * acceptance; undefined: in any order. Called when the event is accepted. Data that breaks its schema is given as it
    * came, and what `orderingKey` throws for it counts as no key.
    */
-  orderingKey?(event: Event): string | undefined;
+  readonly orderingKey?: ((event: Event) => string | undefined) | undefined;
 }
 
 /** A handler as it was registered. */
@@ -72,7 +76,7 @@ export const handlerTimeoutBounds = { min: "1ms", max: "24h" } as const;
 export const attemptBounds = { min: 1, max: 10_000, integer: true } as const;
 
 const taskOptions = ["maxAttempts", "retry", "orderingKey", "onDeadLetter"] as const;
-const optionNames = optionKeys<HandlerOptions>({
+const optionNames = optionKeys<TaskOptions>({
   name: true,
   timeout: true,
   concurrency: true,
@@ -108,13 +112,13 @@ export function readHandler(
   });
 }
 
-type TaskOptions = Pick<RegisteredHandler, (typeof taskOptions)[number]>;
+type TaskPolicy = Pick<RegisteredHandler, (typeof taskOptions)[number]>;
 
 function readTaskOptions(
   label: string,
   options: Record<string, unknown>,
   tasks: TaskRules | undefined,
-): TaskOptions {
+): TaskPolicy {
   const given = taskOptions.find((option) => own(options, option) !== undefined);
   if (tasks === undefined && given !== undefined) {
     throw new OptionError(
@@ -146,7 +150,7 @@ function readOrderingKey(
   value: unknown,
   label: string,
   tasks: TaskRules | undefined,
-): TaskOptions["orderingKey"] {
+): TaskPolicy["orderingKey"] {
   if (value === undefined) return undefined;
   if (typeof value !== "function") {
     throw new OptionError(
@@ -160,7 +164,7 @@ function readOrderingKey(
       `: the inbox's engine does not support ordering; leave it out, or use another engine`,
     );
   }
-  return value as TaskOptions["orderingKey"];
+  return value as TaskPolicy["orderingKey"];
 }
 
 function readConcurrency(value: unknown, where: string, tasks: TaskRules | undefined): number {

@@ -1,11 +1,12 @@
 import { describe, OptionError } from "../lib/options.js";
-import type { AnyEventMap, HandlerContext } from "../types/event.js";
-import type { EventOf, EventsByName, NameOf } from "./event-map.js";
+import type { AnyEventMap, HandlerContext, HandlerResult } from "../types/event.js";
+import type { EventsByName, EventUnion, NameOf } from "./event-map.js";
 import { quoted } from "./event-name.js";
 import {
   type HandlerOptions,
   type RegisteredHandler,
   readHandler,
+  type TaskOptions,
   type TaskRules,
 } from "./handler-options.js";
 import { createMatcher, type Matcher, matchAny } from "./pattern.js";
@@ -22,24 +23,42 @@ export interface HandlerRegistration<EventMap, Context = HandlerContext> {
    */
   on<Name extends NameOf<EventMap>>(
     types: Name | readonly Name[],
-    handler: (event: EventsByName<EventMap>[Name], context: Context) => unknown,
-    options?: HandlerOptions<EventsByName<EventMap>[Name]>,
+    handler: (event: EventsByName<EventMap>[Name], context: Context) => HandlerResult,
+    options?: HandlerOptions,
   ): void;
   /** Registers a handler for every event type; its default name is `"*"`. */
   onAny(
-    handler: (event: EventOf<EventMap>, context: Context) => unknown,
-    options?: HandlerOptions<EventOf<EventMap>>,
+    handler: (event: EventUnion<EventMap>, context: Context) => HandlerResult,
+    options?: HandlerOptions,
   ): void;
   /**
    * Removes the handler of this name, or every registration of this function; false where there is none.
    * Deliveries that are being handled are not affected.
    */
-  off(handler: string | ((event: never, context: Context) => unknown)): boolean;
+  off(handler: string | ((event: never, context: Context) => HandlerResult)): boolean;
+}
+
+/** As `HandlerRegistration`, for a receiver with an inbox: the options of tasks come with those of handlers. */
+export interface TaskRegistration<EventMap, Context> extends HandlerRegistration<EventMap, Context> {
+  /**
+   * Registers a handler for an event type, for a pattern (`"order.*"`: everything below `order.`), or for a list of
+   * both. It runs once per event, however many entries of its list match.
+   */
+  on<Name extends NameOf<EventMap>>(
+    types: Name | readonly Name[],
+    handler: (event: EventsByName<EventMap>[Name], context: Context) => HandlerResult,
+    options?: TaskOptions<EventsByName<EventMap>[Name]>,
+  ): void;
+  /** Registers a handler for every event type; its default name is `"*"`. */
+  onAny(
+    handler: (event: EventUnion<EventMap>, context: Context) => HandlerResult,
+    options?: TaskOptions<EventUnion<EventMap>>,
+  ): void;
 }
 
 /** The handlers of one receiver. */
 export interface HandlerRegistry<EventMap = AnyEventMap, Context = HandlerContext>
-  extends HandlerRegistration<EventMap, Context> {
+  extends TaskRegistration<EventMap, Context> {
   /**
    * The handlers for an event type, in the order of their registration. The list never changes: `on` and `off` show
    * in the next one (ATTACKS G09). A type that the catalog does not have has no handlers, not even those of `onAny`.

@@ -57,15 +57,16 @@ export type ReceiverOptions<
   Events extends EventsOption | undefined = undefined,
   Tx = NoInbox,
   SourceEvents = AnyEventMap,
-> = CommonOptions<Events, Tx> & (WithAuth | WithSource<SourceEvents>);
+> = CommonOptions<Events, Tx> & (SourceOrAuth<SourceEvents> | AuthOrSource);
 
-interface WithAuth {
+/** The compiler names one of these two types where a receiver has neither `auth` nor `source`. */
+interface AuthOrSource {
   /** How callers prove who they are. */
   readonly auth: AuthOptions;
   readonly source?: undefined;
 }
 
-interface WithSource<SourceEvents> {
+interface SourceOrAuth<SourceEvents> {
   /**
    * How the senders talk: where type and id stand, how they sign, what they expect as an answer. Takes the place of `type`,
    * `id` and `data`, and gives handlers their types where `events` is left out.

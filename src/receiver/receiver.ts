@@ -1,13 +1,13 @@
 import type { RequestListener } from "node:http";
-import type { EventMapOf, EventsOption } from "../events/event-map.js";
-import type { HandlerRegistration } from "../events/handlers.js";
+import type { EventMapOf, EventsByName, EventsOption, NameOf } from "../events/event-map.js";
+import type { HandlerRegistration, TaskRegistration } from "../events/handlers.js";
 import { createReceiverMiddleware, type ReceiverMiddleware } from "../http/forgotten-call.js";
 import { createReceive } from "../http/middleware.js";
 import { createRequestListener } from "../http/request-listener.js";
 import { createInboxAdmin, createNoInbox, type Inbox } from "../inbox/admin.js";
 import { toReceiverHealth } from "../inbox/health.js";
 import type { ReceiverInbox } from "../inbox/inbox.js";
-import type { AnyEventMap, HandlerContext } from "../types/event.js";
+import type { AnyEventMap, HandlerContext, HandlerResult, InboxContext } from "../types/event.js";
 import type { ExplainRequest, Explanation } from "../types/explanation.js";
 import type { ReceiverHealth } from "../types/health.js";
 import type { ReceiverConfig } from "./config.js";
@@ -20,9 +20,8 @@ import { type Check, checks } from "./pipeline.js";
 import { readStoredEvent } from "./read-events.js";
 import { observeCredentials } from "./reporter.js";
 
-/** Receives deliveries and hands their events to handlers. */
-export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
-  extends HandlerRegistration<EventMap, Context> {
+/** What every receiver has. */
+interface AnyReceiver {
   /**
    * Middleware for Express 4.18+ and 5, or any server with the same shape. Mount it with `app.all` and ahead of body
    * parsers. It answers every request itself and never calls `next`. Mounted without calling it, as in
@@ -56,8 +55,6 @@ export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
    * write to the store is older than five seconds, a test write is made. Never rejects; resolves within about two seconds.
    */
   health(): Promise<ReceiverHealth>;
-  /** The stored events, for operators; without the option `inbox` its methods reject with a TypeError. */
-  readonly inbox: Inbox;
   /**
    * Resolves when credentials can be looked up and, with an inbox, its store is open and its workers run; until then
    * deliveries are answered 503 (ERR_STOPPED). Without an inbox it is not needed, and good for failing early. Called
@@ -73,6 +70,61 @@ export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
    */
   close(options?: CloseOptions): Promise<void>;
 }
+
+/** Receives deliveries and hands their events to handlers before they are answered. */
+export interface Receiver<EventMap = AnyEventMap, Context = HandlerContext>
+  extends AnyReceiver,
+    HandlerRegistration<EventMap, Context> {}
+
+/** Receives deliveries, stores them in its inbox, and hands their events to handlers after they are answered. */
+export interface InboxReceiver<EventMap = AnyEventMap, Tx = unknown>
+  extends AnyReceiver,
+    TaskRegistration<EventMap, InboxContext<Tx>> {
+  /** The stored events, for operators. */
+  readonly inbox: Inbox;
+}
+
+/** What `createReceiver` makes, by the `Tx` of the engine. */
+type ReceiverOf<EventMap, Tx> = [Tx] extends [never]
+  ? InboxReceiver<EventMap, never>
+  : [Tx] extends [NoInbox]
+    ? Receiver<EventMap>
+    : InboxReceiver<EventMap, Tx>;
+
+type EventMapIn<R> =
+  R extends InboxReceiver<infer EventMap, infer _Tx>
+    ? EventMap
+    : R extends Receiver<infer EventMap, infer _Context>
+      ? EventMap
+      : never;
+
+type ContextIn<R> =
+  R extends InboxReceiver<infer _EventMap, infer Tx>
+    ? InboxContext<Tx>
+    : R extends Receiver<infer _EventMap, infer Context>
+      ? Context
+      : never;
+
+/**
+ * The event that a receiver's handlers get, by its type; a pattern gives the union, and so does no name at all.
+ *
+ * @example
+ * type Paid = EventOf<typeof receiver, "order.paid">;
+ */
+export type EventOf<R, Name extends NameOf<EventMapIn<R>> = NameOf<EventMapIn<R>>> = EventsByName<
+  EventMapIn<R>
+>[Name];
+
+/**
+ * A handler of a receiver, for an event type or a pattern: for handlers that are declared away from `on`.
+ *
+ * @example
+ * const onPaid: HandlerOf<typeof receiver, "order.paid"> = async (event, context) => { … };
+ */
+export type HandlerOf<R, Name extends NameOf<EventMapIn<R>> = NameOf<EventMapIn<R>>> = (
+  event: EventOf<R, Name>,
+  context: ContextIn<R>,
+) => HandlerResult;
 
 /**
  * Makes a receiver. Options are read and checked once, here: a mistake throws a TypeError that names the option and
@@ -91,9 +143,8 @@ export function createReceiver<
   const Events extends EventsOption | undefined = undefined,
   Tx = NoInbox,
   SourceEvents = AnyEventMap,
->(
-  options: ReceiverOptions<Events, Tx, SourceEvents>,
-): Receiver<EventMapOf<Events, SourceEvents>, ContextOf<Tx>> {
+>(options: ReceiverOptions<Events, Tx, SourceEvents>): ReceiverOf<EventMapOf<Events, SourceEvents>, Tx>;
+export function createReceiver(options: ReceiverOptions): unknown {
   return createReceiverWith(options, checks);
 }
 
@@ -101,7 +152,8 @@ export function createReceiver<
 export function createReceiverWith<Events extends EventsOption | undefined, Tx, SourceEvents>(
   options: ReceiverOptions<Events, Tx, SourceEvents>,
   checks: readonly Check<ReceiverConfig>[],
-): Receiver<EventMapOf<Events, SourceEvents>, ContextOf<Tx>> {
+): AnyReceiver &
+  TaskRegistration<EventMapOf<Events, SourceEvents>, ContextOf<Tx>> & { readonly inbox: Inbox } {
   const { config, inbox, handlers, ownsCredentials } = parseReceiverOptions(options);
   const { reporter, auth, clock } = config;
   const intake = createIntake(config, checks);

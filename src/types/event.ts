@@ -42,8 +42,16 @@ export interface InboxContext<Tx> extends HandlerContext {
   complete(write?: (tx: Tx) => void | Promise<void>): Promise<void>;
 }
 
+/**
+ * What a handler may return: anything, or nothing. Not `unknown`: under `checkJs` a function that is declared to return
+ * `unknown` has to return something, and so has one that is declared by JSDoc.
+ */
+// biome-ignore lint/complexity/noBannedTypes: everything but null and undefined.
+// biome-ignore lint/suspicious/noConfusingVoidType: it is `void` that lets a declared function return nothing.
+export type HandlerResult = void | {} | null | undefined;
+
 /** A function registered for event types. What it returns is awaited and otherwise ignored. */
 export type Handler<Event extends WebhookEvent = WebhookEvent> = (
   event: Event,
   context: HandlerContext,
-) => unknown;
+) => HandlerResult;

@@ -13,9 +13,9 @@ import {
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import type { InboxEngine } from "hookgate/engine";
 import { memoryEngine } from "hookgate/testing";
 import { sqliteEngine } from "../../src/inbox/sqlite/index.js";
-import type { InboxEngine } from "../../src/index.js";
 import { buildSources } from "../support/built-sources.js";
 import { idleEngine, newDelivery } from "../support/inbox-parts.js";
 import { createInboxScene, type InboxScene, until } from "../support/inbox-scene.js";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
+import type { EventRecord, InboxStats, TaskRecord } from "hookgate/engine";
 import { loadDriver, type SqliteDatabase, type SqliteValue } from "../../src/inbox/sqlite/driver.js";
-import type { EventRecord, InboxStats, TaskRecord } from "../../src/index.js";
 
 /** See version-1/make.mjs: files, and what the code of version 1 made of them. */
 function read(name: string): string {

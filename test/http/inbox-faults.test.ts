@@ -1,7 +1,8 @@
 /** What becomes of deliveries when the store fails, hangs or is shut down: never a 2xx without a record. */
 import { createServer } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { InboxEngine, Receiver } from "hookgate";
+import type { InboxReceiver } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import type { SqliteTransaction } from "hookgate/sqlite";
 import { sendDelivery } from "hookgate/testing";
 import { createInboxScene, type InboxScene, key, until } from "../support/inbox-scene.js";
@@ -46,7 +47,7 @@ function faulty(engine: Engine, faultOf: (call: number) => Fault): Engine {
   };
 }
 
-async function idsIn(receiver: Receiver): Promise<Set<string>> {
+async function idsIn(receiver: InboxReceiver): Promise<Set<string>> {
   const ids = new Set<string>();
   let cursor: string | undefined;
   do {
@@ -139,7 +140,7 @@ describe("H17 closing under load", () => {
     return Promise.all(Array.from({ length: 10 }, (_, name) => sender(name))).then(() => acknowledged);
   }
 
-  async function listen(receiver: Receiver) {
+  async function listen(receiver: InboxReceiver) {
     const server = createServer(receiver.requestListener("/"));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const end = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 /** Ordering keys and dead letters of a receiver with an inbox, as its operator sees them. */
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { HandlerOptions, Receiver } from "hookgate";
+import type { InboxReceiver, TaskOptions } from "hookgate";
 import { createFakeClock } from "hookgate/testing";
 import { z } from "zod";
 import { createInboxScene, type InboxScene, until } from "../support/inbox-scene.js";
@@ -13,11 +13,11 @@ afterEach(() => scene.end());
 
 /** Ids such as `k1-2`: the second event of the key `k1`. */
 const keyOf = (event: { readonly id: string }): string => event.id.slice(0, event.id.indexOf("-"));
-const send = (receiver: Receiver, id: string, type = "order.paid"): Promise<unknown> =>
+const send = (receiver: InboxReceiver, id: string, type = "order.paid"): Promise<unknown> =>
   scene.send(receiver, { id, type });
 
 interface Ledger {
-  readonly receiver: Receiver;
+  readonly receiver: InboxReceiver;
   /** Ids, as their runs began. */
   readonly ran: string[];
   /** The most runs of one key at a time. */
@@ -27,7 +27,7 @@ interface Ledger {
 /** A receiver whose handler `ledger` is ordered; events in `broken` fail for good. */
 function ledger(
   engine: ReturnType<InboxScene["engine"]>,
-  options: HandlerOptions & { readonly broken?: ReadonlySet<string> } & Record<string, unknown> = {},
+  options: TaskOptions & { readonly broken?: ReadonlySet<string> } & Record<string, unknown> = {},
   more: { readonly inbox?: object; readonly more?: object } = {},
 ): Ledger {
   const { broken = new Set<string>(), ...handlerOptions } = options;
@@ -255,7 +255,7 @@ describe("H21 replay, retry and drop", () => {
       });
       receiver.on("order.paid", () => {});
       return receiver;
-    }) as [Receiver, Receiver];
+    }) as [InboxReceiver, InboxReceiver];
     await Promise.all([mine.start(), other.start()]);
     await send(other, "e-1");
     const recordIds = (await other.inbox.list()).items.map(({ recordId }) => recordId);

@@ -4,8 +4,8 @@ import {
   createReceiver,
   credentialsFromLookup,
   defineCredentials,
+  type InboxReceiver,
   type JwtOptions,
-  type Receiver,
   requireAuth,
 } from "hookgate";
 import { createTestSigner, type TestSigner } from "hookgate/testing";
@@ -30,7 +30,7 @@ function tokenOf(claims: object): Promise<string> {
   return signer.sign({ iss: "shop", iat: now, exp: now + 60, ...claims });
 }
 
-async function started(auth: object): Promise<Receiver> {
+async function started(auth: object): Promise<InboxReceiver> {
   const receiver = scene.receiver({ engine: scene.engine(), more: { auth } });
   receiver.on("order.paid", () => {});
   await receiver.start();

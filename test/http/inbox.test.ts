@@ -1,7 +1,13 @@
 /** A receiver with an inbox, as its sender and its handlers see it. */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { type EventRecord, NonRetriableError, type Receiver, RetryAfterError } from "hookgate";
+import {
+  type EventRecord,
+  type HandlerOptions,
+  type InboxReceiver,
+  NonRetriableError,
+  RetryAfterError,
+} from "hookgate";
 import { z } from "zod";
 import { createInboxScene, type InboxScene, until } from "../support/inbox-scene.js";
 
@@ -12,7 +18,7 @@ beforeEach(() => {
 afterEach(() => scene.end());
 
 /** The only event of a receiver, with its history. */
-async function onlyEvent(receiver: Receiver): Promise<EventRecord> {
+async function onlyEvent(receiver: InboxReceiver): Promise<EventRecord> {
   const { items } = await receiver.inbox.list();
   const [first] = items;
   if (items.length !== 1 || first === undefined) throw new Error(`there are ${items.length} events`);
@@ -21,7 +27,7 @@ async function onlyEvent(receiver: Receiver): Promise<EventRecord> {
   return record;
 }
 
-async function stateOf(receiver: Receiver): Promise<string> {
+async function stateOf(receiver: InboxReceiver): Promise<string> {
   return (await onlyEvent(receiver)).state;
 }
 
@@ -496,9 +502,11 @@ describe("a receiver's options and handlers", () => {
       { orderingKey: () => "k" },
       { onDeadLetter: "continue" as const },
     ]) {
-      expect(() => receiver.on("a", () => {}, options)).toThrow(/is for handlers that are run from an inbox/);
+      expect(() => receiver.on("a", () => {}, options as HandlerOptions)).toThrow(
+        /is for handlers that are run from an inbox/,
+      );
     }
-    await expect(receiver.inbox.list()).rejects.toThrow("this receiver has no inbox");
+    await expect((receiver as InboxReceiver).inbox.list()).rejects.toThrow("this receiver has no inbox");
     await receiver.close();
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, describe, expect, it, jest } from "@jest/globals";
-import { createReceiver, type Handler, type InboxEngine, type ReportOf } from "hookgate";
+import { createReceiver, type Handler, type InboxReceiver, type ReportOf } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import { memoryEngine, sendDelivery } from "hookgate/testing";
 import { pino } from "pino";
 import { createInboxScene, key, until } from "../support/inbox-scene.js";
@@ -51,7 +52,7 @@ async function run(handler: Handler, engine: InboxEngine | undefined, more: obje
     },
     ...(engine === undefined ? {} : { inbox: { engine, maxAttempts: 2, retry: () => "0ms" } }),
     ...more,
-  } as never);
+  } as never) as InboxReceiver;
   receiver.on("order.paid", handler, { name: "b" });
   if (engine !== undefined) await receiver.start();
   const body = { type: "order.paid", id: "e1" };

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import express from "express";
-import { createReceiver, defineCredentials, type Receiver } from "hookgate";
+import { createReceiver, defineCredentials, type InboxReceiver, type Receiver } from "hookgate";
 import { createFakeClock, memoryEngine, sendDelivery, type TestDelivery } from "hookgate/testing";
 import {
   type WebexConnectEventsOptions,
@@ -347,7 +347,9 @@ describe("webexConnectEvents", () => {
     for (const _ of [1, 2]) {
       expect(await send({ key, body: { events } })).toMatchObject({ status: 200, codes: ["1002", "1002"] });
     }
-    const { items } = (await receiver.inbox.list({})) as unknown as { items: readonly { type: string }[] };
+    const { items } = (await (receiver as unknown as InboxReceiver).inbox.list({})) as unknown as {
+      items: readonly { type: string }[];
+    };
     expect(items.map(({ type }) => type).sort()).toEqual(["1789", "8494"]);
   });
 

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import express from "express";
-import { createReceiver, type Source } from "hookgate";
+import { createReceiver, type InboxReceiver, type Source } from "hookgate";
 import type { SourceOutcome } from "hookgate/custom";
 import { createFakeClock, memoryEngine, sendDelivery, type TestDelivery } from "hookgate/testing";
 import { parseSecrets } from "../../src/signatures/signing-keys.js";
@@ -243,7 +243,7 @@ describe.each(mounts)("a source on %s", (_name, mount) => {
       const conflict = await sendDelivery(app, signed([{ id: "c", other: true }, { id: "d" }]));
       expect(conflict.status).toBe(409);
       expect(reports.map((report) => (report as unknown[])[0])).toEqual(["a", "b", "c"]);
-      const { items } = await receiver.inbox.list({});
+      const { items } = await (receiver as InboxReceiver).inbox.list({});
       expect(items.map(({ id, source }) => [id, source])).toEqual([
         ["c", "hub"],
         ["b", "hub"],

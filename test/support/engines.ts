@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { InboxEngine } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import type { SqliteTransaction } from "hookgate/sqlite";
 import type { ConformanceEffects, ConformanceHarness } from "hookgate/testing";
 import type { ConnectionOptions } from "../../src/inbox/sqlite/connection.js";

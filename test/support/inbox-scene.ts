@@ -3,14 +3,8 @@ import type { RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import {
-  createReceiver,
-  type Hooks,
-  type InboxEngine,
-  type InboxOptions,
-  type Logger,
-  type Receiver,
-} from "hookgate";
+import { createReceiver, type Hooks, type InboxOptions, type InboxReceiver, type Logger } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import { type SqliteTransaction, sqliteEngine } from "hookgate/sqlite";
 import { sendDelivery, type TestAnswer } from "hookgate/testing";
 
@@ -32,9 +26,9 @@ export interface InboxScene {
   /** The path of a new file. */
   file(): string;
   /** A receiver with the key of `send`; retries come at once unless the options say otherwise. */
-  receiver(options: SceneOptions): Receiver;
+  receiver(options: SceneOptions): InboxReceiver;
   /** Sends the body of an event to a receiver without a socket. */
-  send(receiver: Receiver, body: unknown, token?: string): Promise<TestAnswer>;
+  send(receiver: InboxReceiver, body: unknown, token?: string): Promise<TestAnswer>;
   /** Everything that was logged. */
   readonly log: string[];
   end(): Promise<void>;
@@ -53,8 +47,8 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
 
 export function createInboxScene(): InboxScene {
   const folders: string[] = [];
-  const receivers: Receiver[] = [];
-  const apps = new Map<Receiver, RequestListener>();
+  const receivers: InboxReceiver[] = [];
+  const apps = new Map<InboxReceiver, RequestListener>();
   const log: string[] = [];
   const line =
     (level: string) =>
@@ -80,7 +74,7 @@ export function createInboxScene(): InboxScene {
         setup: ["CREATE TABLE IF NOT EXISTS effects (id TEXT NOT NULL)"],
       }),
     receiver({ engine, inbox, hooks, more }) {
-      const receiver: Receiver = createReceiver({
+      const receiver: InboxReceiver = createReceiver({
         name: "orders",
         auth: { serviceKey: key },
         logger,

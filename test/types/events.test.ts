@@ -6,9 +6,9 @@ import * as v from "valibot";
 import { z } from "zod";
 import {
   type EventMapOf,
-  type EventOf,
   type EventSchemas,
   type EventsOption,
+  type EventUnion,
   type NameOf,
   uncheckedTypes,
 } from "../../src/events/event-map.js";
@@ -82,7 +82,7 @@ describe("on, by schemas", () => {
 
   it("narrows the events of onAny", () => {
     registration().onAny((event) => {
-      expectTypeOf(event).toEqualTypeOf<EventOf<EventMapOf<typeof schemas>>>();
+      expectTypeOf(event).toEqualTypeOf<EventUnion<EventMapOf<typeof schemas>>>();
       if (event.type === "order.item.added") expectTypeOf(event.data.sku).toEqualTypeOf<string>();
     });
   });

@@ -3,12 +3,17 @@ import { describe, expect, it } from "@jest/globals";
 import { expectTypeOf } from "expect-type";
 import {
   createReceiver,
+  type EventOf,
   type HandlerContext,
+  type HandlerOf,
+  type Inbox,
   type InboxContext,
-  type InboxEngine,
+  type InboxReceiver,
   type Receiver,
   type ReceiverOptions,
+  type WebhookEvent,
 } from "hookgate";
+import type { InboxEngine } from "hookgate/engine";
 import { type SqliteTransaction, sqliteEngine } from "hookgate/sqlite";
 import { z } from "zod";
 import { idleEngine } from "../support/inbox-parts.js";
@@ -102,7 +107,7 @@ describe("the context of handlers", () => {
   });
 
   it("takes the states that each action of the inbox can change", () => {
-    const change = async ({ retry, replay, drop }: Receiver["inbox"]): Promise<void> => {
+    const change = async ({ retry, replay, drop }: Inbox): Promise<void> => {
       const all = { filter: {} };
       await retry(all, { states: ["waiting", "retrying"] });
       await replay(all, { states: ["done", "dead", "dropped"], handlers: ["ship"], dryRun: true });
@@ -118,10 +123,77 @@ describe("the context of handlers", () => {
   });
 
   it("can be handed around as a receiver of anything", () => {
-    const take = (receiver: Receiver): string => typeof receiver.inbox.stats;
-    expect(take(createReceiver({ name: "orders", auth, inbox: { engine: sqliteEngine("types.db") } }))).toBe(
-      "function",
-    );
+    const take = (receiver: InboxReceiver): string => typeof receiver.inbox.stats;
+    const receiver = createReceiver({
+      name: "orders",
+      auth,
+      inbox: { engine: sqliteEngine("types.db") },
+    });
+    expect(take(receiver)).toBe("function");
+    const close = (...receivers: readonly Receiver[]): number => receivers.length;
+    expect(close(receiver, createReceiver({ name: "orders", auth }))).toBe(2);
     expectTypeOf<ReturnType<typeof sqliteEngine>>().toExtend<InboxEngine<SqliteTransaction>>();
+  });
+});
+
+describe("a receiver without an inbox", () => {
+  const receiver = createReceiver({ name: "orders", auth, events });
+
+  it("offers neither the inbox nor the options of tasks", () => {
+    // @ts-expect-error: there is no inbox
+    void receiver.inbox;
+    const wrong = [
+      // @ts-expect-error: for tasks
+      () => receiver.on("order.paid", () => {}, { maxAttempts: 1 }),
+      // @ts-expect-error: for tasks
+      () => receiver.on("order.paid", () => {}, { retry: {} }),
+      // @ts-expect-error: for tasks
+      () => receiver.on("order.paid", () => {}, { orderingKey: () => "k" }),
+      // @ts-expect-error: for tasks
+      () => receiver.onAny(() => {}, { onDeadLetter: "block" }),
+    ];
+    for (const register of wrong) expect(register).toThrow(TypeError);
+    receiver.on("order.lost", () => {}, { name: "lost", concurrency: 1, timeout: "10ms" });
+    expect(receiver.off("lost")).toBe(true);
+  });
+
+  it("has events and handlers by name, by pattern and all together", () => {
+    type Paid = EventOf<typeof receiver, "order.paid">;
+    expectTypeOf<Paid["data"]>().toEqualTypeOf<{ orderId: string }>();
+    expectTypeOf<EventOf<typeof receiver, "order.*">["type"]>().toEqualTypeOf<"order.paid" | "order.lost">();
+    expectTypeOf<EventOf<typeof receiver>>().toEqualTypeOf<EventOf<typeof receiver, "order.*">>();
+    // @ts-expect-error: there is no such event
+    expectTypeOf<EventOf<typeof receiver, "order.payed">>().not.toBeAny();
+    const onPaid: HandlerOf<typeof receiver, "order.paid"> = async (event, context) => {
+      expectTypeOf(context).toEqualTypeOf<HandlerContext>();
+      return event.data.orderId;
+    };
+    const onLost: HandlerOf<typeof receiver, "order.lost"> = () => {};
+    receiver.on("order.paid", onPaid);
+    // @ts-expect-error: for another event
+    receiver.on("order.paid", onLost, { name: "other" });
+    expect(receiver.off(onPaid)).toBe(true);
+  });
+});
+
+describe("a receiver with an inbox", () => {
+  it("has events, and handlers with the context of its engine", () => {
+    const receiver = createReceiver({
+      name: "orders",
+      auth,
+      events,
+      inbox: { engine: sqliteEngine("types.db") },
+    });
+    expectTypeOf<EventOf<typeof receiver, "order.lost">["data"]>().toEqualTypeOf<{ reason: string }>();
+    const onEvery: HandlerOf<typeof receiver> = async (event, context) => {
+      expectTypeOf(context).toEqualTypeOf<InboxContext<SqliteTransaction>>();
+      await context.complete((tx) => tx.run("INSERT INTO seen VALUES (?)", [event.id]));
+    };
+    receiver.onAny(onEvery);
+    const idle = createReceiver({ name: "orders", auth, events, inbox: { engine: idleEngine() } });
+    expectTypeOf<Parameters<HandlerOf<typeof idle, "order.paid">>[1]>().toEqualTypeOf<InboxContext<never>>();
+    const open = createReceiver({ name: "orders", auth });
+    expectTypeOf<EventOf<typeof open, "anything">>().toEqualTypeOf<WebhookEvent<string, unknown>>();
+    expect(receiver.off(onEvery)).toBe(true);
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import type { InboxEngine } from "hookgate";
-import type { NewDelivery } from "hookgate/engine";
+import type { InboxEngine, NewDelivery } from "hookgate/engine";
 import { type SqliteTransaction, sqliteEngine } from "hookgate/sqlite";
 import { memoryEngine } from "hookgate/testing";
 import { loadDriver, type SqliteDatabase } from "../../../../src/inbox/sqlite/driver.js";
