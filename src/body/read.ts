@@ -203,111 +203,128 @@ function aborted(): Refusal {
  */
 function collect(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
   const length = contentLengthOf(req);
-  if (length === undefined) collectChunked(req, options, listener);
-  else collectAnnounced(req, length, options, listener);
+  if (length === undefined) new ChunkedBody(req, options, listener);
+  else new AnnouncedBody(req, length, options, listener);
 }
 
-function collectAnnounced(
-  req: IncomingMessage,
-  length: number,
-  options: ReadBodyOptions,
-  listener: BodyListener,
-): void {
-  let chunks: Buffer[] | Buffer | undefined;
-  let received = 0;
-  let open = true;
-  const finish = (result: Buffer | Refusal): void => {
-    if (!open) return;
-    open = false;
-    stopTimer();
-    req.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
-    if (result instanceof Refusal) req.pause();
-    listener.bodyRead(result);
-  };
-  const onData = (chunk: Buffer): void => {
-    received += chunk.length;
-    if (chunks === undefined) chunks = chunk;
+/** A body that is being read, within its time. A class: closures for each of these steps were what a delivery made most of. */
+abstract class ReadingBody {
+  protected readonly req: IncomingMessage;
+  protected received = 0;
+  protected open = true;
+  readonly #options: ReadBodyOptions;
+  readonly #listener: BodyListener;
+  #elapsedMs = 0;
+  #cancelTimer: (() => void) | undefined = undefined;
+
+  constructor(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener) {
+    this.req = req;
+    this.#options = options;
+    this.#listener = listener;
+    this.#lookAfter(Math.min(options.timeoutMs / 2, longestStartMs));
+  }
+
+  /** Stops listening; after it the request is free of us. */
+  protected abstract release(result: Buffer | Refusal): void;
+
+  protected finish(result: Buffer | Refusal): void {
+    if (!this.open) return;
+    this.open = false;
+    this.#cancelTimer?.();
+    this.release(result);
+    this.#listener.bodyRead(result);
+  }
+
+  /** Ends the reading where the body is not complete at its deadline, or comes at less than the slowest pace. */
+  #lookAfter(atMs: number): void {
+    const { clock, timeoutMs } = this.#options;
+    this.#cancelTimer = clock.after(atMs - this.#elapsedMs, () => {
+      this.#elapsedMs = atMs;
+      const refusal = paceFault(this.received, atMs, timeoutMs);
+      if (refusal === undefined) this.#lookAfter(Math.min(timeoutMs, atMs + betweenLooksMs));
+      else this.finish(refusal);
+    });
+  }
+}
+
+class AnnouncedBody extends ReadingBody {
+  readonly #length: number;
+  #chunks: Buffer[] | Buffer | undefined = undefined;
+  readonly #onData = (chunk: Buffer): void => this.#take(chunk);
+  readonly #onEnd = (): void => this.finish(this.#body());
+  readonly #onClose = (): void => this.finish(aborted());
+
+  constructor(req: IncomingMessage, length: number, options: ReadBodyOptions, listener: BodyListener) {
+    super(req, options, listener);
+    this.#length = length;
+    req.on("data", this.#onData).on("end", this.#onEnd).on("close", this.#onClose).on("error", this.#onClose);
+  }
+
+  #take(chunk: Buffer): void {
+    this.received += chunk.length;
+    const chunks = this.#chunks;
+    if (chunks === undefined) this.#chunks = chunk;
     else if (Array.isArray(chunks)) chunks.push(chunk);
-    else chunks = [chunks, chunk];
+    else this.#chunks = [chunks, chunk];
     // Node holds a body to its length; other servers that hand us requests may not.
-    if (received > length) finish(aborted());
-  };
-  const onEnd = (): void => {
-    if (received !== length || chunks === undefined) finish(aborted());
-    else finish(Array.isArray(chunks) ? Buffer.concat(chunks, length) : chunks);
-  };
-  const onClose = (): void => finish(aborted());
-  const stopTimer = watchPace(options, () => received, finish);
-  req.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
+    if (this.received > this.#length) this.finish(aborted());
+  }
+
+  #body(): Buffer | Refusal {
+    const chunks = this.#chunks;
+    if (this.received !== this.#length || chunks === undefined) return aborted();
+    return Array.isArray(chunks) ? Buffer.concat(chunks, this.#length) : chunks;
+  }
+
+  protected release(result: Buffer | Refusal): void {
+    const { req } = this;
+    req
+      .off("data", this.#onData)
+      .off("end", this.#onEnd)
+      .off("close", this.#onClose)
+      .off("error", this.#onClose);
+    if (result instanceof Refusal) req.pause();
+  }
 }
 
 /** Loaded with the first chunked body: few senders chunk. */
 const loadRawBody = onFirstUse(() => import("raw-body"));
 
-function collectChunked(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
-  let open = true;
-  let release = (): void => {};
-  const finish = (result: Buffer | Refusal): void => {
-    if (!open) return;
-    open = false;
-    stopTimer();
-    req.off("close", onClose).off("error", onClose).off("data", onData);
-    listener.bodyRead(result);
+class ChunkedBody extends ReadingBody {
+  readonly #onData = (chunk: Buffer): void => {
+    this.received += chunk.length;
   };
   // raw-body tidies up on "close" without calling back: an abort that shows only so would hang.
-  const onClose = (): void => finish(aborted());
-  let received = 0;
-  const onData = (chunk: Buffer): void => {
-    received += chunk.length;
-  };
-  const stopTimer = watchPace(
-    options,
-    () => received,
-    (refusal) => {
-      // raw-body cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
-      open = false;
-      req.off("close", onClose).off("error", onClose).off("data", onData);
-      release();
-      listener.bodyRead(refusal);
-    },
-  );
-  req.on("close", onClose).on("error", onClose);
-  void loadRawBody().then(
-    ({ default: getRawBody }) => {
-      if (!open) return;
-      req.on("data", onData);
-      getRawBody(req, { limit: options.maxBytes }, (error, body) => {
-        // Typed as always there; it is null where all went well.
-        finish(error ? refusalFor(error, options.maxBytes) : body);
-      });
-      const abort = req.listeners("aborted").at(-1);
-      release = () => abort?.call(req);
-    },
-    (error: unknown) => finish(new Refusal("ERR_INTERNAL", "raw-body could not be loaded", error)),
-  );
-}
+  readonly #onClose = (): void => this.finish(aborted());
+  /** Ends raw-body, while it collects. */
+  #stop: (() => void) | undefined = undefined;
 
-/**
- * Calls `tooSlow` once, where the body is not complete at its deadline or comes at less than the slowest pace. Returns the
- * function that ends the watch.
- */
-function watchPace(
-  { clock, timeoutMs }: ReadBodyOptions,
-  received: () => number,
-  tooSlow: (refusal: Refusal) => void,
-): () => void {
-  let elapsedMs = 0;
-  let cancel = (): void => {};
-  const waitUntil = (atMs: number): void => {
-    cancel = clock.after(atMs - elapsedMs, () => {
-      elapsedMs = atMs;
-      const refusal = paceFault(received(), elapsedMs, timeoutMs);
-      if (refusal === undefined) waitUntil(Math.min(timeoutMs, elapsedMs + betweenLooksMs));
-      else tooSlow(refusal);
+  constructor(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener) {
+    super(req, options, listener);
+    req.on("close", this.#onClose).on("error", this.#onClose);
+    void loadRawBody().then(
+      ({ default: getRawBody }) => this.#collect(getRawBody, options.maxBytes),
+      (error: unknown) => this.finish(new Refusal("ERR_INTERNAL", "raw-body could not be loaded", error)),
+    );
+  }
+
+  #collect(getRawBody: typeof import("raw-body"), maxBytes: number): void {
+    if (!this.open) return;
+    this.req.on("data", this.#onData);
+    getRawBody(this.req, { limit: maxBytes }, (error, body) => {
+      this.#stop = undefined;
+      // Typed as always there; it is null where all went well.
+      this.finish(error ? refusalFor(error, maxBytes) : body);
     });
-  };
-  waitUntil(Math.min(timeoutMs / 2, longestStartMs));
-  return () => cancel();
+    // It cannot be told to stop, so it is told what it understands: otherwise it would go on collecting.
+    const abort = this.req.listeners("aborted").at(-1);
+    this.#stop = () => abort?.call(this.req);
+  }
+
+  protected release(): void {
+    this.req.off("close", this.#onClose).off("error", this.#onClose).off("data", this.#onData);
+    this.#stop?.();
+  }
 }
 
 function paceFault(bytes: number, elapsedMs: number, timeoutMs: number): Refusal | undefined {
