@@ -31,6 +31,39 @@ describe("the house", () => {
   });
 });
 
+/** Where a file asks whether something is a promise. */
+function promiseQuestions(text: string): number {
+  return (
+    text.match(/\bisPromise\(|\binstanceof Promise\b|\bisThenable\(|\.then\b[^(]|["']then["']/g)?.length ?? 0
+  );
+}
+
+describe("the way of a delivery", () => {
+  it("asks in at most three places whether something is a promise", () => {
+    const asking = [...house]
+      .filter(([path]) => path.startsWith("receiver/"))
+      .flatMap(([path, text]): [string, number][] => {
+        const count = promiseQuestions(text);
+        return count === 0 ? [] : [[path, count]];
+      });
+    expect(asking).not.toEqual([]);
+    expect(asking.reduce((sum, [, count]) => sum + count, 0)).toBeLessThanOrEqual(3);
+  });
+
+  it.each([
+    "if (isPromise(found)) return;",
+    "if (found instanceof Promise) return;",
+    "if (typeof found.then === 'function') return;",
+    'if ("then" in found) return;',
+  ])("would be caught asking: %s", (text) => {
+    expect(promiseQuestions(text)).toBeGreaterThan(0);
+  });
+
+  it("goes on with what a promise gives without asking", () => {
+    expect(promiseQuestions("pending.push(found.then((settled) => note(settled)));")).toBe(0);
+  });
+});
+
 /** A house in order, in which one file is replaced. */
 function houseWith(path: string, text: string): House {
   const tidy = [
