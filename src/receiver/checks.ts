@@ -1,6 +1,7 @@
 import { type Authenticated, type AuthPolicy, authenticate } from "../auth/authenticate.js";
 import { defaultTenant } from "../auth/credentials/define.js";
 import { bodyHashMatches } from "../auth/jwt/verify.js";
+import { type ParsedBody, parseBody } from "../body/parse.js";
 import { isBodyless, readBody, refuseByLength } from "../body/read.js";
 import { Refusal } from "../errors.js";
 import type { IncomingEvent } from "../events/incoming-event.js";
@@ -9,10 +10,9 @@ import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
 import type { AddressList, MaybePromise } from "../types/credential.js";
 import type { SignatureMatch } from "../types/signature.js";
-import type { ParsedDelivery } from "../types/source.js";
 import type { ReceiverConfig } from "./config.js";
 import { type Finding, type IncomingDelivery, waiting } from "./incoming-delivery.js";
-import { type CheckedData, checkData, parseDelivery } from "./read-events.js";
+import { type CheckedData, checkData } from "./read-events.js";
 
 /** How long the user's own checks (of a signature, by schemas) may take before the answer, in milliseconds. */
 export const checkDeadlineMs = 2_000;
@@ -183,16 +183,18 @@ export function signatureLate(): Refusal {
   return new Refusal("ERR_CREDENTIALS_UNAVAILABLE", reason);
 }
 
+/** A promise for XML alone. */
 export function parseBytes(
-  { bodyKind: kind, rawBody, headers }: IncomingDelivery,
+  { bodyKind, rawBody }: IncomingDelivery,
   config: Pick<ReceiverConfig, "readsJson">,
-): MaybePromise<ParsedDelivery | Refusal> {
-  if (kind === undefined) throw new Error("no check has looked at the content type yet");
-  return parseDelivery(config, { kind, rawBody, headers });
+): MaybePromise<ParsedBody> {
+  if (bodyKind === undefined) throw new Error("no check has found the content type yet");
+  return parseBody(rawBody, bodyKind, config);
 }
 
-export function keepParsed(delivery: IncomingDelivery, parsed: ParsedDelivery): Finding {
-  delivery.parsed = parsed;
+export function keepParsed(delivery: IncomingDelivery, { value }: { readonly value: unknown }): Finding {
+  const { bodyKind: kind, headers } = delivery;
+  if (kind !== undefined) delivery.parsed = { body: value, kind, headers };
   return undefined;
 }
 

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { type ParsedBody, parseBody } from "../body/parse.js";
+import { parseBody } from "../body/parse.js";
 import { Refusal } from "../errors.js";
 import type { Envelope } from "../events/extract.js";
 import { issuePaths } from "../events/issue-paths.js";
 import type { Catalog, Validation } from "../events/schemas.js";
-import { andThen, isPromise } from "../lib/maybe-promise.js";
+import { andThen } from "../lib/maybe-promise.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { Task } from "../types/engine.js";
 import type { WebhookEvent } from "../types/event.js";
@@ -30,18 +30,9 @@ export function parseDelivery(
   reader: Pick<EventReader, "readsJson">,
   { kind, rawBody, headers }: UnreadDelivery,
 ): MaybePromise<ParsedDelivery | Refusal> {
-  const body = parseBody(rawBody, kind, reader);
-  return isPromise(body)
-    ? body.then((read) => asDelivery(read, kind, headers))
-    : asDelivery(body, kind, headers);
-}
-
-function asDelivery(
-  body: ParsedBody,
-  kind: BodyKind,
-  headers: IncomingHttpHeaders,
-): ParsedDelivery | Refusal {
-  return body instanceof Refusal ? body : { body: body.value, kind, headers };
+  return andThen(parseBody(rawBody, kind, reader), (body) =>
+    body instanceof Refusal ? body : { body: body.value, kind, headers },
+  );
 }
 
 /** Data that passed its schema. */
