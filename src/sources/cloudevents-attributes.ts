@@ -39,12 +39,6 @@ export function isTextType(mediaType: string): boolean {
   return mediaType.startsWith("text/") || /^[^/]+\/(?:[^/]+\+)?xml$/.test(mediaType);
 }
 
-/** The media type of a content type: lower case, without parameters. */
-export function mediaTypeOf(contentType: string): string {
-  const semicolon = contentType.indexOf(";");
-  return (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
-}
-
 function coreFault(name: string, value: unknown): string | undefined {
   const [rule, words] = core.get(name) ?? [anything, "text"];
   if (typeof value !== "string" || value === "") {

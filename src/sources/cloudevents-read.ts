@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
+import { mediaTypeOf } from "../body/media-type.js";
 import { decodeUtf8 } from "../lib/json.js";
 import type { ParsedDelivery } from "../types/source.js";
-import { attributesFault, isJsonType, isTextType, mediaTypeOf } from "./cloudevents-attributes.js";
+import { attributesFault, isJsonType, isTextType } from "./cloudevents-attributes.js";
 import { decodeHeaderValue, unquote } from "./cloudevents-header-value.js";
 import type { CloudEvent } from "./cloudevents-types.js";
 import { isAbsoluteUri, isUriReference } from "./cloudevents-uri.js";

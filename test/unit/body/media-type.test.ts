@@ -50,6 +50,7 @@ describe("createMediaTypes", () => {
     "application/json; a=\u00e9",
     "application/json\u0000",
     "application/+json",
+    "application/ x+json",
     "application/",
     "/json",
     "json",
