@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.js";
+import { repeated, singleHeader } from "../lib/header.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
 import type {
@@ -237,7 +238,7 @@ export function readToken(
   rawHeaders: readonly string[],
   { header, scheme }: TokenCarrier,
 ): SentToken | Refusal | undefined {
-  const value = singleHeader(rawHeaders, header);
+  const value = credentialHeader(rawHeaders, header);
   if (value === undefined || value instanceof Refusal) return value;
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
@@ -270,7 +271,7 @@ function behindScheme(value: string, scheme: string): SentToken | Refusal | unde
  * keys joined by a comma as proxies and Node do, are ERR_CREDENTIAL_REPEATED: which one counts must not be a guess.
  */
 export function readKey(rawHeaders: readonly string[], header: string): string | Refusal | undefined {
-  const value = singleHeader(rawHeaders, header);
+  const value = credentialHeader(rawHeaders, header);
   if (value === undefined || value === "" || value instanceof Refusal) return value || undefined;
   if (value.includes(",")) {
     return new Refusal("ERR_CREDENTIAL_REPEATED", `the header ${header} holds more than one key`);
@@ -311,15 +312,11 @@ export function credentialInQuery(url: string, parameters: readonly string[]): s
   return undefined;
 }
 
-function singleHeader(rawHeaders: readonly string[], name: string): string | Refusal | undefined {
-  let value: string | undefined;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const candidate = rawHeaders[i] as string;
-    if (candidate.length !== name.length || candidate.toLowerCase() !== name) continue;
-    if (value !== undefined) return new Refusal("ERR_CREDENTIAL_REPEATED", `the header ${name} came twice`);
-    value = rawHeaders[i + 1] as string;
-  }
-  return value;
+/** As `singleHeader`, with the refusal of a header that came twice. */
+function credentialHeader(rawHeaders: readonly string[], name: string): string | Refusal | undefined {
+  const value = singleHeader(rawHeaders, name);
+  if (value !== repeated) return value;
+  return new Refusal("ERR_CREDENTIAL_REPEATED", `the header ${name} came twice`);
 }
 
 function percentDecoded(name: string): string | undefined {

@@ -1,6 +1,8 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { CredentialsUnavailableError, Refusal } from "../errors.js";
 import { type Lifetime, type LifetimeOptions, parseLifetime } from "../keys/lifetime.js";
+import { decodeBase64url } from "../lib/base64.js";
+import { isHeaderName } from "../lib/header.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import {
   assertOptions,
@@ -285,10 +287,8 @@ function parseDigest(value: unknown, where: string): Buffer {
   const text = typeof value === "string" ? value : "";
   const hex = text.startsWith("sha256:") ? text.slice(7) : text;
   if (/^[0-9a-fA-F]{64}$/.test(hex)) return Buffer.from(hex, "hex");
-  if (/^[\w-]{43}$/.test(text)) {
-    const bytes = Buffer.from(text, "base64url");
-    if (bytes.toString("base64url") === text) return bytes;
-  }
+  const bytes = /^[\w-]{43}$/.test(text) ? decodeBase64url(text) : undefined;
+  if (bytes !== undefined) return bytes;
   throw new OptionError(
     where,
     ` must be the key's SHA-256 as "sha256:" and 64 hex digits, not ${describe(value)}` +
@@ -317,7 +317,7 @@ export const defaultKeyHeader = "key";
 export function parseKeyHeader(value: unknown, where: string): string {
   if (value === undefined) return defaultKeyHeader;
   const header = stringOption(value, where).toLowerCase();
-  if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header)) {
+  if (!isHeaderName(header)) {
     throw new OptionError(where, ` is not a header name (RFC 9110 section 5.1)`);
   }
   if (header === "authorization" || header === "cookie") {

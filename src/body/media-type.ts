@@ -1,5 +1,6 @@
 import { parse } from "content-type";
 import { Refusal } from "../errors.js";
+import { repeated, singleHeader } from "../lib/header.js";
 import { printable } from "../lib/printable.js";
 import type { BodyKind } from "../types/source.js";
 
@@ -52,21 +53,15 @@ export function createMediaTypes(
 
 /** The only Content-Type line, provided that no content coding is applied. */
 function findType(rawHeaders: readonly string[]): string | Refusal {
-  let type: string | undefined;
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] as string;
-    if (name.length === 12 && name.toLowerCase() === "content-type") {
-      if (type !== undefined) return refuse("repeated", "Content-Type was sent twice; send it once");
-      type = rawHeaders[index + 1] as string;
-    } else if (name.length === 16 && name.toLowerCase() === "content-encoding") {
-      const coding = rawHeaders[index + 1] as string;
-      if (coding.toLowerCase() !== "identity") {
-        return new ContentCodingRefusal(
-          "ERR_MEDIA_TYPE",
-          `content coding "${printable(coding, 40)}" is not accepted; the sender has to send its bodies uncompressed`,
-        );
-      }
-    }
+  const type = singleHeader(rawHeaders, "content-type");
+  if (type === repeated) return refuse("repeated", "Content-Type was sent twice; send it once");
+  const coding = singleHeader(rawHeaders, "content-encoding");
+  if (coding !== undefined && (coding === repeated || coding.toLowerCase() !== "identity")) {
+    const named = coding === repeated ? "in several lines" : `"${printable(coding, 40)}"`;
+    return new ContentCodingRefusal(
+      "ERR_MEDIA_TYPE",
+      `content coding ${named} is not accepted; the sender has to send its bodies uncompressed`,
+    );
   }
   return type ?? refuse("missing", "Content-Type is missing; the sender has to name the type of its body");
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Refusal } from "../errors.js";
+import { memberAt } from "../lib/members.js";
 import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
 import type { ParsedDelivery } from "../types/source.js";
 import { IncomingEvent } from "./incoming-event.js";
@@ -86,20 +87,11 @@ export function derivedId(name: string, rawBody: Buffer): string {
 
 function locator(value: Locator, where: string): Find {
   if (typeof value === "function") return value;
-  if (typeof value === "string") return memberPath(stringOption(value, where).split("."));
+  if (typeof value === "string") {
+    const path = stringOption(value, where).split(".");
+    return ({ body }) => memberAt(body, path);
+  }
   assertOptions(value, ["header"], where);
   const header = stringOption(value.header, `${where}.header`).toLowerCase();
   return ({ headers }) => (Object.hasOwn(headers, header) ? headers[header] : undefined);
-}
-
-/** Own members only, so that a path never reaches into a prototype. */
-function memberPath(path: readonly string[]): Find {
-  return ({ body }) => {
-    let value: unknown = body;
-    for (const key of path) {
-      if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-      value = (value as Record<string, unknown>)[key];
-    }
-    return value;
-  };
 }

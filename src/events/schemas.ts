@@ -1,3 +1,4 @@
+import { isObject } from "../lib/members.js";
 import { describe, OptionError } from "../lib/options.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { SchemaIssue, SchemaResult, StandardSchema } from "../types/standard-schema.js";
@@ -66,7 +67,7 @@ function readSchemas(events: unknown, where: string): ReadonlyMap<string, Valida
   if (typeof events === "function" || (isObject(events) && "~standard" in events)) {
     throw new OptionError(where, ` is a schema or function itself; name the event it is for: ${example}`);
   }
-  if (!isObject(events) || Array.isArray(events)) {
+  if (!isObject(events)) {
     throw new OptionError(
       where,
       ` must be an object of event types and their schemas, as in ${example}, not ${describe(events)}; leave it out to take any type`,
@@ -110,8 +111,4 @@ function readSchema(schema: unknown, where: string): Validator {
     );
   }
   return standard as Validator;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { describe, OptionError } from "../lib/options.js";
+import { originForm } from "../lib/request-target.js";
 import { isRequest } from "./forgotten-call.js";
 import type { Middleware } from "./middleware.js";
 
@@ -43,9 +44,7 @@ export function createRequestListener(
 function isOn(path: string, url: string): boolean {
   if (url.startsWith(path)) return url.length === path.length || url.charCodeAt(path.length) === 0x3f;
   // RFC 9112 section 3.2.2: a server must take the absolute form, too.
-  if (url.charCodeAt(0) === 0x2f) return false;
-  const authority = /^https?:\/\/[^/?#]*/i.exec(url);
-  return authority !== null && isOn(path, url.slice(authority[0].length));
+  return url.charCodeAt(0) !== 0x2f && /^https?:/i.test(url) && isOn(path, originForm(url));
 }
 
 /** A server called `requestListener` itself, with a request and a response: its path is not known. */

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createPublicKey, type KeyObject, webcrypto } from "node:crypto";
-import { decodeBase64url } from "../lib/base64url.js";
+import { decodeBase64url } from "../lib/base64.js";
 import { describe, OptionError, own } from "../lib/options.js";
 import type { MaybePromise, VerificationKey } from "../types/credential.js";
 import { fits, type JwsAlgorithm, jwsAlgorithms, type KeyShape } from "./algorithms.js";

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual, verify } from "node:crypto";
+import { repeated, singleHeader } from "../lib/header.js";
 import { choiceOption, durationOption, OptionError, ownMembers } from "../lib/options.js";
 import type {
   CheckSignature,
@@ -226,13 +227,8 @@ function presentSet(sets: readonly SignatureHeaders[], rawHeaders: readonly stri
 
 /** The value of a header that must be there once, and say something. */
 function singleValue(rawHeaders: readonly string[], name: string): string | SignatureFault {
-  let value: string | undefined;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const candidate = rawHeaders[at] as string;
-    if (candidate.length !== name.length || candidate.toLowerCase() !== name) continue;
-    if (value !== undefined) return malformed(`the header ${name} came twice`);
-    value = rawHeaders[at + 1] as string;
-  }
+  const value = singleHeader(rawHeaders, name);
+  if (value === repeated) return malformed(`the header ${name} came twice`);
   if (value === undefined)
     return { fault: "missing", reason: `the header ${name} is missing: the sender does not sign` };
   if (value === "") return { fault: "missing", reason: `the header ${name} is empty` };

@@ -1,4 +1,5 @@
 import { describe, OptionError } from "../lib/options.js";
+import { originForm } from "../lib/request-target.js";
 
 /**
  * Reads the option `publicUrl`: the origin under which senders reach us, which stands for the origin alone and is
@@ -22,17 +23,10 @@ export function parsePublicUrl(value: unknown, where: string): ((url: string) =>
   const isOrigin = slash === -1 || slash === value.length - 1;
   if (!isOrigin) return (url) => `${value}${queryOf(url)}`;
   const origin = slash === -1 ? value : value.slice(0, slash);
-  return (url) => `${origin}${url.startsWith("/") ? url : pathOf(url)}`;
+  return (url) => `${origin}${originForm(url)}`;
 }
 
 function queryOf(url: string): string {
   const mark = url.indexOf("?");
   return mark === -1 ? "" : url.slice(mark);
-}
-
-/** Of the absolute form (RFC 9112 section 3.2.2), what stands behind the authority. */
-export function pathOf(url: string): string {
-  const authority = /^https?:\/\/[^/?#]*/i.exec(url);
-  const rest = authority === null ? url : url.slice(authority[0].length);
-  return rest.startsWith("/") ? rest : `/${rest}`;
 }

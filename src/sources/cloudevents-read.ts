@@ -1,6 +1,8 @@
 import { Buffer } from "node:buffer";
 import { mediaTypeOf } from "../body/media-type.js";
+import { decodeBase64 } from "../lib/base64.js";
 import { decodeUtf8 } from "../lib/json.js";
+import { isObject } from "../lib/members.js";
 import type { ParsedDelivery } from "../types/source.js";
 import { attributesFault, isJsonType, isTextType } from "./cloudevents-attributes.js";
 import { decodeHeaderValue, unquote } from "./cloudevents-header-value.js";
@@ -50,7 +52,7 @@ function readBatch(body: unknown): readonly CloudEvent[] | string {
 
 /** JSON format sections 2.2 and 3.1.2: `null` is as good as left out, but for `data`. */
 function readStructured(body: unknown): CloudEvent | string {
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+  if (!isObject(body)) {
     return "a structured CloudEvent must be a JSON object";
   }
   const attributes = new Map<string, unknown>();
@@ -71,19 +73,13 @@ function structuredData(
   const data = members.get("data");
   if (base64 !== undefined) {
     if (data !== undefined && data !== null) return "the CloudEvent has `data` and `data_base64`";
-    const bytes = typeof base64 === "string" ? fromBase64(base64) : undefined;
+    const bytes = typeof base64 === "string" ? decodeBase64(base64) : undefined;
     return bytes === undefined ? "the CloudEvent's `data_base64` is no base64" : { data: bytes };
   }
   if (!members.has("data")) return {};
   const json = typeof contentType !== "string" || isJsonType(mediaTypeOf(contentType));
   if (json || typeof data === "string" || data === null) return { data };
   return "the CloudEvent's `data` must be text, because `datacontenttype` is not JSON";
-}
-
-/** RFC 4648 section 4, with padding, nothing between and nothing behind. */
-function fromBase64(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, "base64");
-  return bytes.toString("base64") === text ? bytes : undefined;
 }
 
 const prefix = "ce-";

@@ -1,4 +1,5 @@
 import { parseStrictJson } from "../lib/json.js";
+import { isObject } from "../lib/members.js";
 import { assertOptions } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { ComposedDelivery, ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
@@ -75,8 +76,7 @@ function payloadOf({ body, kind }: ParsedDelivery): { readonly value: unknown } 
 function compose(type: string, id: string, data: unknown): ComposedDelivery {
   const dot = type.indexOf(".");
   const event = dot === -1 ? type : type.slice(0, dot);
-  const isRecord = typeof data === "object" && data !== null && !Array.isArray(data);
-  const payload = isRecord && dot !== -1 ? { ...data, action: type.slice(dot + 1) } : data;
+  const payload = isObject(data) && dot !== -1 ? { ...data, action: type.slice(dot + 1) } : data;
   return {
     headers: { "x-github-event": event, "x-github-delivery": id },
     contentType: "application/json",

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { parseKeySet } from "../auth/jwt/jwks.js";
 import { parseAlgorithms } from "../keys/algorithms.js";
 import type { PublicJwk } from "../keys/public-key.js";
+import { decodeBase64 } from "../lib/base64.js";
 import { type Duration, durationText } from "../lib/duration.js";
 import { parseStrictJsonBytes } from "../lib/json.js";
 import {
@@ -202,9 +203,8 @@ function messageOf(body: unknown): PubSubMessage | SourceFault {
   const message = memberOf(body, "message");
   if (typeof message !== "object" || message === null) return { fault: "the body has no `message`" };
   const data = memberOf(message, "data") ?? "";
-  const bytes = typeof data === "string" ? Buffer.from(data, "base64") : undefined;
-  if (bytes === undefined || bytes.toString("base64") !== data)
-    return { fault: "message.data is not base64" };
+  const bytes = typeof data === "string" ? decodeBase64(data) : undefined;
+  if (bytes === undefined) return { fault: "message.data is not base64" };
   const attributes = memberOf(message, "attributes") ?? {};
   if (!isAttributes(attributes)) return { fault: "message.attributes is not an object of strings" };
   const parsed = bytes.length === 0 ? undefined : parseStrictJsonBytes(bytes);

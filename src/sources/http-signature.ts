@@ -2,6 +2,7 @@ import { type LifetimeOptions, lifetimeOptionNames } from "../keys/lifetime.js";
 import type { PublicJwk } from "../keys/public-key.js";
 import type { SecretMaterial } from "../keys/secret.js";
 import type { Duration } from "../lib/duration.js";
+import { isHeaderName } from "../lib/header.js";
 import {
   assertOptions,
   choiceOption,
@@ -239,8 +240,7 @@ function placeOption(value: unknown, where: string): EventPlace {
   if (typeof value === "string") return pathOption(value, where) as string;
   assertOptions(value, ["header"], where);
   const header = stringOption(own(value, "header"), `${where}.header`).toLowerCase();
-  if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header))
-    throw new OptionError(`${where}.header`, ` is not a header name`);
+  if (!isHeaderName(header)) throw new OptionError(`${where}.header`, ` is not a header name`);
   return { header };
 }
 

@@ -1,3 +1,4 @@
+import { isObject, memberAt } from "../lib/members.js";
 import type { ParsedDelivery } from "../types/source.js";
 
 /** The only value of a header, in lower case, that says something. */
@@ -8,12 +9,7 @@ export function headerOf({ headers }: Pick<ParsedDelivery, "headers">, name: str
 
 /** A member of parsed data along a path such as `data.object.id`: own members only, undefined where there is none. */
 export function memberOf(value: unknown, path: string): unknown {
-  let found: unknown = value;
-  for (const key of path.split(".")) {
-    if (typeof found !== "object" || found === null || !Object.hasOwn(found, key)) return undefined;
-    found = (found as Record<string, unknown>)[key];
-  }
-  return found;
+  return memberAt(value, path.split("."));
 }
 
 /** Text along a path; undefined for anything else, and for an empty string. */
@@ -25,7 +21,7 @@ export function textOf(value: unknown, path: string): string | undefined {
 /** A copy with one member along a path; what is no object on the way becomes one. */
 export function withMember(value: unknown, path: string, member: unknown): Record<string, unknown> {
   const [name = "", ...rest] = path.split(".");
-  const before = typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+  const before = isObject(value) ? value : {};
   const inner = rest.length === 0 ? member : withMember(memberOf(before, name), rest.join("."), member);
   // fromEntries defines members, so that "__proto__" stays one.
   return Object.fromEntries([...Object.entries(before).filter(([key]) => key !== name), [name, inner]]);

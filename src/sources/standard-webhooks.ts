@@ -1,6 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { base64Bytes } from "../keys/secret.js";
 import type { Duration } from "../lib/duration.js";
+import { isObject } from "../lib/members.js";
 import { assertOptions, flagOption, OptionError, optionKeys, own, stringOption } from "../lib/options.js";
 import {
   parsePublicKeys,
@@ -176,11 +177,7 @@ function compose(
   const timestamp = new Date(nowMs).toISOString();
   const body =
     dataPath === undefined
-      ? withMember(isRecord(data) ? data : { timestamp, data }, typePath, type)
+      ? withMember(isObject(data) ? data : { timestamp, data }, typePath, type)
       : withMember(withMember({ timestamp }, dataPath, data), typePath, type);
   return { headers: { "webhook-id": id }, contentType: "application/json", body: JSON.stringify(body) };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import type { Duration } from "../lib/duration.js";
+import { isHeaderName } from "../lib/header.js";
 import { assertOptions, choiceOption, flagOption, OptionError, own, stringOption } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { SignatureScheme } from "../types/signature.js";
@@ -97,7 +98,7 @@ function parseSignature(options: unknown, where: string): SignatureScheme {
 /** The name of a header (RFC 9110 section 5.6.2), in lower case. */
 function parseHeader(value: unknown, where: string): string {
   const header = stringOption(value, where).toLowerCase();
-  if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header) || header === "authorization" || header === "key") {
+  if (!isHeaderName(header) || header === "authorization" || header === "key") {
     throw new OptionError(
       where,
       ` must be the name of the header that the webhook's page shows for its signature, not one that carries a credential`,

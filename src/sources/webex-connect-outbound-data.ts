@@ -1,4 +1,5 @@
 import { parseStrictJson } from "../lib/json.js";
+import { isObject } from "../lib/members.js";
 import { memberOf } from "./reading.js";
 import {
   type MemberTable,
@@ -133,10 +134,6 @@ function structureFrom(value: unknown, kind: Exclude<keyof MemberTable, "text">,
   }
   const list = (Array.isArray(value) ? value : [value]).filter(isObject);
   return name === "attachments" ? list.map(attachmentFrom) : list;
-}
-
-function isObject(value: unknown): value is WebexConnectObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function attachmentFrom(details: WebexConnectObject): WebexConnectAttachment {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isObject } from "../lib/members.js";
 import type { SourceEvent, SourceFault } from "../types/source.js";
 import { looseMember, readMessageMembers, readReceiptMembers } from "./webex-connect-outbound-data.js";
 import type { WebexConnectObject } from "./webex-connect-outbound-types.js";
@@ -126,8 +127,4 @@ function named(wire: unknown, known: ReadonlyMap<string, string>): string {
 
 function without(object: WebexConnectObject, name: string): WebexConnectObject {
   return Object.fromEntries(Object.entries(object).filter(([key]) => key.toLowerCase() !== name));
-}
-
-function isObject(value: unknown): value is WebexConnectObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isObject } from "../lib/members.js";
 import type { SourceEvent, SourceFault } from "../types/source.js";
 import { memberOf, textOf } from "./reading.js";
 import type { WebexNotification, WebexObject, WebexResourceData } from "./webex-types.js";
@@ -118,8 +119,4 @@ function idOf(body: WebexObject, type: string, data: unknown): string {
     data,
   ]);
   return `${about}:${createHash("sha256").update(all).digest("hex").slice(0, 32)}`;
-}
-
-function isObject(value: unknown): value is WebexObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

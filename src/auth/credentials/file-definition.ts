@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { Environment } from "../../lib/environment.js";
 import { decodeUtf8, parseStrictJson } from "../../lib/json.js";
+import { isObject } from "../../lib/members.js";
 import { assertOptions, choiceOption, OptionError, own, stringOption } from "../../lib/options.js";
 import { Problems } from "./credential-index.js";
 
@@ -46,7 +47,7 @@ export function resolveReferences(document: unknown, path: string, reader: Refer
     references.add(absolute);
     return readText(absolute, where, reader);
   };
-  const unversioned = isMembers(document) ? without(document, "version") : document;
+  const unversioned = isObject(document) ? without(document, "version") : document;
   const definition = mapMember(unversioned, "tenants", definitionName, (tenants, where) =>
     mapEach(tenants, where, (tenant, tenantWhere) => {
       const checked = mapMember(tenant, "profileKeys", tenantWhere, (keys, at) =>
@@ -77,7 +78,7 @@ function resolveService(service: unknown, where: string, read: Read, problems: P
 }
 
 function refusePlainKey(key: unknown, where: string, problems: Problems): unknown {
-  if (isMembers(key) && Object.hasOwn(key, "key")) {
+  if (isObject(key) && Object.hasOwn(key, "key")) {
     problems.add(
       `${where}.key: a key must not be written in a file; put its SHA-256 there as "digest" (npx hookgate key new writes ` +
         "it), and take the key for leaked if others could read the file",
@@ -100,7 +101,7 @@ function resolveToken(token: unknown, where: string, read: Read, problems: Probl
 }
 
 function resolveSecret(secret: unknown, where: string, read: Read): unknown {
-  if (!isMembers(secret) || Object.hasOwn(secret, "env") === Object.hasOwn(secret, "file")) {
+  if (!isObject(secret) || Object.hasOwn(secret, "env") === Object.hasOwn(secret, "file")) {
     throw new OptionError(
       where,
       `: a secret must not be written in a file; refer to it by { "env": "NAME" } or { "file": "path" }`,
@@ -173,13 +174,8 @@ export function fileError(error: unknown, path: string): Error {
   return new Error(`credentials file ${path} ${fix}`, { cause: error });
 }
 
-/** An object of a JSON text. */
-export function isMembers(value: unknown): value is Members {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isFileReference(value: unknown): value is Members {
-  return isMembers(value) && Object.hasOwn(value, "file") && Object.keys(value).length === 1;
+  return isObject(value) && Object.hasOwn(value, "file") && Object.keys(value).length === 1;
 }
 
 function without(members: Members, name: string): Members {
@@ -190,7 +186,7 @@ type Change = (value: unknown, where: string) => unknown;
 
 /** A copy with one member changed; the value itself where it has no such member. */
 export function mapMember(value: unknown, name: string, where: string, change: Change): unknown {
-  if (!isMembers(value) || !Object.hasOwn(value, name)) return value;
+  if (!isObject(value) || !Object.hasOwn(value, name)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, old]) => [key, key === name ? change(old, `${where}.${name}`) : old]),
   );
@@ -199,7 +195,7 @@ export function mapMember(value: unknown, name: string, where: string, change: C
 /** A copy with every member or element changed. */
 export function mapEach(value: unknown, where: string, change: Change): unknown {
   if (Array.isArray(value)) return value.map((element, at) => change(element, `${where}[${at}]`));
-  if (!isMembers(value)) return value;
+  if (!isObject(value)) return value;
   // fromEntries defines members, so that "__proto__" stays a name.
   return Object.fromEntries(Object.entries(value).map(([key, old]) => [key, change(old, `${where}.${key}`)]));
 }

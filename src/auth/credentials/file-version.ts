@@ -1,6 +1,7 @@
+import { isObject } from "../../lib/members.js";
 import { choiceOption, describe, numberOption, OptionError } from "../../lib/options.js";
 import { Problems } from "./credential-index.js";
-import { definitionName, isMembers, mapEach, mapMember } from "./file-definition.js";
+import { definitionName, mapEach, mapMember } from "./file-definition.js";
 
 /** The version of the format that `npx hookgate key` writes. */
 export const fileVersion = 2;
@@ -19,7 +20,7 @@ export interface CurrentDocument {
  * of the file's version.
  */
 export function toCurrentVersion(parsed: unknown): CurrentDocument {
-  if (!isMembers(parsed)) return { document: parsed, changes: undefined };
+  if (!isObject(parsed)) return { document: parsed, changes: undefined };
   if (Object.hasOwn(parsed, "version")) {
     if (parsed.version === fileVersion) return { document: parsed, changes: undefined };
     throw new OptionError(
@@ -106,7 +107,7 @@ interface Renaming {
 }
 
 function renameMembers(value: unknown, where: string, { options, problems, changes }: Renaming): unknown {
-  if (!isMembers(value)) return value;
+  if (!isObject(value)) return value;
   for (const [old, { name }] of options) {
     if (!Object.hasOwn(value, name)) continue;
     problems.add(

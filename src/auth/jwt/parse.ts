@@ -1,7 +1,8 @@
 import type { Buffer } from "node:buffer";
 import { maxKidLength } from "../../keys/public-key.js";
-import { decodeBase64url } from "../../lib/base64url.js";
+import { decodeBase64url } from "../../lib/base64.js";
 import { parseStrictJsonBytes } from "../../lib/json.js";
+import { isObject } from "../../lib/members.js";
 import { own } from "../../lib/options.js";
 
 /** Longest token that is looked at, in characters: all of them are ASCII in a token that passes. */
@@ -108,7 +109,7 @@ function parsePart(part: string, name: string): Part | string {
   if (bytes === undefined) return `the token's ${name} is empty or not canonical base64url`;
   const parsed = parseStrictJsonBytes(bytes, { maxDepth: maxTokenDepth });
   if (!parsed.ok) return `the token's ${name} ${parsed.reason}`;
-  if (!isJsonObject(parsed.value)) return `the token's ${name} is not a JSON object`;
+  if (!isObject(parsed.value)) return `the token's ${name} is not a JSON object`;
   // A look at the bytes first: only a token that spells the name, or may hide it behind an escape, pays for the walk.
   if ((bytes.includes("__proto__") || bytes.includes(backslash)) && holdsProto(parsed.value)) {
     return `the token's ${name} has a member "__proto__"`;
@@ -117,10 +118,6 @@ function parsePart(part: string, name: string): Part | string {
 }
 
 const backslash = 0x5c;
-
-function isJsonObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** Whether a member `__proto__` stands anywhere in a value; the depth is bounded by the parser. */
 function holdsProto(value: unknown): boolean {

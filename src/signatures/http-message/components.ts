@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
+import { isHeaderName } from "../../lib/header.js";
+import { originForm } from "../../lib/request-target.js";
 import type { SignedRequest } from "../../types/signature.js";
-import { pathOf } from "../public-url.js";
 import {
   type Dictionary,
   type FieldFault,
@@ -113,7 +114,7 @@ function derivedFault(name: string, parameters: Parameters): string | undefined 
 }
 
 function fieldFault(name: string, parameters: Parameters): string | undefined {
-  if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) return "is no field name in lower case";
+  if (!isHeaderName(name)) return "is no field name in lower case";
   for (const [parameter, { type, value }] of parameters) {
     if (parameter === "key") {
       if (type !== "string") return "has a key that is no string";
@@ -269,7 +270,7 @@ interface Target {
 
 function targetOf({ url, publicUrl }: ComponentSource): Target {
   const isOriginForm = url.startsWith("/");
-  const called = publicUrl === undefined ? (isOriginForm ? url : pathOf(url)) : pathOf(publicUrl);
+  const called = publicUrl === undefined ? (isOriginForm ? url : originForm(url)) : originForm(publicUrl);
   const mark = called.indexOf("?");
   const path = mark === -1 ? called : called.slice(0, mark);
   const query = mark === -1 ? "?" : called.slice(mark);
@@ -293,7 +294,7 @@ function derived(
   // The host in lower case, without the scheme's own port (RFC 9421 section 2.2.3).
   const { protocol, host } = new URL(publicUrl);
   if (name === "@authority") return host;
-  return name === "@scheme" ? protocol.slice(0, -1) : `${protocol}//${host}${pathOf(publicUrl)}`;
+  return name === "@scheme" ? protocol.slice(0, -1) : `${protocol}//${host}${originForm(publicUrl)}`;
 }
 
 function queryParameters(query: string): ReadonlyMap<string, readonly string[]> {

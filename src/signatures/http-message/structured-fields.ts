@@ -1,4 +1,5 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
+import { decodeBase64 } from "../../lib/base64.js";
 
 /** A bare item (RFC 8941 section 3.3). */
 export type BareItem =
@@ -234,8 +235,7 @@ class FieldReader {
   }
 
   #bytes(text: string): BareItem {
-    const value = Buffer.from(text, "base64");
-    if (value.toString("base64") !== text) this.#fail("bytes that are not base64 with its padding");
+    const value = decodeBase64(text) ?? this.#fail("bytes that are not base64 with its padding");
     return { type: "bytes", value };
   }
 

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Duration } from "../../lib/duration.js";
+import { isHeaderName } from "../../lib/header.js";
 import { isPromise } from "../../lib/maybe-promise.js";
 import {
   assertOptions,
@@ -208,7 +209,7 @@ function textOption(value: unknown, where: string): string | undefined {
 /** A header's name in lower case. */
 export function headerName(value: unknown, where: string): string {
   const name = stringOption(value, where).toLowerCase();
-  if (/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) return name;
+  if (isHeaderName(name)) return name;
   throw new OptionError(
     where,
     ` is not a header name: letters, digits and "-" alone, without colon or space`,

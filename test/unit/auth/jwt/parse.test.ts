@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { normalizeTyp, parseToken } from "../../../../src/auth/jwt/parse.js";
-import { decodeBase64url } from "../../../../src/lib/base64url.js";
+import { decodeBase64url } from "../../../../src/lib/base64.js";
 import { encode } from "./token-builder.js";
 
 const header = { alg: "HS256" };
