@@ -8,6 +8,7 @@ export interface EngineHealth {
   readonly threadRuns?: boolean | undefined;
   /** The process must be restarted before the store can be used again. */
   readonly needsRestart?: boolean | undefined;
+  /** Size of the store's file in bytes. */
   readonly fileBytes?: number | undefined;
   /** Size of the log of writes in bytes. */
   readonly logBytes?: number | undefined;
@@ -17,6 +18,7 @@ export interface EngineHealth {
 
 /** One check of a receiver's health. `warn`: somebody should look at it. `fail`: deliveries cannot be taken because of it. */
 export interface HealthCheck {
+  /** `ok`, `warn` (look at it) or `fail` (no deliveries can be taken). */
   readonly status: "ok" | "warn" | "fail";
   /** Why it is not "ok", for the operator. */
   readonly reason?: string | undefined;
@@ -28,19 +30,50 @@ export interface ReceiverHealth {
   readonly live: boolean;
   /** True: deliveries are taken. Late work does not make a receiver unready. */
   readonly ready: boolean;
+  /** The checks by name. */
   readonly checks: {
     /** Deliveries in progress. With an inbox it fails before `start()`; it always fails after `close()` (`draining`). */
-    readonly deliveries: HealthCheck & { readonly inProgress: number; readonly draining: boolean };
+    readonly deliveries: HealthCheck & {
+      /** Number of deliveries in progress. */
+      readonly inProgress: number;
+      /** Whether `close()` was called. */
+      readonly draining: boolean;
+    };
     /** Whether the store takes writes. */
     readonly store?: HealthCheck | undefined;
     /** Milliseconds since this process's last heartbeat in the store; left out where it runs no handlers. */
-    readonly heartbeat?: (HealthCheck & { readonly ageMs: number }) | undefined;
+    readonly heartbeat?:
+      | (HealthCheck & {
+          /** Age of the heartbeat in milliseconds. */
+          readonly ageMs: number;
+        })
+      | undefined;
+    /** Whether the thread that the store runs on is alive. */
     readonly thread?: HealthCheck | undefined;
     /** Tasks that wait, including those behind another of their ordering key, and how late the oldest is. */
     readonly backlog?:
-      | (HealthCheck & { readonly waiting: number; readonly oldestWaitingMs: number | undefined })
+      | (HealthCheck & {
+          /** Number of tasks that wait. */
+          readonly waiting: number;
+          /** Milliseconds since the oldest task that may run was due; undefined if there is none. */
+          readonly oldestWaitingMs: number | undefined;
+        })
       | undefined;
-    readonly file?: (HealthCheck & { readonly fileBytes: number; readonly logBytes: number }) | undefined;
-    readonly disk?: (HealthCheck & { readonly freeBytes: number }) | undefined;
+    /** Size of the store's file and of its log of writes. */
+    readonly file?:
+      | (HealthCheck & {
+          /** Size of the file in bytes. */
+          readonly fileBytes: number;
+          /** Size of the log of writes in bytes. */
+          readonly logBytes: number;
+        })
+      | undefined;
+    /** Free space on the disk of the store. */
+    readonly disk?:
+      | (HealthCheck & {
+          /** Free space in bytes. */
+          readonly freeBytes: number;
+        })
+      | undefined;
   };
 }

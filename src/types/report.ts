@@ -10,22 +10,37 @@ interface Report {
   readonly requestId: string;
 }
 
+/** An event, as reports name it. */
+interface ReportedEvent {
+  /** The sender's id, or the derived one. */
+  readonly id: string;
+  /** The event's type. */
+  readonly type: string;
+}
+
 /** Told when a delivery passed every check: before its handlers run, or when the inbox has stored it. */
 export interface AcceptedReport extends Report {
+  /** The sender's address; undefined if it cannot be known. */
   readonly address: string | undefined;
+  /** Who the delivery proved to be. */
   readonly caller: Caller;
   /** The secret or key that verified the body's signature, where the receiver's source has one. */
   readonly signedBy: string | undefined;
-  readonly event: { readonly id: string; readonly type: string };
+  /** The event that was accepted. */
+  readonly event: ReportedEvent;
 }
 
 /** Told when a delivery is turned away, or would have been by a list in shadow mode. */
 export interface RefusedReport extends Report {
+  /** Code of the refusal; see the error reference. */
   readonly code: ErrorCode;
+  /** Status of the answer. */
   readonly status: number;
   /** Why, in words for the operator; no key, token or body in it. */
   readonly reason: string;
+  /** The sender's address; undefined if it cannot be known. */
   readonly address: string | undefined;
+  /** The request's method. */
   readonly method: string;
   /** False: an allowlist in shadow mode said no, and the delivery passed. */
   readonly enforced: boolean;
@@ -35,19 +50,25 @@ export interface RefusedReport extends Report {
 
 /** An event that no handler is registered for. */
 export interface IgnoredReport extends Report {
-  readonly event: { readonly id: string; readonly type: string };
+  /** The event that was ignored. */
+  readonly event: ReportedEvent;
   /** Whether an inbox keeps it anyway, without tasks. */
   readonly stored: boolean;
 }
 
 /** One run of a handler, as reports tell of it. */
 export interface HandlerRun {
+  /** Id of the request that brought the event. */
   readonly requestId: string;
-  readonly event: { readonly id: string; readonly type: string };
+  /** The event that was handled. */
+  readonly event: ReportedEvent;
+  /** Name of the handler. */
   readonly handler: string;
+  /** 1 for the first run since acceptance or the last replay. */
   readonly attempt: number;
+  /** How long the run took, in milliseconds. */
   readonly durationMs: number;
-  /** The store's name of the event; with an inbox alone. */
+  /** The store's own id of the event, such as `rec_42`; only with an inbox. */
   readonly recordId?: string;
 }
 
@@ -64,9 +85,11 @@ export interface FailedReport extends HandledReport {
 
 /** A task, as reports tell of it. */
 export interface ReportedTask {
-  /** The store's name of the event, such as `rec_42`. */
+  /** The store's own id of the event, such as `rec_42`. */
   readonly recordId: string;
-  readonly event: { readonly id: string; readonly type: string };
+  /** The event of the task. */
+  readonly event: ReportedEvent;
+  /** Name of the handler. */
   readonly handler: string;
   /** The attempt that it is about; 0 for a dead letter that never ran. */
   readonly attempt: number;
@@ -74,6 +97,7 @@ export interface ReportedTask {
 
 /** Told when a worker has claimed a task, before its handler runs. */
 export interface ClaimedReport extends ReportedTask {
+  /** The receiver's `name`. */
   readonly receiver: string;
 }
 
@@ -81,17 +105,21 @@ export interface ClaimedReport extends ReportedTask {
 export interface RetriedReport extends ClaimedReport {
   /** Milliseconds until the next attempt. */
   readonly delayMs: number;
+  /** Why the attempt failed. */
   readonly error: TaskError;
 }
 
 /** Told when a task has become a dead letter. */
 export interface DeadReport extends ClaimedReport {
+  /** Why the task is dead: the error of its last attempt, or data that breaks its schema. */
   readonly error: TaskError;
 }
 
 /** Told when an operator had tasks replayed by `receiver.inbox.replay`. */
 export interface ReplayedReport {
+  /** The receiver's `name`. */
   readonly receiver: string;
+  /** The events that were selected. */
   readonly selection: Selection;
   /** Undefined: those of all handlers. */
   readonly handlers: readonly string[] | undefined;
@@ -101,6 +129,7 @@ export interface ReplayedReport {
 
 /** The inbox's store stopped taking deliveries: reported once, until it takes them again. Meanwhile they are answered 503. */
 export interface StoreFailedReport {
+  /** The receiver's `name`. */
   readonly receiver: string;
   /** What the engine rejected with; undefined if it did not answer. */
   readonly error: unknown;
@@ -108,6 +137,7 @@ export interface StoreFailedReport {
 
 /** The inbox's store takes deliveries again. */
 export interface StoreRecoveredReport {
+  /** The receiver's `name`. */
   readonly receiver: string;
   /** Milliseconds since the failure was reported. */
   readonly downMs: number;
@@ -115,22 +145,27 @@ export interface StoreRecoveredReport {
 
 /** Functions told what happens. What they throw is logged and goes no further; nothing waits for them. */
 export interface Hooks {
+  /** A delivery has passed every check. */
   readonly accepted?: ((report: AcceptedReport) => void) | undefined;
+  /** A delivery was refused, or would have been by a list in shadow mode. */
   readonly refused?: ((report: RefusedReport) => void) | undefined;
+  /** An event came that no handler is registered for. */
   readonly ignored?: ((report: IgnoredReport) => void) | undefined;
+  /** A handler is done with an event. */
   readonly handled?: ((report: HandledReport) => void) | undefined;
+  /** A handler has failed or ran out of time. */
   readonly failed?: ((report: FailedReport) => void) | undefined;
-  /** With an inbox. */
+  /** A worker has claimed a task; its handler is about to run. Only with an inbox. */
   readonly claimed?: ((report: ClaimedReport) => void) | undefined;
-  /** With an inbox. */
+  /** A failed task will be tried again. Only with an inbox. */
   readonly retried?: ((report: RetriedReport) => void) | undefined;
-  /** With an inbox. */
+  /** A task has become a dead letter. Only with an inbox. */
   readonly dead?: ((report: DeadReport) => void) | undefined;
-  /** With an inbox. */
+  /** An operator has replayed tasks with `receiver.inbox.replay`. Only with an inbox. */
   readonly replayed?: ((report: ReplayedReport) => void) | undefined;
-  /** With an inbox. */
+  /** The store has stopped taking deliveries. Only with an inbox. */
   readonly storeFailed?: ((report: StoreFailedReport) => void) | undefined;
-  /** With an inbox. */
+  /** The store takes deliveries again. Only with an inbox. */
   readonly storeRecovered?: ((report: StoreRecoveredReport) => void) | undefined;
 }
 
