@@ -3,14 +3,21 @@ import { assertOptions, describe, durationOption, OptionError, optionKeys, own }
 
 /** The part of a server that is used; servers of `node:http`, `node:https` and `node:http2` have it. */
 export interface ClosableServer {
+  /** Stops accepting connections. */
   close(callback?: (error?: Error) => void): unknown;
+  /** Closes connections without a request in progress. */
   closeIdleConnections?(): void;
+  /** Closes all connections. */
   closeAllConnections?(): void;
 }
 
 /** The part of a receiver that is used. */
 export interface ClosableReceiver {
-  close(options: { readonly grace: Duration }): Promise<void>;
+  /** Stops taking deliveries and resolves when the work in progress is done. */
+  close(options: {
+    /** How long work in progress may take. */
+    readonly grace: Duration;
+  }): Promise<void>;
 }
 
 /** Options of `closeOnSignals`. */

@@ -4,7 +4,9 @@ import { describe, OptionError } from "../lib/options.js";
 
 /** An Express app, in the members that are used of it. */
 export interface ExpressApp {
+  /** The app's prototype of requests. */
   readonly request: object;
+  /** The app's prototype of responses. */
   readonly response: object;
 }
 

@@ -7,6 +7,7 @@ import { jsonAnswer, type PreparedAnswer, prepareAnswer, sendAnswer } from "./se
 
 /** The part of a receiver that is used. */
 export interface HealthyReceiver {
+  /** Resolves with the health of the receiver. */
   health(): Promise<ReceiverHealth>;
 }
 

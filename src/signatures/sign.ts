@@ -30,6 +30,7 @@ export interface EventToSend {
   readonly type: string;
   /** Default: a random one. */
   readonly id?: string | undefined;
+  /** The event's data. Default: none. */
   readonly data?: unknown;
 }
 
@@ -41,8 +42,11 @@ export interface SignedDeliveryOptions extends SigningOptions {
 
 /** A delivery with its signature, as `sendDelivery` takes it. */
 export interface SignedDelivery {
+  /** Path and query. */
   readonly path: string;
+  /** The body, byte for byte. */
   readonly body: Buffer;
+  /** The content type of the body. */
   readonly contentType: string;
   /** By lower-case names. */
   readonly headers: Readonly<Record<string, string>>;

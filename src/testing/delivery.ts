@@ -33,8 +33,11 @@ export interface TestDelivery {
 
 /** What came back. */
 export interface TestAnswer {
+  /** Status of the answer. */
   readonly status: number;
+  /** Headers by lower-case name. */
   readonly headers: IncomingMessage["headers"];
+  /** The body as text. */
   readonly text: string;
   /** The body parsed as JSON. Throws where it is none. */
   json(): unknown;
@@ -50,7 +53,10 @@ export type TestTarget = string | URL | RequestListener;
 export async function sendDelivery(
   target: TestTarget,
   delivery: TestDelivery,
-  options: { readonly remoteAddress?: string | undefined } = {},
+  options: {
+    /** Address that the app sees as the sender's. Default: 127.0.0.1. */
+    readonly remoteAddress?: string | undefined;
+  } = {},
 ): Promise<TestAnswer> {
   if (typeof target === "function") {
     const connection = connectInMemory(createServer(target), options.remoteAddress ?? "127.0.0.1");

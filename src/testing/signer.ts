@@ -28,6 +28,7 @@ export type SigningAlgorithm =
 
 /** Signs tokens as a sender would, with a key made for this test. */
 export interface TestSigner {
+  /** The JWS algorithm of its tokens. */
   readonly algorithm: SigningAlgorithm;
   /** What goes into `auth.jwt` or a service's `jwt`, beside the issuer. */
   readonly verification: Pick<JwtOptions, "secret" | "publicKey" | "algorithms">;
@@ -37,7 +38,12 @@ export interface TestSigner {
    */
   sign(
     claims: JWTPayload,
-    header?: { readonly kid?: string | undefined; readonly typ?: string | undefined },
+    header?: {
+      /** The name of the key. Default: none. */
+      readonly kid?: string | undefined;
+      /** The token's type. Default: none. */
+      readonly typ?: string | undefined;
+    },
   ): Promise<string>;
 }
 

@@ -31,6 +31,7 @@ export interface EngineCapabilities {
 
 /** What an inbox stores into: ten members, all that a receiver asks of a store. `Tx` is what `lease.complete` hands out. */
 export interface InboxEngine<Tx = never> {
+  /** What the engine can do beyond the minimum. */
   readonly capabilities: EngineCapabilities;
   /** Once it is open: the same text for every engine of this process that keeps the same store. Left out: the engine itself. */
   readonly location?: string | undefined;
@@ -59,7 +60,11 @@ export interface InboxEngine<Tx = never> {
    * stop between two steps. A step is one commit if the store supports it.
    */
   change(selection: Selection, change: Change): Promise<Changed>;
-  stats(query: { readonly receiver?: string | undefined }): Promise<InboxStats>;
+  /** How many tasks are in which state, of one receiver or of all, and who runs them. */
+  stats(query: {
+    /** Only tasks of this receiver. Left out: of all. */
+    readonly receiver?: string | undefined;
+  }): Promise<InboxStats>;
   /** What the engine knows about the store's health, for `receiver.health()`. Optional. Must not reject. */
   health?(): Promise<EngineHealth>;
   /**
@@ -80,13 +85,17 @@ export interface InboxEngine<Tx = never> {
 export interface BackupReport {
   /** Path of the copy. */
   readonly path: string;
+  /** Size of the copy in bytes. */
   readonly sizeBytes: number;
+  /** How long it took, in milliseconds. */
   readonly durationMs: number;
 }
 
 /** The size of a store before and after it was compacted. */
 export interface CompactReport {
+  /** Size before, in bytes. */
   readonly beforeBytes: number;
+  /** Size after, in bytes. */
   readonly afterBytes: number;
 }
 
@@ -98,7 +107,9 @@ export interface EngineContext {
 
 /** A delivery to be stored. Deduplication is by receiver, source, tenant, service and the event's id. */
 export interface NewDelivery extends StoredDelivery {
+  /** The receiver's `name`. */
   readonly receiver: string;
+  /** Name of the receiver's source. */
   readonly source: string;
   /** Empty where the caller has none. */
   readonly tenant: string;
@@ -119,6 +130,7 @@ export interface NewDelivery extends StoredDelivery {
  * looked at: `replayed`.
  */
 export interface TokenUse {
+  /** What tells the token apart from any other: a hash. */
   readonly tokenId: string;
   /** Until then the use is remembered at least; milliseconds since the epoch. */
   readonly expiresAtMs: number;
@@ -128,17 +140,21 @@ export interface TokenUse {
 
 /** An event to be stored with its tasks; without tasks it is kept as ignored. */
 export interface NewEvent {
+  /** The sender's id, or the derived one. */
   readonly id: string;
+  /** The event's type. */
   readonly type: string;
   /** What tells two bodies under one id apart. */
   readonly digest: string;
   /** `id`: another digest under the same id is the same event nevertheless. */
   readonly deduplicateBy: "id" | "id-and-body";
+  /** One task for each handler. */
   readonly tasks: readonly NewTask[];
 }
 
 /** One event for one handler. */
 export interface NewTask {
+  /** Name of the handler. */
   readonly handler: string;
   /** Tasks of one handler with the same key run one at a time. */
   readonly orderingKey?: string | undefined;
@@ -150,20 +166,36 @@ export interface NewTask {
 
 /** What became of a delivery that was to be stored. */
 export type Acceptance =
-  /** At least one of its events is new; `recordIds` has those, in order, `positions` where they stand among its events. */
   | {
+      /** At least one of its events is new. */
       readonly status: "stored";
+      /** The store's own ids of the new events, in order. */
       readonly recordIds: readonly string[];
+      /** Their positions among the delivery's events, from 0. */
       readonly positions: readonly number[];
     }
-  /** All of its events were there. `bodyDiffers`: under `deduplicateBy: "id"` with another body. */
-  | { readonly status: "duplicate"; readonly bodyDiffers: boolean }
-  /** An id was there with another body; nothing of the delivery was stored. */
-  | { readonly status: "conflict"; readonly id: string }
-  /** Its token was used before, with another delivery; nothing was stored. */
-  | { readonly status: "replayed" }
-  /** `maxBacklog` would be passed; nothing was stored. */
-  | { readonly status: "full"; readonly backlog: number };
+  | {
+      /** All of its events were already stored. */
+      readonly status: "duplicate";
+      /** Under `deduplicateBy: "id"`: one of them was stored with another body. */
+      readonly bodyDiffers: boolean;
+    }
+  | {
+      /** An id was already stored with another body; nothing of the delivery was stored. */
+      readonly status: "conflict";
+      /** That id. */
+      readonly id: string;
+    }
+  | {
+      /** Its token was used before, with another delivery; nothing was stored. */
+      readonly status: "replayed";
+    }
+  | {
+      /** `maxBacklog` would be exceeded; nothing was stored. */
+      readonly status: "full";
+      /** Tasks that wait or run. */
+      readonly backlog: number;
+    };
 
 /** How an engine runs the tasks of a handler. */
 export interface HandlerPolicy {
@@ -180,8 +212,11 @@ export interface HandlerPolicy {
   readonly ordered?: boolean | undefined;
 }
 
+/** What an engine needs to run the tasks of one receiver. */
 export interface ConsumeOptions<Tx> {
+  /** The receiver's `name`. */
   readonly receiver: string;
+  /** The policies of its handlers, by their names. */
   readonly handlers: ReadonlyMap<string, HandlerPolicy>;
   /** Milliseconds without a sign of life after which a consumer's tasks are given to others. */
   readonly leaseMs: number;
@@ -195,13 +230,22 @@ export interface ConsumeOptions<Tx> {
 
 /** A task that was claimed: its attempt is counted. */
 export interface Task {
+  /** The store's own id of the event. */
   readonly recordId: string;
+  /** Name of the handler. */
   readonly handler: string;
   /** 1 for the first run since acceptance or replay. */
   readonly attempt: number;
-  readonly event: { readonly id: string; readonly type: string };
+  /** The event, without its data. */
+  readonly event: {
+    /** The sender's id, or the derived one. */
+    readonly id: string;
+    /** The event's type. */
+    readonly type: string;
+  };
   /** Which of the delivery's events it is, from 0. */
   readonly position: number;
+  /** The delivery that brought it. */
   readonly delivery: StoredDelivery;
 }
 
@@ -217,18 +261,47 @@ export interface Lease<Tx> {
   complete(write?: (tx: Tx) => void | Promise<void>): Promise<void>;
 }
 
-/** What became of a run. `release` gives the attempt back: the process is shutting down. */
+/** What became of a run. */
 export type Verdict =
-  | { readonly outcome: "done" }
-  | { readonly outcome: "retry"; readonly delayMs: number; readonly error: TaskError }
-  | { readonly outcome: "dead"; readonly error: TaskError }
-  | { readonly outcome: "release" };
+  | {
+      /** The task is completed. */
+      readonly outcome: "done";
+    }
+  | {
+      /** The attempt failed, and there will be another one. */
+      readonly outcome: "retry";
+      /** Milliseconds until the next attempt. */
+      readonly delayMs: number;
+      /** Why the attempt failed. */
+      readonly error: TaskError;
+    }
+  | {
+      /** The task becomes a dead letter. */
+      readonly outcome: "dead";
+      /** Why the attempt failed. */
+      readonly error: TaskError;
+    }
+  | {
+      /** The process is shutting down: the attempt is not counted. */
+      readonly outcome: "release";
+    };
 
+/** What became of a run, as the engine reports it. */
 export interface SettledReport {
+  /** The store's own id of the event. */
   readonly recordId: string;
+  /** Name of the handler. */
   readonly handler: string;
+  /** The attempt that it is about; 0 for a dead letter that never ran. */
   readonly attempt: number;
-  readonly event: { readonly id: string; readonly type: string };
+  /** The event, without its data. */
+  readonly event: {
+    /** The sender's id, or the derived one. */
+    readonly id: string;
+    /** The event's type. */
+    readonly type: string;
+  };
+  /** The verdict of the run. */
   readonly verdict: Verdict;
   /** False: the lease was lost, another consumer has the task. */
   readonly kept: boolean;

@@ -5,7 +5,9 @@ import type { Logger } from "./logger.js";
 export interface WebhookEvent<Type extends string = string, Data = unknown> {
   /** The sender's id, or one derived from the body where the sender gives none. */
   readonly id: string;
+  /** The event's type. */
   readonly type: Type;
+  /** What the schema of `type` made of the event's data. */
   readonly data: Data;
 }
 
@@ -16,7 +18,9 @@ export interface AnyEventMap {
 
 /** What a handler gets beside the event. Take members off it: a copy by spread has neither `deadline` nor `signal`. */
 export interface HandlerContext {
+  /** Who the delivery proved to be. */
   readonly caller: Caller;
+  /** The request that brought the event. */
   readonly delivery: Delivery;
   /** 1 for the first run of this handler on this event, since its acceptance or last replay. */
   readonly attempt: number;

@@ -6,6 +6,7 @@ export interface ExplainRequest {
   readonly method?: string | undefined;
   /** Path and query. Default: "/". */
   readonly url?: string | undefined;
+  /** Headers by name. Default: none. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /** The address that the connection comes from, as `socket.remoteAddress` has it. */
   readonly remoteAddress?: string | undefined;
@@ -36,6 +37,7 @@ export type CheckName =
 
 /** One step of the decision: one check. */
 export interface ExplainedStep {
+  /** Name of the check. */
   readonly step: CheckName;
   /**
    * `warned`: a list in shadow mode said no, or the data will be kept as a dead letter. `skipped`: an earlier check had
@@ -55,5 +57,6 @@ export interface Explanation {
   readonly status: number;
   /** Undefined where the delivery would be accepted. */
   readonly code: ErrorCode | undefined;
+  /** Every check, in the order in which they run. */
   readonly steps: readonly ExplainedStep[];
 }

@@ -17,8 +17,11 @@ export type SignatureAlgorithm =
 export interface SigningKey {
   /** Stable name, for reports; never secret. */
   readonly id: string;
+  /** False: switched off; nothing that it signed passes. */
   readonly active: boolean;
+  /** Valid from this instant on; `-Infinity` for no start. */
   readonly notBeforeMs: number;
+  /** Valid until just before this instant; `Infinity` for no end. */
   readonly expiresAtMs: number;
   /** A secret key for HMAC, else a public one. */
   readonly key: KeyObject;
@@ -26,20 +29,25 @@ export interface SigningKey {
 
 /** A request as its signature sees it. */
 export interface SignedRequest {
+  /** The request's method. */
   readonly method: string;
   /** Path and query as they came, before Express took a mount path off. */
   readonly url: string;
   /** The URL that the sender called, made of the configured public URL; undefined where none is configured. */
   readonly publicUrl?: string | undefined;
+  /** Headers by lower-case name. */
   readonly headers: Readonly<IncomingHttpHeaders>;
   /** Names and values in turn, as they came: a header that came twice shows here alone. */
   readonly rawHeaders: readonly string[];
+  /** The body, byte for byte. */
   readonly rawBody: Buffer;
 }
 
 /** What is wrong with a signature; `reason` is for the operator and holds no secret. */
 export interface SignatureFault {
+  /** The kind of fault. */
   readonly fault: "missing" | "malformed" | "timestamp" | "mismatch";
+  /** What is wrong, for the operator. */
   readonly reason: string;
 }
 
@@ -51,8 +59,11 @@ export interface SignatureMatch {
 
 /** The headers of a scheme, in lower case. */
 export interface SignatureHeaders {
+  /** Header with the signature. */
   readonly signature: string;
+  /** Header with the timestamp. */
   readonly timestamp?: string | undefined;
+  /** Header with the id of the event. */
   readonly id?: string | undefined;
 }
 
@@ -61,6 +72,7 @@ export type SignedContent = readonly (string | Uint8Array)[];
 
 /** For senders that sign one of a few forms of the same request. Whoever signs takes the first. */
 export interface SignedAlternatives {
+  /** The forms; a signature over any of them passes. */
   readonly anyOf: readonly SignedContent[];
 }
 
@@ -71,12 +83,15 @@ export interface SignatureVariant {
    * Empty: nothing.
    */
   readonly label: string;
+  /** How the signature is made. */
   readonly algorithm: SignatureAlgorithm;
+  /** Keys that may have made it. */
   readonly keys: readonly SigningKey[];
 }
 
 /** A signature in a header of its own, over bytes that a template or a function names. */
 export interface HeaderScheme {
+  /** A signature in a header. */
   readonly kind: "header";
   /** Sets of headers under which the scheme is known; the first of which any header was sent is the one that counts. */
   readonly headers: readonly SignatureHeaders[];
@@ -85,9 +100,18 @@ export interface HeaderScheme {
    * assign ","). Several parts may hold a signature; parts of other names are ignored.
    */
   readonly parts?:
-    | { readonly separator: string; readonly assign: string; readonly timestamp?: string | undefined }
+    | {
+        /** What separates the parts. */
+        readonly separator: string;
+        /** What separates the name of a part from its value. */
+        readonly assign: string;
+        /** Name of the part with the timestamp. */
+        readonly timestamp?: string | undefined;
+      }
     | undefined;
+  /** Ways in which the header may be signed; any one that verifies is enough. */
   readonly variants: readonly SignatureVariant[];
+  /** How the signature is written. */
   readonly encoding: "hex" | "base64" | "base64url";
   /** Letters of hex that are accepted. Default: lower. */
   readonly hexCase?: "lower" | "upper" | "any" | undefined;
@@ -117,14 +141,17 @@ export type MessageAlgorithm =
 
 /** A key of message signatures: its `id` is the `keyid` that names it, and it has one algorithm. */
 export interface MessageKey extends SigningKey {
+  /** The only algorithm that the key may verify. */
   readonly algorithm: MessageAlgorithm;
 }
 
 /** HTTP message signatures (RFC 9421) with `Content-Digest` (RFC 9530). */
 export interface MessageScheme {
+  /** HTTP message signatures. */
   readonly kind: "http-message";
   /** `createMessageCheck` of `hookgate/http-signature`: given here, so that no other receiver loads it. */
   readonly createCheck: (scheme: MessageScheme, where: string) => CheckSignature;
+  /** Keys that may have signed. */
   readonly keys: readonly MessageKey[];
   /**
    * Components that a signature must cover: names such as `@method` and `content-type`, or whole identifiers such as
@@ -143,11 +170,15 @@ export interface MessageScheme {
 
 /** A check in code, for what cannot be declared. */
 export interface CustomScheme {
+  /** A check in code. */
   readonly kind: "custom";
+  /** Checks the signature; `nowMs` in milliseconds since the epoch. */
   verify(request: SignedRequest, nowMs: number): MaybePromise<SignatureMatch | SignatureFault>;
+  /** Origin, or whole URL without query, under which the sender calls us. Needed if the URL is signed. */
   readonly publicUrl?: string | undefined;
 }
 
+/** How the signature of a delivery is checked. */
 export type SignatureScheme = HeaderScheme | MessageScheme | CustomScheme;
 
 /** Checks the signature of one request; `nowMs` in milliseconds since the epoch. */

@@ -24,13 +24,17 @@ export interface ParsedDelivery {
 
 /** An event as the sender put it. Without `id` it gets one from the body's bytes. */
 export interface SourceEvent {
+  /** The event's type, 1 to 200 characters. */
   readonly type: string;
+  /** The sender's id. Left out: derived from the body's bytes. */
   readonly id?: string | number | undefined;
+  /** What the schema and the handlers get. */
   readonly data: unknown;
 }
 
 /** What cannot be read; for the operator, in words without the body's. */
 export interface SourceFault {
+  /** What is wrong, for the operator. */
   readonly fault: string;
   /** The source's own word for what is wrong, given back to its `answer`. */
   readonly kind?: string | undefined;
@@ -38,9 +42,11 @@ export interface SourceFault {
 
 /** A request before anything of it is believed, or, with `body`, behind every check. */
 export interface HandshakeRequest {
+  /** The request's method. */
   readonly method: string;
   /** Path and query as they came. */
   readonly url: string;
+  /** Headers by lower-case name. */
   readonly headers: Readonly<IncomingHttpHeaders>;
   /** The parsed body of a POST that passed every check; undefined before. */
   readonly body: unknown;
@@ -48,13 +54,17 @@ export interface HandshakeRequest {
 
 /** An answer as a source wants it. Objects become JSON. Never 410: senders take that for an end of the subscription. */
 export interface SourceAnswer {
+  /** Status of the answer. */
   readonly status: number;
+  /** Further headers. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Text, or an object that becomes JSON. Default: none. */
   readonly body?: string | object | undefined;
 }
 
 /** What became of a delivery, as a source answers it. */
 export interface SourceOutcome {
+  /** What became of the delivery. */
   readonly status: "handled" | "accepted" | "duplicate" | "ignored" | "refused" | "failed";
   /** Of what was refused or failed. */
   readonly code: ErrorCode | undefined;
@@ -64,11 +74,19 @@ export interface SourceOutcome {
   readonly faultKind?: string | undefined;
   /** The status that we would answer with. */
   readonly httpStatus: number;
+  /** Id of the request, also sent as `X-Request-Id`. */
   readonly requestId: string;
   /** How the body is read; undefined where it was refused before that was known. */
   readonly bodyKind: BodyKind | undefined;
   /** The events, as far as they could be read; empty where the delivery was refused before. */
-  readonly events: readonly { readonly type: string; readonly id: string; readonly data: unknown }[];
+  readonly events: readonly {
+    /** The event's type. */
+    readonly type: string;
+    /** The sender's id, or the derived one. */
+    readonly id: string;
+    /** The event's data. */
+    readonly data: unknown;
+  }[];
 }
 
 /** Where a source's senders put a token that is no `Authorization: Bearer`. */
@@ -83,7 +101,9 @@ export interface TokenCarrier {
 
 /** What a token that nobody has checked yet says of its key. */
 export interface TokenHint {
+  /** The token's `iss`, or `defaultIssuer`. */
   readonly issuer: string;
+  /** The token's `kid`. */
   readonly keyId: string | undefined;
   /** What counts as the sender's address: an IPv4 address, an IPv6 /64, or "unknown". Left out where there is no request. */
   readonly network?: string | undefined;
@@ -113,6 +133,7 @@ export interface SourceAuth {
   readonly token?: ((hint: TokenHint) => unknown) | undefined;
   /** Left out: `token` is asked for each token. */
   readonly tokenMemory?: TokenLookupMemory | undefined;
+  /** Where tokens are sent. Left out: `Authorization: Bearer`. */
   readonly carrier?: TokenCarrier | undefined;
   /** The issuer of tokens that name none in `iss`. */
   readonly defaultIssuer?: string | undefined;
@@ -138,16 +159,23 @@ export interface CredentialPlaces {
 
 /** An event to be sent, for `hookgate send` and the testing kit. */
 export interface ComposeEvent {
+  /** The event's type. */
   readonly type: string;
+  /** The event's id. */
   readonly id: string;
+  /** The event's data. */
   readonly data: unknown;
+  /** Now, in milliseconds since the epoch. */
   readonly nowMs: number;
 }
 
 /** An unsigned delivery. */
 export interface ComposedDelivery {
+  /** Headers by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The content type of the body. */
   readonly contentType: string;
+  /** The body as text. */
   readonly body: string;
 }
 
@@ -171,9 +199,11 @@ export interface Source<EventMap = AnyEventMap> {
   events(delivery: ParsedDelivery): readonly SourceEvent[] | SourceFault;
   /** Schemas of the data by event type, where the receiver's option `events` is left out. */
   readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
+  /** Tokens that its senders bring. Left out: the receiver's `auth` applies. */
   readonly auth?: SourceAuth | undefined;
   /** Left out: keys stand in the key header, JWTs in `Authorization: Bearer`. */
   readonly credentialPlaces?: CredentialPlaces | undefined;
+  /** How its senders sign. Left out: they do not. */
   readonly signature?: SignatureScheme | undefined;
   /** `id`: senders change the body on a retry. Default: `id-and-body`. */
   readonly deduplicateBy?: "id" | "id-and-body" | undefined;
@@ -189,7 +219,15 @@ export interface Source<EventMap = AnyEventMap> {
   /** An event as this sender would send it; the signature is added from `signature`. */
   compose?(event: ComposeEvent): ComposedDelivery;
   /** Path and query that this sender calls with a body, where it adds to them. Default: `url`. */
-  composeUrl?(url: string, body: { readonly contentType: string; readonly rawBody: Buffer }): string;
+  composeUrl?(
+    url: string,
+    body: {
+      /** The content type of the body. */
+      readonly contentType: string;
+      /** The body, byte for byte. */
+      readonly rawBody: Buffer;
+    },
+  ): string;
   /** Never there at run time: carries `EventMap` for the compiler. */
   readonly types?: EventMap | undefined;
 }
