@@ -42,7 +42,7 @@ export interface Origin {
   readonly deduplicateBy: NewEvent["deduplicateBy"];
 }
 
-/** What is to be stored of a delivery; ERR_INTERNAL where an `orderingKey` threw or gave something else than a key. */
+/** The form of a delivery that is stored; ERR_INTERNAL if an `orderingKey` throws or does not return a key. */
 export function newDelivery(
   { receiver, source, deduplicateBy }: Origin,
   settings: Pick<InboxSettings, "headers" | "deduplicateForMs" | "maxBacklog">,
@@ -55,7 +55,7 @@ export function newDelivery(
     const tasks = tasksOf(one);
     if (tasks instanceof Refusal) return tasks;
     const { id, type, data } = one;
-    // One of several may come again beside others, so that its own words count there instead of the whole body.
+    // One of several events may be sent again with other ones: it has a digest of its own then.
     const own = checked.events.length === 1 ? digest : digestOf(JSON.stringify([type, data]));
     events.push({ id, type, digest: own, deduplicateBy, tasks });
   }
@@ -134,8 +134,8 @@ function taskOf(
 }
 
 /**
- * The ordering key of an event for a handler; undefined without one. ERR_INTERNAL where `orderingKey` throws or returns something
- * else. Data that breaks its schema is given as it came: what goes wrong with it counts as no key.
+ * The ordering key of an event for a handler; undefined without one. ERR_INTERNAL if `orderingKey` throws or returns anything
+ * else. Data that breaks its schema is passed as it came; if the function fails on that, there is no key.
  */
 export function orderingKeyOf(
   { name, orderingKey }: Pick<RegisteredHandler, "name" | "orderingKey">,
@@ -157,7 +157,7 @@ export function orderingKeyOf(
   return new Refusal("ERR_INTERNAL", reason);
 }
 
-/** Brings deliveries into the store; an item's outcome is what the store says, or ERR_STORE_UNAVAILABLE. */
+/** Stores deliveries; the outcome of each is the store's answer, or ERR_STORE_UNAVAILABLE. */
 export type Acceptor = Batcher<NewDelivery, Acceptance, Refusal>;
 
 /** Groups deliveries into calls of the engine's `accept`, each answered within `timeoutMs`. */
@@ -193,7 +193,7 @@ export function createAcceptor({
         reporter.note("warn", "the inbox's store takes deliveries again", { downMs });
         reporter.storeRecovered(downMs);
       },
-      // Their senders were answered 503 and send again: a duplicate then.
+      // Their senders were answered 503: the retry will be a duplicate.
       late(deliveries, stored) {
         const what = stored ? "stored after all" : "refused by the store";
         reporter.logger.debug({ deliveries }, `${what}, after acceptTimeoutMs`);
@@ -203,8 +203,8 @@ export function createAcceptor({
 }
 
 /**
- * What the sender is told of a delivery that was to be stored: ERR_EVENT_CONFLICT, ERR_TOKEN_INVALID for a token that was
- * used before, ERR_OVERLOADED for a full backlog, ERR_STORE_UNAVAILABLE.
+ * The outcome for the sender. Refused with ERR_EVENT_CONFLICT, ERR_TOKEN_INVALID (the token was used before), ERR_OVERLOADED (the
+ * backlog is full) or ERR_STORE_UNAVAILABLE.
  */
 export function toOutcome(delivery: NewDelivery, acceptance: Acceptance | Refusal): Outcome | Refusal {
   if (acceptance instanceof Refusal) return acceptance;
@@ -239,7 +239,7 @@ export function toOutcome(delivery: NewDelivery, acceptance: Acceptance | Refusa
   }
 }
 
-/** Tells of dead letters among what was stored, and of a repetition with another body. */
+/** Reports dead letters among the stored events, and a duplicate with another body. */
 export function reportStored(
   delivery: NewDelivery,
   acceptance: Acceptance | Refusal,
@@ -254,7 +254,7 @@ export function reportStored(
   }
   if (acceptance.status !== "stored") return;
   for (const [at, recordId] of acceptance.recordIds.entries()) {
-    // An engine of somebody's own may tell of more records than there are events.
+    // A custom engine may return more records than there are events.
     const event = events[acceptance.positions[at] ?? at];
     if (event !== undefined) reportDead(recordId, event, reporter);
   }

@@ -129,7 +129,7 @@ export interface Inbox {
   backup(path: string): Promise<BackupReport>;
 }
 
-/** What an inspection is made of. */
+/** What the operator's methods need. */
 export interface InboxAdminParts {
   readonly receiver: string;
   readonly engine: Pick<
@@ -199,7 +199,7 @@ export function createInboxAdmin(parts: InboxAdminParts): Inbox {
     try {
       for await (const changed of replaySteps(parts, chosen, wanted, makes)) count += changed;
     } finally {
-      // What was replayed before a step failed is told, too.
+      // Steps that were done before one failed are reported, too.
       if (!dryRun) parts.reporter.replayed({ selection: chosen, handlers, count });
     }
     return count;
@@ -363,8 +363,8 @@ function readSwitch(value: unknown, where: string): boolean {
 }
 
 /**
- * A stored event as `orderingKey` gets it: by the schema as it is now, or as it came where it breaks it (`isInvalid`). Undefined
- * where its bytes cannot be read any more.
+ * A stored event as `orderingKey` gets it: validated by the current schema, or as it came if it breaks the schema (`isInvalid`).
+ * Undefined if its bytes can no longer be read.
  */
 export type ReadEvent = (
   record: EventRecord,
@@ -378,13 +378,13 @@ export interface ReplayParts {
   readonly readEvent: ReadEvent;
 }
 
-/** Events that are looked at, and changed, at once. */
+/** Events per step. */
 const pageSize = 200;
 
 /**
- * Replays tasks step by step, and gives the number of each. Events that have no task for a handler in `makes`, of a type it
- * is registered for, get one. A task without an ordering key, whose handler has `orderingKey` now, gets its key: a replay must not
- * run two of one key at once.
+ * Replays tasks step by step; yields the number of tasks of each step. Events without a task for a handler in `makes` get one if
+ * the handler is registered for their type. A task without an ordering key gets one if its handler has `orderingKey` by now: a
+ * replay must not run two tasks of one key at the same time.
  */
 export async function* replaySteps(
   parts: ReplayParts,
@@ -436,7 +436,7 @@ async function tasksOf(
   if (handlers.every(({ orderingKey }) => orderingKey === undefined)) return withoutKey;
   const record = await engine.get(recordId);
   const read = record === undefined ? undefined : await readEvent(record);
-  // Bytes that cannot be read make a dead letter at the first attempt, whatever the order.
+  // Unreadable bytes become a dead letter at the first attempt, in whatever order.
   if (read === undefined) return withoutKey;
   return handlers.map((handler) => {
     const { name, onDeadLetter } = handler;
@@ -449,7 +449,7 @@ async function tasksOf(
   });
 }
 
-/** The events that are selected, oldest first, those of other receivers left out. */
+/** The selected events of this receiver, oldest first. */
 async function* pagesOf(
   { engine, receiver }: ReplayParts,
   selection: Selection,
@@ -475,7 +475,7 @@ async function* pagesOf(
   } while (cursor !== undefined);
 }
 
-/** Carries out a change step by step; gives the number of tasks of each. */
+/** Carries out a change step by step; yields the number of tasks of each step. */
 export async function* changeSteps(
   engine: Pick<InboxEngine, "change">,
   selection: Selection,
@@ -489,7 +489,6 @@ export async function* changeSteps(
   } while (after !== undefined);
 }
 
-/** The sum of all steps. */
 export async function total(steps: AsyncIterable<number>): Promise<number> {
   let sum = 0;
   for await (const count of steps) sum += count;

@@ -1,18 +1,18 @@
 import { type Clock, timeOf } from "../lib/clock.js";
 
-/** Told the outcome of an item, once: the store's answer, or why there is none. Must not throw. */
+/** Called once with the outcome of an item: the store's answer, or why there is none. Must not throw. */
 export type Settle<Answer, Failure> = (outcome: Answer | Failure) => void;
 
 /** Why an item has no answer: the store rejected it, did not answer in time, or the batcher was closed. */
 export type FailureReason = "rejected" | "timeout" | "closed";
 
-/** Told how the store does. */
+/** Informed about the state of the store. */
 export interface BatchReporter {
-  /** Once until the store works again; `error` is undefined where it does not answer. */
+  /** The store fails: called once until it works again. `error` is undefined if it does not answer. */
   failed(error: unknown): void;
   /** The store works again after so many milliseconds. */
   recovered(downMs: number): void;
-  /** So many items were stored, or rejected, after their time limit: their outcome had been told. */
+  /** Items were stored or rejected after their time limit; their outcome was "timeout". */
   late(count: number, stored: boolean): void;
 }
 
@@ -20,11 +20,11 @@ export interface BatchReporter {
 export interface BatcherParts<Item, Answer, Failure> {
   /** Stores items in one commit, where the store can; one answer each, in their order. */
   store(items: readonly Item[]): Promise<readonly Answer[]>;
-  /** What `Settle` is told of an item without an answer. */
+  /** The outcome of an item without an answer. */
   failure(reason: FailureReason, error: unknown): Failure;
   /** Left out: the items of a batch are limited by their number alone. */
   bytesOf?(item: Item): number;
-  /** Left out: an item waits for its answer as long as that takes. */
+  /** Left out: none. */
   readonly timeLimit?: { readonly clock: Clock; readonly ms: number } | undefined;
   readonly reporter?: BatchReporter | undefined;
   /** Calls `send` when the first batch of several may start. Left out: at once. */
@@ -32,11 +32,11 @@ export interface BatcherParts<Item, Answer, Failure> {
 }
 
 interface Entry<Item, Answer, Failure> {
-  /** Undefined once the outcome is told: a delivery that was refused does not stay in memory. */
+  /** Undefined once the item has its outcome: a delivery that was refused does not stay in memory. */
   item: Item | undefined;
   settle: Settle<Answer, Failure> | undefined;
   batch: Batch<Item, Answer, Failure> | undefined;
-  /** The store has rejected a batch with it: it is tried by itself. */
+  /** The store rejected a batch with it: it is tried alone. */
   alone: boolean;
   deadline: Deadline<Entry<Item, Answer, Failure>> | undefined;
 }
@@ -44,7 +44,7 @@ interface Entry<Item, Answer, Failure> {
 /** Items that share one commit. */
 interface Batch<Item, Answer, Failure> {
   readonly entries: readonly Entry<Item, Answer, Failure>[];
-  /** Entries whose outcome is still to be told. */
+  /** Entries without an outcome yet. */
   open: number;
 }
 
@@ -157,7 +157,7 @@ export class Batcher<Item, Answer, Failure> {
       this.#parts.reporter?.recovered(downMs);
     }
     this.#reportLate(batch, true);
-    // The store works on the next batch while the outcomes of this one are told.
+    // The store works on the next batch while the callbacks of this one run.
     this.#next(batch);
     for (const [at, entry] of batch.entries.entries()) this.#settle(entry, answers[at] as Answer);
   }

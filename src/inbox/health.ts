@@ -1,19 +1,19 @@
 import type { EngineHealth, HealthCheck, ReceiverHealth } from "../types/health.js";
 
-/** What a receiver's health is told by. */
+/** What the health of a receiver is computed from. */
 export interface HealthParts {
   readonly state: "new" | "started" | "closed";
   readonly inProgress: number;
   readonly hasInbox: boolean;
-  /** Undefined: there is none, or it is not open. */
+  /** Undefined: no inbox, or it is not open. */
   readonly inbox: InboxHealth | undefined;
 }
 
-/** What an inbox knows of itself. */
+/** The state of an inbox. */
 export interface InboxHealth {
-  /** Undefined: the engine has not said within the time. */
+  /** Undefined: the engine did not answer in time. */
   readonly engine: EngineHealth | undefined;
-  /** Undefined: this process runs no handlers, or the engine does not tell. */
+  /** Undefined: this process runs no handlers, or the engine does not know. */
   readonly heartbeatAgeMs: number | undefined;
   readonly leaseMs: number;
   readonly maxBacklog: number;
@@ -22,14 +22,12 @@ export interface InboxHealth {
 }
 
 const ok: HealthCheck = { status: "ok" };
-/** Work that is due for longer is late. */
 const maxLatenessMs = 60_000;
-/** A log of writes that is longer has a reader that does not end. */
+/** A longer log means that a read does not end. */
 const maxLogBytes = 256 * 1024 * 1024;
-/** With less left on the disk somebody should make room. */
 const minFreeBytes = 256 * 1024 * 1024;
 
-/** Makes a receiver's health out of what is known of its parts. */
+/** Computes the health of a receiver from the state of its parts. */
 export function toReceiverHealth({ state, hasInbox, inProgress, inbox }: HealthParts): ReceiverHealth {
   const deliveries = { ...deliveriesCheck(state, hasInbox), inProgress, draining: state === "closed" };
   if (inbox === undefined) {
@@ -64,7 +62,7 @@ function threadCheck(runs: boolean): HealthCheck {
   return runs ? ok : { status: "fail", reason: "the thread of the store has ended" };
 }
 
-/** Deliveries are taken without it: it is the handlers that do not run. */
+/** A warning only: deliveries are accepted without a heartbeat. */
 function heartbeatCheck(ageMs: number, leaseMs: number): HealthCheck & { readonly ageMs: number } {
   if (ageMs < leaseMs) return { ...ok, ageMs };
   return {

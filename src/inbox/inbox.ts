@@ -20,7 +20,7 @@ import type { InboxReporter } from "./reporter.js";
 import { HeldTasksMonitor, startRetention } from "./retention.js";
 import { type ReadData, Worker } from "./worker.js";
 
-/** What a store is made of. */
+/** What an inbox needs. */
 export interface ReceiverInboxParts<Tx> {
   readonly receiver: string;
   readonly settings: InboxSettings<Tx>;
@@ -32,10 +32,9 @@ export interface ReceiverInboxParts<Tx> {
   readonly random?: (() => number) | undefined;
 }
 
-/** Milliseconds that an engine has to tell how it is. */
 const healthTimeoutMs = 2_000;
 
-/** What work resolves with; undefined where it rejects, or takes longer. */
+/** The result of `work`; undefined if it rejects or takes longer. */
 function resolvedWithin<Value>(
   clock: Clock,
   work: Promise<Value> | undefined,
@@ -51,20 +50,20 @@ function resolvedWithin<Value>(
   });
 }
 
-/** What was started, to be ended again. */
+/** What `start` created. */
 interface Started<Tx> {
   readonly worker: Worker<Tx>;
   readonly consumer: Consumer | undefined;
   readonly endRetention: () => void;
 }
 
-/** The receivers that are started in this process, by what they store into. */
+/** Names of the started receivers of this process, by their store. */
 const namesByLocation = new Map<string, Set<string>>();
 const namesByEngine = new WeakMap<object, Set<string>>();
 
 /**
- * Takes the name for this receiver alone: two of one name would share their tasks, each with handlers of its own. Returns the
- * function that gives it back.
+ * Reserves the name for this receiver: two receivers of one name would run each other's tasks. Returns the function that
+ * releases it.
  */
 function reserveName<Tx>(engine: InboxEngine<Tx>, receiver: string): () => void {
   const { location } = engine;
@@ -85,7 +84,7 @@ function reserveName<Tx>(engine: InboxEngine<Tx>, receiver: string): () => void 
   };
 }
 
-/** The inbox of one receiver: takes deliveries in, and runs their tasks between `start` and `close`. */
+/** The inbox of one receiver: stores deliveries, and runs their tasks between `start` and `close`. */
 export class ReceiverInbox<Tx> {
   readonly settings: InboxSettings<Tx>;
   readonly #parts: ReceiverInboxParts<Tx>;
@@ -93,7 +92,7 @@ export class ReceiverInbox<Tx> {
   readonly #heldTasks: HeldTasksMonitor;
   #started: Started<Tx> | undefined;
   #opening: Promise<void> | undefined;
-  /** The engine was told to open, and not yet to close. */
+  /** `engine.open` was called, and `close` not yet. */
   #open = false;
   #closed = false;
   #releaseName: (() => void) | undefined;
@@ -111,12 +110,12 @@ export class ReceiverInbox<Tx> {
     });
   }
 
-  /** Stores a delivery; `settle` is told what became of it, within `acceptTimeoutMs`, and must not throw. */
+  /** Stores a delivery; `settle` is called with the outcome within `acceptTimeoutMs`, and must not throw. */
   accept(delivery: NewDelivery, settle: Settle<Acceptance, Refusal>): void {
     this.#acceptor.add(delivery, settle);
   }
 
-  /** How the store is, as far as its engine tells within the time. */
+  /** The state of the store, as far as its engine answers in time. */
   async health(): Promise<InboxHealth> {
     const { receiver, settings, clock } = this.#parts;
     const { engine, leaseMs, maxBacklog } = settings;
@@ -134,7 +133,7 @@ export class ReceiverInbox<Tx> {
     return { engine: health, heartbeatAgeMs, leaseMs, maxBacklog, backlog };
   }
 
-  /** What an operator should know of what is stored, as far as was seen at the last look. */
+  /** Findings about stored tasks, as of the last check. */
   diagnose(): readonly string[] {
     return this.#heldTasks.findings();
   }
@@ -165,13 +164,13 @@ export class ReceiverInbox<Tx> {
       this.#started = { worker, consumer, endRetention };
       void this.#reportStuckTasks(byName);
     } catch (error) {
-      // What went wrong first is what counts.
+      // The first error is the one that counts.
       await this.#closeEngine({}).catch(() => {});
       throw error;
     }
   }
 
-  /** Claims nothing more; resolves when every run has ended and the store knows. */
+  /** Claims nothing more; resolves when every run has ended and its verdict is stored. */
   async stopClaiming(signal: AbortSignal): Promise<void> {
     this.#started?.endRetention();
     await this.#started?.consumer?.stop({ signal });
@@ -244,12 +243,12 @@ export class ReceiverInbox<Tx> {
     });
   }
 
-  /** Tasks that nobody here will ever run, since their handler was renamed or taken out, and tasks that are held. */
+  /** Tasks whose handler was renamed or removed, and tasks that are held: nothing runs them by itself. */
   async #reportStuckTasks(handlers: ReadonlyMap<string, RegisteredHandler>): Promise<void> {
     const { receiver, settings, reporter } = this.#parts;
     try {
       const stats = await settings.engine.stats({ receiver });
-      // What a policy that has just become "continue" held runs in a moment.
+      // Tasks that were held under another policy run soon if it is "continue" now.
       const holders = stats.handlers.filter(
         ({ handler }) => handlers.get(handler)?.onDeadLetter !== "continue",
       );

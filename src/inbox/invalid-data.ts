@@ -9,8 +9,8 @@ const maxIssues = 20;
 const maxIssue = 300;
 
 /**
- * What is kept where the data of an event breaks its schema, or could not be read any more: ERR_EVENT_INVALID with where
- * and how, at most 20 issues. What a message says that it received is left out: it quotes the body.
+ * The stored error of data that breaks its schema or can no longer be read: ERR_EVENT_INVALID with at most 20 issues. Received
+ * values are cut out of the messages, since they quote the body.
  */
 export function invalidDataError(refusal: Refusal): TaskError {
   const error = {
@@ -40,9 +40,9 @@ function withoutValues(message: string): string {
   );
 }
 
-/** What a run fails with whose stored data breaks the schema. */
+/** Fails a run whose stored data breaks the schema. */
 export class InvalidData extends Error {
-  /** ERR_EVENT_INVALID, or what else kept the bytes from being read. */
+  /** ERR_EVENT_INVALID, or why the bytes could not be read. */
   readonly refusal: Refusal;
 
   constructor(refusal: Refusal) {

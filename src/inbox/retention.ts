@@ -5,38 +5,37 @@ import { printable } from "../lib/printable.js";
 import type { InboxEngine, InboxStats, PurgeOptions } from "../types/engine.js";
 import type { InboxReporter } from "./reporter.js";
 
-/** Milliseconds between two looks at what is too old. */
 const intervalMs = 60_000;
-/** Looks between two lines that say that nothing is deleted by age: an hour. */
+/** Warns once an hour that nothing is deleted by age. */
 const runsPerWarning = 60;
-/** Events deleted at once: a store with one writer is held no longer than that. */
+/** Events per batch: a store with a single writer must not be blocked for long. */
 const batch = 500;
-/** Milliseconds that the store has for others between two batches. */
+/** Milliseconds between two batches, for other work of the store. */
 const pauseMs = 100;
 
-/** What retention is made of. */
+/** What retention needs. */
 export interface RetentionParts {
   readonly engine: Pick<InboxEngine, "purge">;
   readonly receiver: string;
   readonly retention: Retention;
   readonly clock: Clock;
   readonly reporter: Pick<InboxReporter, "note">;
-  /** Told when a look is over: what holds others back was kept, and somebody should know. */
+  /** Checked after each run: dead letters that hold others back are kept, and the operator should know. */
   readonly heldTasks: Pick<HeldTasksMonitor, "check">;
 }
 
 /**
- * Deletes once a minute what has been kept long enough, in small batches, but no dead letter that holds others back. What
- * fails is noted and tried again the next time. Returns the function that ends it.
+ * Deletes expired events once a minute, in small batches, but no dead letter that holds others back. A failure is logged, and
+ * tried again the next time. Returns the function that stops it.
  */
 export function startRetention(parts: RetentionParts): () => void {
   const { clock } = parts;
   let ended = false;
-  /** Looks in a row at which the engine did not believe the clock. */
+  /** Consecutive runs in which the engine did not trust the clock. */
   let doubts = 0;
   let cancel = clock.after(intervalMs, look);
 
-  // One that is ended in a pause stays in it.
+  // If it is stopped during a pause, the pause never ends.
   const pause = (): Promise<void> =>
     new Promise((resolve) => {
       cancel = clock.after(pauseMs, resolve);
@@ -72,7 +71,7 @@ export function startRetention(parts: RetentionParts): () => void {
   };
 }
 
-/** Resolves with why nothing was deleted by age, where the engine does not believe the clock; what counts goes on. */
+/** Resolves with the error of an engine that does not trust the clock; deletion by number goes on. */
 async function purgeAll(
   { engine, receiver, retention, clock }: RetentionParts,
   pause: () => Promise<void>,
@@ -82,7 +81,7 @@ async function purgeAll(
   for (const state of ["done", "dead"] as const) {
     const beforeMs = clock.now() - (state === "done" ? retention.doneMs : retention.deadMs);
     const keep = state === "done" ? retention.maxDone : retention.maxDead;
-    // A dead letter that holds others back is the operator's to end: to delete it would break their order.
+    // Deleting a dead letter that holds others back would break their order: that is up to the operator.
     const shared = { receiver, state, keepHolding: true, limit: batch };
     const rules: PurgeOptions[] = [{ ...shared, beforeMs }];
     if (keep !== undefined) rules.push({ ...shared, keep });
@@ -165,7 +164,7 @@ export function parseRetention(value: unknown, where: string): Retention {
   };
 }
 
-/** What a watch looks at, and whom it tells. */
+/** What a monitor needs. */
 export interface HeldTasksParts {
   readonly engine: Pick<InboxEngine, "stats">;
   readonly receiver: string;
@@ -173,8 +172,8 @@ export interface HeldTasksParts {
 }
 
 /**
- * Tells the operator of tasks that stay behind a dead letter (`onDeadLetter: "block"`): once when a handler's first task is held,
- * and again when that comes back after an end.
+ * Warns about tasks that are held by a dead letter (`onDeadLetter: "block"`): once per handler, and again after a time without
+ * held tasks.
  */
 export class HeldTasksMonitor {
   readonly #parts: HeldTasksParts;
@@ -184,13 +183,13 @@ export class HeldTasksMonitor {
     this.#parts = parts;
   }
 
-  /** Asks the store. Rejects with what it says. */
+  /** Reads the counts from the store. */
   async check(): Promise<void> {
     const { engine, receiver } = this.#parts;
     this.update(await engine.stats({ receiver }));
   }
 
-  /** Takes what the store said. */
+  /** Warns about what is new in the counts. */
   update({ handlers }: Pick<InboxStats, "handlers">): void {
     const held = new Map<string, string>();
     for (const { handler, held: tasks, holding, oldestHeldMs } of handlers) {
@@ -204,7 +203,7 @@ export class HeldTasksMonitor {
     this.#held = held;
   }
 
-  /** What was held at the last look, one line for each handler. */
+  /** What was held at the last check, one line per handler. */
   findings(): readonly string[] {
     return [...this.#held.values()];
   }

@@ -14,12 +14,12 @@ import { InvalidData, invalidDataError } from "./invalid-data.js";
 import type { InboxSettings } from "./options.js";
 import type { InboxReporter, NextAttempt } from "./reporter.js";
 
-/** Reads the data of a stored event with the schema of this moment; a Refusal where it breaks it. */
+/** Reads the data of a stored event with the current schema; a Refusal if it breaks the schema. */
 export type ReadData = (
   task: Pick<Task, "event" | "delivery" | "position">,
 ) => { readonly value: unknown } | Refusal | Promise<{ readonly value: unknown } | Refusal>;
 
-/** What a worker is made of. */
+/** What a worker needs. */
 export interface WorkerParts {
   readonly settings: Pick<InboxSettings, "maxAttempts" | "retry">;
   readonly handlers: ReadonlyMap<string, RegisteredHandler>;
@@ -31,13 +31,13 @@ export interface WorkerParts {
   readonly random: () => number;
 }
 
-/** A run whose verdict the store has still to take. */
+/** A run whose verdict is not stored yet. */
 interface OpenRun {
   readonly requestId: string;
   result: HandlerResult | undefined;
 }
 
-/** Runs claimed tasks and reports what the store made of it. */
+/** Runs claimed tasks, and reports their outcome once the store has it. */
 export class Worker<Tx> {
   readonly #parts: WorkerParts;
   readonly #running = new Set<Run>();
@@ -71,7 +71,7 @@ export class Worker<Tx> {
     return verdictOf(result, { task, data, handler, ...this.#parts });
   }
 
-  /** Told what the store made of a verdict; for `InboxEngine.consume`. */
+  /** Reports a verdict that was stored or refused; for `InboxEngine.consume`. */
   settled(report: SettledReport): void {
     const key = keyOf(report);
     const open = this.#open.get(key);
@@ -94,7 +94,7 @@ export class Worker<Tx> {
     else if (verdict.outcome === "dead") reporter.dead(task, verdict.error, ran);
   }
 
-  /** Aborts every run, so that their tasks are given back; none is run from now on. */
+  /** Aborts every run, so that their tasks are released; no further one is run. */
   release(): void {
     this.#closed = true;
     for (const run of this.#running) run.abort(new StoppedError("the receiver is being closed"));
@@ -128,7 +128,7 @@ export class Worker<Tx> {
         delivery: deliveryOf(delivery),
         attempt,
         logger: reporter.logger,
-        // The context's type has the engine's Tx; here nobody looks into it.
+        // The context's type has the engine's Tx, which is opaque here.
         complete: (write) => lease.complete(write as Parameters<Lease<Tx>["complete"]>[0]),
       },
       clock,
@@ -158,7 +158,7 @@ export class Worker<Tx> {
     const next = this.#nextAttempt(handler, verdict);
     if (result.outcome === "timed-out") reporter.failed(run, "ERR_HANDLER_TIMEOUT", result.error, next);
     else if (result.outcome !== "done") this.#reportFailure(run, result.error, next);
-    // Done, and yet to be tried again: a completion that it did not wait for had failed.
+    // A run that is done and retried did not wait for its completion, which failed.
     else this.#reportFailure(run, "error" in verdict ? errorFrom(verdict.error) : undefined, next);
   }
 
@@ -208,10 +208,10 @@ function deliveryOf(stored: StoredDelivery): Delivery {
   };
 }
 
-/** What a verdict depends on beside the result. */
+/** What a verdict depends on, other than the result. */
 export interface VerdictParts {
   readonly task: Task;
-  /** The event's data; undefined where it could not be read. */
+  /** The event's data; undefined if it could not be read. */
   readonly data: unknown;
   readonly handler: RegisteredHandler;
   readonly settings: Pick<InboxSettings, "maxAttempts" | "retry">;
@@ -221,7 +221,7 @@ export interface VerdictParts {
 
 const done: Verdict = { outcome: "done" };
 
-/** What becomes of a task whose run ended so. Never throws, whatever was thrown. */
+/** The verdict on a task by the result of its run. Never throws, whatever was thrown. */
 export function verdictOf(result: HandlerResult, parts: VerdictParts): Verdict {
   if (result.outcome === "done") return done;
   const thrown: unknown = result.error;
@@ -238,7 +238,7 @@ export function verdictOf(result: HandlerResult, parts: VerdictParts): Verdict {
   return delayMs === undefined ? { outcome: "dead", error } : { outcome: "retry", delayMs, error };
 }
 
-/** The delay of a RetryAfterError, unless it became something else since it was made. */
+/** The delay of a RetryAfterError; undefined if its member was overwritten with something else. */
 function requestedDelay(thrown: unknown): number | undefined {
   try {
     if (!(thrown instanceof RetryAfterError)) return undefined;

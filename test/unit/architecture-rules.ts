@@ -52,8 +52,10 @@ const pureModules: ReadonlySet<string> = new Set(["node:buffer", "node:crypto"])
  */
 const openers: ReadonlyMap<string, string> = new Map([
   ["inbox/sqlite/backup.ts", "the copy, before it has its name, and its folder"],
-  ["inbox/sqlite/file-identity.ts", "the log, in which SQLite locks nothing, and /proc/locks"],
-  ["inbox/sqlite/file-system.ts", "a file that is not there yet"],
+  [
+    "inbox/sqlite/file-identity.ts",
+    "the log, in which SQLite locks nothing, /proc/locks, and a file that is not there yet",
+  ],
   ["auth/credentials/file.ts", "the credentials file"],
   ["cli/credentials-file.ts", "the credentials file and its lock"],
   ["cli/send.ts", "what is to be sent"],

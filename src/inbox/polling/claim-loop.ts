@@ -23,7 +23,7 @@ import type { ClaimedTask, Claims, EndedRun, TaskQueue } from "./task-queue.js";
 
 /** What an engine adds to the loop. */
 export interface ConsumerParts<Tx, Write> {
-  /** Opens a transaction's recorder; undefined without atomic effects: `complete` with a function is a TypeError then. */
+  /** Opens a transaction's recorder; undefined without atomic effects: `complete` with a function is a TypeError. */
   readonly openTx: OpenTx<Tx, Write> | undefined;
   readonly note: EngineContext["note"];
   /** Milliseconds between two claims while nothing signals work. Default: 200. */
@@ -33,13 +33,12 @@ export interface ConsumerParts<Tx, Write> {
 const defaultPollMs = 200;
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;
-/** How long a stopping consumer tries to store the last verdicts. */
 const lastSettlesTimeoutMs = 5_000;
 
 /**
- * Starts to claim and run the tasks of a queue; for any engine whose store hands out tasks. Claims no more than the free
- * places of each handler, one claim at a time; a place is free again when its run has ended, before the verdict is
- * stored. Reports a verdict as not kept where the lease was lost, and where a stopping consumer could not store it.
+ * Claims and runs the tasks of a queue; for any engine whose store hands out tasks. Claims no more than the free slots of each
+ * handler, one claim at a time; a slot is free again when its run has ended, before the verdict is stored. Reports a verdict as
+ * not kept if the lease was lost, or if a stopping consumer could not store it.
  */
 export function createConsumer<Tx, Write>(
   queue: TaskQueue<Write>,
@@ -57,12 +56,12 @@ class ClaimLoop<Tx, Write> {
   readonly #parts: ConsumerParts<Tx, Write>;
   readonly #pollMs: number;
   readonly #slots: Slots;
-  /** Claimed, and not yet settled. */
+  /** Claimed, and not settled yet. */
   readonly #leases = new Set<ClaimedLease<Tx, Write>>();
   /** Verdicts on their way into the store. */
   readonly #verdicts: Batcher<EndedRun, boolean, Error>;
   readonly #leaseParts: LeaseParts<Tx, Write>;
-  /** Verdicts and the claim for the places that they free go together, so that they can share a commit. */
+  /** Sends verdicts together with the claim for the slots that they free, so that they can share a commit. */
   readonly #turn = (): void => {
     this.#scheduled = false;
     const send = this.#sendVerdicts;
@@ -82,7 +81,7 @@ class ClaimLoop<Tx, Write> {
   #claimAgain = false;
   #claimFails = false;
   #timer: NodeJS.Timeout | undefined;
-  /** When a task may be due at the latest, as far as was heard since the last claim began; by performance.now(). */
+  /** When the next task is due as far as known since the last claim began; by performance.now(). */
   #dueAt = Number.POSITIVE_INFINITY;
   #heartbeat: Heartbeat | undefined;
   #settleFails = 0;
@@ -90,7 +89,6 @@ class ClaimLoop<Tx, Write> {
   #stopped: Promise<void> | undefined;
   #resolveIdle: (() => void) | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
-  /** The last verdicts have had their time. */
   #settleTimeIsOver = false;
 
   constructor(queue: TaskQueue<Write>, options: ConsumeOptions<Tx>, parts: ConsumerParts<Tx, Write>) {
@@ -112,7 +110,7 @@ class ClaimLoop<Tx, Write> {
 
   start(): void {
     this.#unsubscribe = this.#queue.onWork(this.#wake);
-    // Before the first claim, so that a store knows the consumer that claims.
+    // Before the first claim, so that the store knows the consumer.
     this.#heartbeat = this.#startHeartbeat();
     this.#wakeUp();
   }
@@ -135,21 +133,21 @@ class ClaimLoop<Tx, Write> {
     }
   }
 
-  /** What comes up within one turn of the event loop goes to the store together. */
+  /** Collects what one turn of the event loop brings. */
   #scheduleTurn(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#turn);
   }
 
-  /** Stores a verdict, together with those that come up meanwhile. */
+  /** Stores a verdict in a batch. */
   #store(run: EndedRun): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#verdicts.add(run, (kept) => (typeof kept === "boolean" ? resolve(kept) : reject(kept)));
     });
   }
 
-  /** Wakes the loop in so many milliseconds, unless something wakes it before. */
+  /** Wakes the loop after `ms` at the latest. */
   #schedulePoll(ms: number): void {
     const now = performance.now();
     this.#dueAt = Math.min(this.#dueAt, now + Math.min(Math.max(ms, 1), this.#pollMs));
@@ -161,7 +159,7 @@ class ClaimLoop<Tx, Write> {
   async #claim(): Promise<void> {
     if (this.#stopped !== undefined) return;
     const wants = this.#slots.requests();
-    // Without places the end of a run wakes the loop, without a sign of life the next heartbeat.
+    // Without free slots the end of a run wakes the loop, without a recent heartbeat the next one does.
     if (wants.length === 0 || this.#heartbeat?.isStale() === true) return;
     this.#claiming = true;
     this.#claimAgain = false;
@@ -181,7 +179,7 @@ class ClaimLoop<Tx, Write> {
     this.#checkIdle();
   }
 
-  /** Starts what was claimed; returns the milliseconds until a task may be due. */
+  /** Runs the claimed tasks; returns the milliseconds until the next one is due. */
   #take(claims: Claims): number {
     for (const task of claims.tasks) {
       const slot = this.#slots.of(task.handler);
@@ -218,7 +216,7 @@ class ClaimLoop<Tx, Write> {
     this.#checkIdle();
   }
 
-  /** Brings a verdict to the store, or sees that none is wanted, and reports it. */
+  /** Stores the verdict, unless the task was completed or lost, and reports it. */
   async #finish(lease: ClaimedLease<Tx, Write>, slot: Slot, given: Verdict): Promise<void> {
     const { task } = lease;
     const verdict =
@@ -232,7 +230,7 @@ class ClaimLoop<Tx, Write> {
     }
     if (lease.lost) {
       this.#report(toReport(task, verdict, false));
-      // Refused, and rightly so, unless the claim came between the loss and our learning of it: nobody would end it then.
+      // Refused by the fence, unless the claim came after the loss and before we learned of it: nobody else would end it.
       await this.#release(task);
       return;
     }
@@ -247,7 +245,7 @@ class ClaimLoop<Tx, Write> {
     else if (verdict.outcome === "retry" || task.ordered !== false) this.#wakeUp();
   }
 
-  /** Tries until the store has taken the verdict (true) or refused it, the lease is lost or the time of a stop is up. */
+  /** Tries until the verdict is stored (true) or refused, the lease is lost, or the time of a stop is up. */
   async #settle(lease: ClaimedLease<Tx, Write>, slot: Slot, verdict: Verdict): Promise<boolean> {
     let backoffMs = 0;
     for (;;) {
@@ -267,7 +265,7 @@ class ClaimLoop<Tx, Write> {
     }
   }
 
-  /** What the store does not take keeps its place: a store that claims but does not settle is not drained into memory. */
+  /** An unstored verdict keeps its slot: a store that claims but does not settle must not be drained into memory. */
   #beginSettleFailure(slot: Slot, error: unknown): void {
     slot.used += 1;
     this.#settleFails += 1;
@@ -281,13 +279,13 @@ class ClaimLoop<Tx, Write> {
     this.#wakeUp();
   }
 
-  /** Gives back what was claimed and is not to be run, without a second try: where it fails, the lease runs out. */
+  /** Releases a claimed task that is not run. Tried once: if it fails, the lease expires. */
   async #release(task: ClaimedTask): Promise<void> {
     this.#releases += 1;
     try {
       await this.#store({ task, verdict: { outcome: "release" } });
     } catch {
-      // The consumer leaves, or loses its lease; either way the task is given to others.
+      // The consumer leaves or loses its lease: either way others get the task.
     }
     this.#releases -= 1;
     this.#checkIdle();
@@ -297,7 +295,7 @@ class ClaimLoop<Tx, Write> {
     return startHeartbeat({
       leaseMs: this.#options.leaseMs,
       beat: () => this.#queue.heartbeat(),
-      // A task that is claimed while the sign of life is under way may be claimed behind it: its lease is good.
+      // A task claimed while the heartbeat is in flight may have been claimed after it: its lease is valid.
       prepare:
         (before = [...this.#leases]) =>
         () => {
@@ -314,7 +312,7 @@ class ClaimLoop<Tx, Write> {
   async #stop(signal: AbortSignal | undefined): Promise<void> {
     this.#unsubscribe?.();
     clearTimeout(this.#timer);
-    // The timers of the loop do not keep the process alive; one that waits for the last verdicts must be.
+    // The timers of the loop do not keep the process alive, but storing the last verdicts must.
     const alive = setInterval(() => undefined, 60_000);
     const quiet = new Promise<void>((resolve) => {
       this.#resolveIdle = resolve;
@@ -342,7 +340,7 @@ class ClaimLoop<Tx, Write> {
     }
   }
 
-  /** Ends the wait of `stop` once nothing is under way, or the runs ended and the last verdicts had their time. */
+  /** Lets `stop` go on once nothing is in flight, or the runs have ended and the time for their verdicts is up. */
   #checkIdle(): void {
     const quiet = this.#resolveIdle;
     if (quiet === undefined || this.#runs > 0) return;
@@ -360,20 +358,20 @@ class ClaimLoop<Tx, Write> {
   }
 }
 
-/** The places of one handler: its runs in progress, and verdicts that the store would not take. */
+/** The concurrency of one handler: its runs in progress, and verdicts that could not be stored. */
 export interface Slot {
   readonly handler: string;
   readonly concurrency: number;
   used: number;
-  /** More of its tasks may be due than were claimed. */
+  /** More of its tasks may be due. */
   hasMore: boolean;
-  /** Asked for by the claim under way. */
+  /** Tasks that the claim in flight asks for. */
   requested: number;
-  /** Got by it. */
+  /** Tasks that it brought. */
   received: number;
 }
 
-/** The places of a consumer's handlers, and what to claim for them. */
+/** The slots of a consumer's handlers, and what to claim for them. */
 export class Slots {
   readonly #slots: ReadonlyMap<string, Slot>;
 
@@ -390,27 +388,27 @@ export class Slots {
     return this.#slots.get(handler);
   }
 
-  /** What a claim asks for: the free places of each handler that has any. */
+  /** The free slots of each handler that has any. */
   requests(): { readonly handler: string; readonly limit: number }[] {
     const wants: { readonly handler: string; readonly limit: number }[] = [];
     for (const slot of this.#slots.values()) {
       slot.requested = Math.max(0, slot.concurrency - slot.used);
       slot.received = 0;
-      // What is due for it meanwhile is not claimed: its next free place asks.
+      // Its next free slot triggers a claim.
       if (slot.requested === 0) slot.hasMore = true;
       else wants.push({ handler: slot.handler, limit: slot.requested });
     }
     return wants;
   }
 
-  /** After a claim: who got all that was asked for may have more. */
+  /** A handler that got all that it asked for may have more. */
   updateAfterClaim(): void {
     for (const slot of this.#slots.values()) {
       if (slot.requested > 0) slot.hasMore = slot.received >= slot.requested;
     }
   }
 
-  /** A place is free for which there may be a task. */
+  /** A slot is free for which there may be a task. */
   canClaimMore(): boolean {
     for (const slot of this.#slots.values()) {
       if (slot.hasMore && slot.used < slot.concurrency) return true;
@@ -419,7 +417,7 @@ export class Slots {
   }
 }
 
-/** Whether a claim says that more is due than it brought. */
+/** Whether more is due than a claim brought. */
 export function hasMore(claims: Claims): boolean {
   return (
     claims.nextDueMs !== undefined && claims.nextDueMs <= 0 && claims.tasks.length + claims.dead.length > 0

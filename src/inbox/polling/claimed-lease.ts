@@ -3,30 +3,29 @@ import { LeaseLostError } from "../../lib/task-errors.js";
 import type { Lease, SettledReport, Verdict } from "../../types/engine.js";
 import type { ClaimedTask, EndedRun, TaskQueue } from "./task-queue.js";
 
-/** Opens what `complete` hands to the user; `writes` is read when the user's function has ended. */
+/** Opens the `tx` of `complete`; `writes` is read when the user's function has ended. */
 export type OpenTx<Tx, Write> = () => { readonly tx: Tx; readonly writes: readonly Write[] };
 
-/** A run that rejects, or a completion that failed behind it: the task's next attempt comes after this. */
+/** The delay after a run that rejects, or whose completion failed after it. */
 const afterFaultMs = 1_000;
 
-/** What a lease calls. */
+/** What a lease needs. */
 export interface LeaseParts<Tx, Write> {
   readonly queue: Pick<TaskQueue<Write>, "complete">;
   /** Undefined without atomic effects. */
   readonly openTx: OpenTx<Tx, Write> | undefined;
-  /** Stores a verdict together with others. */
+  /** Stores a verdict in a batch. */
   settle(run: EndedRun): Promise<boolean>;
 }
 
-/** The lease on one claimed task: refuses every step that comes after the loss of the claim or after the end of the run. */
+/** The lease on one claimed task: refuses every step after the loss of the claim or the end of the run. */
 export class ClaimedLease<Tx, Write> implements Lease<Tx> {
   readonly task: ClaimedTask;
-  /** The store has the completion: the verdict of the run counts no longer. */
+  /** The completion is stored: the verdict of the run is ignored. */
   completed = false;
-  /** The completion that is under way. */
+  /** The completion in flight. */
   completing: Promise<void> | undefined;
   lost = false;
-  /** The run has ended: a completion comes too late. */
   ended = false;
   #endPause: (() => void) | undefined;
   readonly #parts: LeaseParts<Tx, Write>;
@@ -53,15 +52,15 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
     if (this.lost || this.ended) return Promise.reject(new LeaseLostError());
     const completing = this.#complete(write);
     this.completing = completing;
-    // A handler that does not wait for it hears of the failure by a further attempt, not by the end of its process.
+    // A handler that does not await it gets another attempt, and no unhandled rejection.
     completing.catch(() => {
-      // What failed in the run may be called again; a run that has ended still looks at how it failed.
+      // During the run it may be called again; after the run its failure decides on the verdict.
       if (!this.ended) this.completing = undefined;
     });
     return completing;
   }
 
-  /** Tells the listeners, once. */
+  /** Calls the listeners, once. */
   markLost(): void {
     if (this.lost) return;
     this.lost = true;
@@ -71,7 +70,7 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
     this.endPause();
   }
 
-  /** The wait between two tries of a settle; a loss ends it. */
+  /** The pause between two tries to store a verdict; the loss of the lease ends it. */
   pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms).unref();
@@ -82,7 +81,6 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
     });
   }
 
-  /** Ends the wait. */
   endPause(): void {
     this.#endPause?.();
   }
@@ -114,23 +112,23 @@ export class ClaimedLease<Tx, Write> implements Lease<Tx> {
   }
 }
 
-/** Calls what others gave us: its error is theirs, and breaks nothing of ours. */
+/** Calls a callback of others: its error must not break our loop. */
 export function callQuietly(call: () => void): void {
   try {
     call();
   } catch {
-    // Whoever listens minds their own errors.
+    // Not ours.
   }
 }
 
-/** The verdict on a run that ended in what it must not end in. */
+/** The verdict on a run that rejected although it must not. */
 export function retryAfterFault(error: unknown, keepStack: boolean | undefined): Verdict {
   return { outcome: "retry", delayMs: afterFaultMs, error: taskErrorOf(error, keepStack) };
 }
 
 /**
- * The verdict of a run that left a completion under way. A run that was done without waiting for a completion that then
- * fails is not done: its writes are missing.
+ * The verdict of a run with a completion in flight. If the run ended without awaiting it and it fails, the task is not done: its
+ * writes are missing.
  */
 export async function verdictAfterCompletion(
   lease: { readonly completing: Promise<void> | undefined },
@@ -147,7 +145,6 @@ export async function verdictAfterCompletion(
   }
 }
 
-/** What is told of a run that has ended. */
 export function toReport(task: ClaimedTask, verdict: Verdict, kept: boolean): SettledReport {
   const { recordId, handler, attempt, event } = task;
   return { recordId, handler, attempt, event, verdict, kept };

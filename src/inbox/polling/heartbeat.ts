@@ -1,28 +1,27 @@
-/** What the heartbeat of a consumer calls. */
+/** What a heartbeat needs. */
 export interface HeartbeatParts {
   readonly leaseMs: number;
-  /** A sign of life; false: what was claimed before it was taken by others. */
+  /** Sends a heartbeat; false: what was claimed before it was taken by others. */
   beat(): Promise<boolean>;
-  /** Called before each sign of life; what it returns is called where that comes back false. */
+  /** Called before each heartbeat; returns what to call if that comes back false. */
   prepare(): () => void;
-  /** After a failure, once until the next success. */
+  /** Called once per series of failures. */
   failed(error: unknown): void;
-  /** Whenever a sign of life has ended, well or not. */
+  /** Called after each heartbeat; `revived`: the lease had been stale. */
   ended(revived: boolean): void;
 }
 
-/** A consumer's sign of life, given ten times within a lease: who watches is that much late in seeing that none comes. */
+/** The heartbeat of a consumer, ten times per lease: others notice its end that much later. */
 export interface Heartbeat {
-  /** A sign of life is under way. */
   readonly inFlight: boolean;
   /** None has reached the store for the length of a lease, by the monotonic clock: others may have our tasks. */
   isStale(): boolean;
-  /** Milliseconds since the last one that reached the store. */
+  /** Milliseconds since the last heartbeat that reached the store. */
   ageMs(): number;
   stop(): void;
 }
 
-/** Gives the first sign of life at once. */
+/** Sends the first heartbeat immediately. */
 export function startHeartbeat(parts: HeartbeatParts): Heartbeat {
   let timer: NodeJS.Timeout | undefined;
   let [inFlight, failing, stopped] = [false, false, false];
@@ -38,7 +37,7 @@ export function startHeartbeat(parts: HeartbeatParts): Heartbeat {
       if (!(await parts.beat())) lose();
       failing = false;
       revived = isStale();
-      // The store may have taken it at any time since it was sent: the earliest is the safe one.
+      // The store may have taken it at any time since it was sent; the earliest is the safe one.
       aliveAt = at;
     } catch (error) {
       if (!failing) parts.failed(error);

@@ -29,7 +29,7 @@ export interface CopyParts {
   readonly db: SqliteDatabase;
   readonly open: OpenDatabase;
   /** Its file; undefined in memory. */
-  readonly source: string | undefined;
+  readonly file: string | undefined;
   /** The file that is made; it must not be there. */
   readonly target: string;
   /** Where the copy is written until it is whole; in the folder of `target`. Default: `partialOf(target)`. */
@@ -41,11 +41,11 @@ export interface CopyParts {
  * writing meanwhile. The copy is written under another name, synced and checked; under its own name it is whole, or not
  * there. Throws where the target is there, cannot be written, or the copy is corrupt; then nothing is left of it.
  */
-export function copyDatabase({ db, open, source, target, partial }: CopyParts): BackupReport {
+export function copyDatabase({ db, open, file, target, partial }: CopyParts): BackupReport {
   const startedAt = performance.now();
   assertFree(target);
-  if (source !== undefined && companions.some((suffix) => target === `${source}${suffix}`)) {
-    throw new Error(`${target} is a name that SQLite uses for ${source} itself; take another one`);
+  if (file !== undefined && companions.some((suffix) => target === `${file}${suffix}`)) {
+    throw new Error(`${target} is a name that SQLite uses for ${file} itself; take another one`);
   }
   const copy = writeCopy({ db, open, target, partial });
   try {
@@ -69,7 +69,7 @@ export function writeCopy({
   open,
   target,
   partial = partialOf(target),
-}: Omit<CopyParts, "source">): string {
+}: Omit<CopyParts, "file">): string {
   try {
     // SQLite writes into an empty file, whose mode is ours.
     closeSync(openSync(partial, "wx", 0o600));
@@ -101,14 +101,14 @@ const companions = ["-wal", "-shm", "-journal"] as const;
  */
 export function backUpFile(
   open: OpenDatabase,
-  source: string,
+  file: string,
   to: Pick<CopyParts, "target" | "partial">,
 ): BackupReport {
-  const db = open(source, { readOnly: true });
+  const db = open(file, { readOnly: true });
   try {
     db.exec(sql.file.busyTimeout(2_000));
     assertInbox(db);
-    return copyDatabase({ db, open, source, ...to });
+    return copyDatabase({ db, open, file, ...to });
   } finally {
     db.close();
   }
@@ -193,7 +193,7 @@ export function restoreFile({ open, copy, target, setAside }: RestoreParts): Res
     assertNotNewer(db);
     const isThere = lstatSync(target, { throwIfNoEntry: false }) !== undefined;
     if (!isThere || setAside === undefined) {
-      const { sizeBytes } = copyDatabase({ db, open, source: copy, target });
+      const { sizeBytes } = copyDatabase({ db, open, file: copy, target });
       return { sizeBytes, replaced: false };
     }
     assertFree(setAside);
@@ -263,13 +263,13 @@ function keepAs(path: string, other: string): void {
 
 /** Makes copies of a file, each in a process of its own: the engine's end does not wait for them. */
 export class CopyHost {
-  readonly #source: string;
+  readonly #file: string;
   readonly #program: URL;
   readonly #running = new Set<(error: Error) => void>();
 
   /** `program` is the seam for tests. */
-  constructor(source: string, program: URL = new URL("./copy-process.js", import.meta.url)) {
-    this.#source = source;
+  constructor(file: string, program: URL = new URL("./copy-process.js", import.meta.url)) {
+    this.#file = file;
     this.#program = program;
   }
 
@@ -295,7 +295,7 @@ export class CopyHost {
         rmSync(partial, { force: true });
         reject(ended ?? new Error(answer?.message ?? `the copy ${target} was not made: its process ended`));
       });
-      child.send({ source: this.#source, target, partial }, (error) => {
+      child.send({ file: this.#file, target, partial }, (error) => {
         if (error !== null) end(error);
       });
     });
@@ -309,7 +309,7 @@ export class CopyHost {
 
 /** What is copied, as it is sent to the process. */
 export interface CopyOrder {
-  readonly source: string;
+  readonly file: string;
   readonly target: string;
   /** Where the copy is written until it is whole. */
   readonly partial: string;

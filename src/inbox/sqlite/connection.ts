@@ -4,8 +4,7 @@ import type { CompactReport } from "../../types/engine.js";
 import type { OpenDatabase, SqliteDatabase, SqliteStatement } from "./driver.js";
 import type { EndFlag } from "./end-flag.js";
 import { resultCode, resultCodes, SqliteError } from "./errors.js";
-import { FileIdentity } from "./file-identity.js";
-import { createPrivateFile } from "./file-system.js";
+import { createPrivateFile, FileIdentity } from "./file-identity.js";
 import { assertStillKnown, assertVersion, migrate } from "./schema.js";
 import * as sql from "./statements.js";
 

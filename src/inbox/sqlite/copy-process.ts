@@ -2,13 +2,13 @@
 import { backUpFile, type CopyAnswer, type CopyOrder } from "./backup.js";
 import { loadDriver } from "./driver.js";
 
-process.on("message", ({ source, target, partial }: CopyOrder) => {
-  process.send?.(answerOf(source, target, partial), () => process.disconnect());
+process.on("message", ({ file, target, partial }: CopyOrder) => {
+  process.send?.(answerOf(file, target, partial), () => process.disconnect());
 });
 
-function answerOf(source: string, target: string, partial: string): CopyAnswer {
+function answerOf(file: string, target: string, partial: string): CopyAnswer {
   try {
-    return { report: backUpFile(loadDriver(), source, { target, partial }) };
+    return { report: backUpFile(loadDriver(), file, { target, partial }) };
   } catch (error) {
     return { message: error instanceof Error ? error.message : String(error) };
   }

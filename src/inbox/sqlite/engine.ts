@@ -32,7 +32,7 @@ import { SqliteTaskQueue, type TaskQueueParts, WorkSignal } from "./consumer.js"
 import { otherLibraries, type SqliteValue } from "./driver.js";
 import { StoreEndedError } from "./errors.js";
 import { FileHosts, type Role } from "./file-hosts.js";
-import { fileIdentity, networkFileSystem, publicMode } from "./file-system.js";
+import { fileIdentity, networkFileSystem, publicMode } from "./file-identity.js";
 import { type Host, MemoryHost } from "./host.js";
 import { type Clients, changeStep, listEvents, Purger } from "./long-work.js";
 import { packDeliveries, type Times } from "./protocol.js";

@@ -302,7 +302,7 @@ export class Store {
         return copyDatabase({
           db: connection.db,
           open: this.#open,
-          source: this.#options.path,
+          file: this.#options.path,
           target: request.path,
         });
       case "compact":
