@@ -75,13 +75,13 @@ export interface InboxPurgeOptions {
 }
 
 /**
- * A receiver's stored events, for operators. Every method rejects with a TypeError where the receiver has no inbox or an
+ * A receiver's stored events, for operators. Every method rejects with a TypeError if the receiver has no inbox or an
  * argument is wrong, with StoppedError before `start()` and after `close()`, and with what the store says.
  */
 export interface Inbox {
   /** Events by filter, newest first unless `oldestFirst`, without bodies and histories; pages of 50 unless `limit` says. */
   list(query?: InboxListQuery): Promise<Page<EventRecord>>;
-  /** One event by the store's name of it, with body, attempts and replays; undefined where there is none. */
+  /** One event by the store's name of it, with body, attempts and replays; undefined if there is none. */
   get(recordId: string): Promise<EventRecord | undefined>;
   /** How many tasks wait, run and are dead, how late the work is, and what was done in the last minutes. */
   stats(): Promise<InboxStats>;
@@ -140,7 +140,7 @@ export interface InboxAdminParts {
   readonly reporter: Pick<InboxReporter, "replayed">;
   readonly handlers: Pick<HandlerRegistry, "all" | "handlersFor">;
   readonly readEvent: ReadEvent;
-  /** Throws where the store is not open. */
+  /** Throws if the store is not open. */
   assertOpen(): void;
 }
 

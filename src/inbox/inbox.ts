@@ -147,7 +147,7 @@ export class ReceiverInbox<Tx> {
     }
   }
 
-  /** Opens the engine and starts to run tasks. Rejects where that fails; then it can be tried again. */
+  /** Opens the engine and starts to run tasks. Rejects if that fails; then it can be tried again. */
   async start(handlers: readonly RegisteredHandler[]): Promise<void> {
     const { settings, reporter, receiver, clock } = this.#parts;
     const { engine, retention } = settings;

@@ -76,7 +76,7 @@ const alwaysKept = ["content-type", "user-agent"];
 const secretHeaders = ["authorization", "proxy-authorization", "cookie"];
 
 /**
- * Reads the option `inbox`; undefined where it was left out. `keyHeader` must not be stored. Throws a TypeError that
+ * Reads the option `inbox`; undefined if it was left out. `keyHeader` must not be stored. Throws a TypeError that
  * names the option and the fix.
  */
 export function parseInboxOptions<Tx>(

@@ -13,7 +13,7 @@ export interface Claims {
   readonly tasks: readonly ClaimedTask[];
   /** Tasks that were out of attempts when they came up, and are dead letters now. */
   readonly dead: readonly SettledReport[];
-  /** Milliseconds until the next task of these handlers falls due; undefined where none is known. */
+  /** Milliseconds until the next task of these handlers falls due; undefined if none is known. */
   readonly nextDueMs: number | undefined;
 }
 

@@ -18,7 +18,7 @@ export class AcceptQueries {
   accept({ deliveries, bytes }: AcceptRequest, times: Times): readonly Acceptance[] {
     const { connection } = this.#parts;
     connection.begin();
-    // Other processes number events, too, hence anew in each transaction; a number is not used twice, also after a purge.
+    // Read in each transaction, since other processes number events, too. A number is not used again, not even after a purge.
     const row = connection.statement(sql.meta.lastEvent).get() as { last: number };
     this.#lastEvent = row.last;
     let at = 0;
@@ -49,7 +49,7 @@ export class AcceptQueries {
     return { status: "stored", recordIds, positions: fresh.events.map(({ position }) => position) };
   }
 
-  /** The events that are not there yet, with their positions; or what is to be said of a delivery that brings none. */
+  /** The events that are new, with their positions; or the acceptance of a delivery without any. */
   #freshEvents(
     scope: number,
     events: readonly NewEvent[],

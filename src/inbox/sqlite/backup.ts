@@ -23,23 +23,23 @@ import * as sql from "./statements.js";
 /** The check of a copy looks up every row of every index: with the upper pages in memory it takes half as long. */
 const checkCacheKib = 128 * 1024;
 
-/** What a copy is made of. */
+/** What is copied, and where to. */
 export interface CopyParts {
-  /** A connection to what is copied, without a transaction. */
+  /** A connection to the original, outside a transaction. */
   readonly db: SqliteDatabase;
   readonly open: OpenDatabase;
-  /** Its file; undefined in memory. */
+  /** The file of the original; undefined in memory. */
   readonly file: string | undefined;
-  /** The file that is made; it must not be there. */
+  /** The file to be created; it must not exist. */
   readonly target: string;
-  /** Where the copy is written until it is whole; in the folder of `target`. Default: `partialOf(target)`. */
+  /** The name of the copy until it is complete, in the folder of `target`. Default: `partialOf(target)`. */
   readonly partial?: string | undefined;
 }
 
 /**
- * Copies a database, as it is at this moment, into a new file that its owner alone may read. Others go on reading and
- * writing meanwhile. The copy is written under another name, synced and checked; under its own name it is whole, or not
- * there. Throws where the target is there, cannot be written, or the copy is corrupt; then nothing is left of it.
+ * Copies the current state of a database into a new file that only its owner may read, while others read and write. The copy
+ * is written under a temporary name, synced and checked, and then renamed: `target` is complete or does not exist. Throws if the
+ * target exists, cannot be written, or the copy is corrupt; nothing is left of it then.
  */
 export function copyDatabase({ db, open, file, target, partial }: CopyParts): BackupReport {
   const startedAt = performance.now();
@@ -58,12 +58,12 @@ export function copyDatabase({ db, open, file, target, partial }: CopyParts): Ba
   return { path: target, sizeBytes: statSync(target).size, durationMs: performance.now() - startedAt };
 }
 
-/** A name beside a copy's own that nothing has yet. */
+/** A temporary name next to the target. */
 export function partialOf(target: string): string {
   return join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.partial`);
 }
 
-/** Writes a copy beside its target, synced and checked; answers with its path. */
+/** Writes a copy next to its target, synced and checked; returns its path. */
 export function writeCopy({
   db,
   open,
@@ -79,7 +79,7 @@ export function writeCopy({
     return partial;
   } catch (cause) {
     rmSync(partial, { force: true });
-    // Not as it came: what befell the copy must not be taken for a fault of the store.
+    // Wrapped, so that it is not taken for an error of the store.
     throw new Error(`the copy ${target} could not be made: ${reasonOf(cause)}`, { cause });
   }
 }
@@ -92,12 +92,12 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The files that SQLite keeps beside a database. */
+/** The files that SQLite keeps next to a database. */
 const companions = ["-wal", "-shm", "-journal"] as const;
 
 /**
- * Backs up the inbox in a file, whatever version its tables have: so a copy can be made before an update. Throws as
- * `copyDatabase` does, and where there is no inbox in the file.
+ * Backs up an inbox, whatever version its tables have, so that a copy can be made before an update. Throws as `copyDatabase`, and
+ * if the file holds no inbox.
  */
 export function backUpFile(
   open: OpenDatabase,
@@ -114,7 +114,7 @@ export function backUpFile(
   }
 }
 
-/** Throws where something has the name, or is what another database left beside it: SQLite would take it for this one's. */
+/** Throws if the name is taken, or if another database left files next to it that SQLite would take for this one's. */
 export function assertFree(target: string): void {
   if (isThere(target)) throw new Error(`${target} exists already; nothing was written to it`);
   const left = companions.map((suffix) => `${target}${suffix}`).find(isThere);
@@ -126,7 +126,7 @@ function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Throws where a database that nobody else uses is corrupt. */
+/** Throws if a database is corrupt that nobody else uses. */
 export function assertWhole(open: OpenDatabase, path: string): void {
   const db = open(path, { readOnly: true });
   try {
@@ -138,13 +138,13 @@ export function assertWhole(open: OpenDatabase, path: string): void {
   }
 }
 
-/** Gives a file its name, never in place of another one. */
+/** Renames a file without replacing another one. */
 function moveToNew(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") assertFree(to);
-    // A file system without links: between the look and the renaming another file may come, which is lost then.
+    // A file system without links: a file that appears between the check and the rename is lost.
     assertFree(to);
     renameSync(from, to);
     return;
@@ -152,9 +152,9 @@ function moveToNew(from: string, to: string): void {
   unlinkSync(from);
 }
 
-/** Brings a file, or the names in a folder, to the disk. */
+/** Syncs a file, or the names in a folder, to the disk. */
 export function sync(path: string): void {
-  // Windows opens no folder, and syncs a file that may be written.
+  // Windows cannot open a folder, and syncs only a file opened for writing.
   const isFolder = statSync(path).isDirectory();
   if (isFolder && process.platform === "win32") return;
   const descriptor = openSync(path, isFolder ? "r" : "r+");
@@ -170,20 +170,19 @@ export interface RestoreParts {
   readonly open: OpenDatabase;
   readonly copy: string;
   readonly target: string;
-  /** The name that a file which is there gets; undefined: it is not replaced. */
+  /** The new name of an existing file; undefined: it is not replaced. */
   readonly setAside: string | undefined;
 }
 
-/** What a restore has done. */
 export interface RestoreReport {
   readonly sizeBytes: number;
-  /** Whether a file was there, and has the other name now. */
+  /** An existing file was renamed. */
   readonly replaced: boolean;
 }
 
 /**
- * Puts the copy of an inbox in place of its file, or where none is. Throws where the copy is corrupt, holds no inbox or one
- * of a newer version, and where a process uses the file; then the file is as it was.
+ * Restores the copy of an inbox. Throws if the copy is corrupt, holds no inbox or one of a newer version, or if a process uses the
+ * file; the file is unchanged then.
  */
 export function restoreFile({ open, copy, target, setAside }: RestoreParts): RestoreReport {
   assertWhole(open, copy);
@@ -210,7 +209,7 @@ export function restoreFile({ open, copy, target, setAside }: RestoreParts): Res
 
 const damagedCodes: readonly number[] = [resultCodes.corrupt, resultCodes.notADatabase];
 
-/** Keeps every other process out of a file, whose log is in it then. Answers with the function that ends that. */
+/** Locks a file against every other process, with the log moved into it. Returns the function that unlocks it. */
 function hold(open: OpenDatabase, path: string): () => void {
   const db: SqliteDatabase = open(path, { readOnly: false });
   try {
@@ -235,7 +234,7 @@ function hold(open: OpenDatabase, path: string): () => void {
   };
 }
 
-/** Gives the file its other name, and the copy its own: at every moment there is a file. Answers with its size. */
+/** Renames the file, then the copy, so that there is a file at every moment. Returns its size. */
 function replace(copy: string, target: string, setAside: string): number {
   try {
     const { uid, gid } = statSync(target);
@@ -261,7 +260,7 @@ function keepAs(path: string, other: string): void {
   }
 }
 
-/** Makes copies of a file, each in a process of its own: the engine's end does not wait for them. */
+/** Makes copies of a file, each in its own process, so that closing the engine does not wait for them. */
 export class CopyHost {
   readonly #file: string;
   readonly #program: URL;
@@ -301,13 +300,12 @@ export class CopyHost {
     });
   }
 
-  /** Ends the processes; what they were making is deleted. */
+  /** Ends the processes, and deletes their unfinished copies. */
   end(): void {
     for (const end of [...this.#running]) end(new Error("the engine was closed"));
   }
 }
 
-/** What is copied, as it is sent to the process. */
 export interface CopyOrder {
   readonly file: string;
   readonly target: string;

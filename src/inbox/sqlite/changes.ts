@@ -12,7 +12,6 @@ import { taskStateOf, taskStates } from "./task-state.js";
 interface EventRow {
   readonly event: number;
   readonly receiver: number;
-  /** The receiver's name. */
   readonly name: string;
 }
 
@@ -46,7 +45,7 @@ export class ChangeQueries {
     return changed;
   }
 
-  /** Those that are there, and match the filter by now. */
+  /** Those that exist and still match the filter. */
   #events(events: readonly number[], filter: EventFilter): readonly EventRow[] {
     const { connection } = this.#parts;
     const condition = conditionOf(filter, scopesOf(connection, filter));
@@ -141,7 +140,7 @@ function isTaken(task: TaskRow, { action, states }: Change, times: Times): boole
   const found = taskStateOf(task);
   const taken: readonly TaskState[] = changeableStates[action];
   if (!states.includes(found) || !taken.includes(found)) return false;
-  // What is due already cannot be due any sooner.
+  // A task that is due already cannot become due sooner.
   return action !== "retry" || task.due > times.storeMs;
 }
 
@@ -161,15 +160,14 @@ function keyOf(task: ReplayTask | undefined): string | null {
   return task?.orderingKey === undefined ? null : toStored(task.orderingKey);
 }
 
-/** Milliseconds that a step may keep the only writer from others; the event at which they end is still deleted. */
+/** Milliseconds that a step may block the only writer; the event in progress at their end is still deleted. */
 const sliceMs = 10;
-/** Rows of ids and tokens that are deleted in one step. */
+/** Expired ids and tokens that are deleted in one step. */
 const maxForgotten = 1_000;
 
 /**
- * Deletes events with all that belongs to them, as many as the time of a step allows. One with a task that waits or runs
- * by now stays, as does one that holds others by now where those are kept. While its id is remembered the row of the id
- * stays, without its delivery.
+ * Deletes events with all that belongs to them, as many as the time of a step allows. Skips those that have an open task by now,
+ * and with `keepHolding` those that hold others by now. While an id is remembered its row stays, without the delivery.
  */
 export function purgeEvents(
   parts: QueryContext,
@@ -193,7 +191,7 @@ export function purgeEvents(
 /** A clock that was set back must not make a used token good again. */
 const tokenGraceMs = 2 * 3_600_000;
 
-/** Deletes what is remembered no longer; true: there may be more of it. */
+/** Deletes expired ids and tokens; true: there may be more. */
 function forget(connection: Connection, times: Times): boolean {
   const ids = connection.statement(sql.purging.removeIds).run(Math.floor(times.storeMs), maxForgotten);
   const tokens = connection
@@ -228,7 +226,7 @@ function purgeOne(
     connection.statement(sql.purging.empty).run(event);
   } else connection.statement(sql.purging.removeEvent).run(event);
   connection.statement(sql.purging.removeDelivery).run(row.delivery);
-  // What it held back is held no more.
+  // It no longer holds others.
   for (const { handler, key } of dead) promote(connection, handler, key, times.storeMs);
   return true;
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** Starts one of our files in a process of its own; `user` is the method that needs it. Throws where the file is missing. */
+/** Starts one of our files in its own process; `user` is the method that needs it. Throws if the file is missing. */
 export function startChild(url: URL, user: string): ChildProcess {
   const file = fileURLToPath(url);
   if (!existsSync(file)) {

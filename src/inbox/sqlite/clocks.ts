@@ -2,8 +2,8 @@ import type { Connection } from "./connection.js";
 import * as sql from "./statements.js";
 
 /**
- * The clock that due times follow: it starts at the later of the machine's clock and the store's last reading, goes on by
- * the monotonic clock, and never back. A machine whose clock is set while it runs expires and delays nothing (ATTACKS H15).
+ * The clock of due times. It starts at the later of the machine's clock and the last time in the store, then follows the
+ * monotonic clock and never goes back: setting the machine's clock neither expires nor delays anything (ATTACKS H15).
  */
 export class StoreClock {
   readonly #monotonicMs: () => number;
@@ -25,16 +25,15 @@ export class StoreClock {
   }
 }
 
-/** A clock that is no further ahead of the last sign of life is believed: processes pause, and clocks are corrected. */
+/** A clock is trusted if it is no further ahead of the last heartbeat: processes pause, and clocks are corrected. */
 const mostAheadMs = 3_600_000;
-/** A clock that is further ahead is believed again once the store was in use under it for so long. */
+/** A clock that is further ahead is trusted after the store was in use with it for so long. */
 const provenMs = 6 * 3_600_000;
-/** Between two notes of one process, in milliseconds. */
 const noteEveryMs = 30_000;
 
 /**
- * What the file knows of the machine's clock. `wall`: its time at the last sign of life, 0 where there was none. While it
- * is too far ahead, `wall` stays; `doubtedAt` is then its last time, and `doubtedMs` for how long the store was in use.
+ * The machine's clock as stored. `wall`: its time at the last heartbeat, 0 if there was none. While the clock is too far ahead,
+ * `wall` stays; `doubtedAt` is then the last time of the clock, and `doubtedMs` how long the store was in use with it.
  */
 interface Known {
   readonly wall: number;
@@ -42,7 +41,7 @@ interface Known {
   readonly doubtedMs: number;
 }
 
-/** Compares the machine's clock with the signs of life in the file. */
+/** Detects a machine's clock that is far ahead of the last heartbeat in the file. */
 export class WallClock {
   readonly #connection: Connection;
   #notedMs = Number.NEGATIVE_INFINITY;
@@ -51,7 +50,7 @@ export class WallClock {
     this.#connection = connection;
   }
 
-  /** Notes a sign of life, within the transaction, unless that was done just now. */
+  /** Stores the time of a heartbeat, within the transaction, unless that was done just before. */
   note(wallMs: number): void {
     if (Math.abs(wallMs - this.#notedMs) < noteEveryMs) return;
     this.#connection.begin();
@@ -63,7 +62,7 @@ export class WallClock {
     this.#notedMs = wallMs;
   }
 
-  /** Milliseconds that the machine's clock is ahead of the last sign of life, where that is too far to be believed; else 0. */
+  /** Milliseconds that the machine's clock is ahead of the last heartbeat, if that is too much to be trusted; else 0. */
   doubtfulMs(wallMs: number): number {
     this.note(wallMs);
     const { wall } = this.#read();
@@ -79,7 +78,7 @@ export class WallClock {
   }
 }
 
-/** One that was set back is believed, too: it makes events younger. */
+/** A clock that was set back is trusted, too: it only makes events younger. */
 function isBelieved(wall: number, now: number): boolean {
   return wall === 0 || now <= wall + mostAheadMs;
 }
@@ -88,15 +87,15 @@ function after({ wall, doubtedAt, doubtedMs }: Known, now: number): Known {
   const believed = { wall: now, doubtedAt: 0, doubtedMs: 0 };
   if (isBelieved(wall, now)) return believed;
   const step = now - doubtedAt;
-  // A longer step is a pause, or another leap: it proves nothing.
+  // A longer step is a pause or another jump: it proves nothing.
   const usedMs = doubtedMs + (step > 0 && step <= mostAheadMs ? step : 0);
   return usedMs >= provenMs ? believed : { wall, doubtedAt: now, doubtedMs: usedMs };
 }
 
-/** The machine's clock says a time that the store does not believe; nothing was deleted by age. */
+/** The machine's clock is far ahead of the last activity in the store; nothing was deleted by age. */
 export class ClockAheadError extends Error {
   readonly code = "ERR_CLOCK_AHEAD";
-  /** How far the clock is ahead of the last sign of life in the store, in milliseconds. */
+  /** How far the clock is ahead of the last heartbeat in the store, in milliseconds. */
   readonly aheadMs: number;
 
   constructor(aheadMs: number) {

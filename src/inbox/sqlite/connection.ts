@@ -17,41 +17,40 @@ export interface ConnectionOptions {
   readonly setup: readonly string[];
 }
 
-/** The path of a store in the memory of its one connection. */
+/** The path of a store in memory, which belongs to one connection. */
 export const memoryPath = ":memory:";
 
-/** How a connection comes to its file. */
+/** How a file is opened. */
 export interface OpenOptions {
-  /** Makes the file where it is not there. */
+  /** Creates the file if it does not exist. */
   readonly create: boolean;
-  /** Once it is raised nobody is waited for. */
+  /** Once it is raised, locks are not waited for. */
   readonly end?: EndFlag;
-  /** Told what somebody should look at. */
+  /** Called with warnings for the operator. */
   readonly note?: ((message: string) => void) | undefined;
 }
 
-/** A file of this size is checked whole when it is opened; a larger one would hold up the start. */
+/** Larger files are not checked when they are opened, since that would delay the start. */
 const maxCheckedBytes = 64 * 1024 * 1024;
 
-/** A log of writes that a long reader made longer than this is cut once that is over. */
+/** A longer log, made by a long read, is truncated after the read. */
 const maxLogBytes = 16 * 1024 * 1024;
 
 /** One connection to the file, with its prepared statements. */
 export class Connection {
   readonly db: SqliteDatabase;
   readonly #path: string;
-  /** Undefined where nothing is written, and in memory, where nothing can be replaced. */
+  /** Undefined for readers, and in memory, where nothing can be replaced. */
   readonly #identity: FileIdentity | undefined;
   readonly #statements = new Map<string, SqliteStatement>();
   /** See `closeWithoutCheckpoint`. Made before the others, since a thread that ends closes its databases from the last to the first. */
   readonly #holder: SqliteDatabase | undefined;
   #writing = false;
-  /** Something was committed that `assertKept` has not looked at. */
+  /** Something was committed since the last `assertKept`. */
   #committed = false;
 
   /**
-   * Opens the file. Throws where it cannot be opened, is corrupt, or belongs to
-   * a newer version; the file is left as it is.
+   * Opens the file. Throws if it cannot be opened, is corrupt, or belongs to a newer version; the file is unchanged then.
    */
   constructor(open: OpenDatabase, options: ConnectionOptions, { create, end, note = () => {} }: OpenOptions) {
     const { path, readOnly } = options;
@@ -73,7 +72,7 @@ export class Connection {
     }
   }
 
-  /** The statement of this text, prepared once. */
+  /** The prepared statement of this text. */
   statement(sql: string): SqliteStatement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
@@ -83,7 +82,7 @@ export class Connection {
     return statement;
   }
 
-  /** Begins the transaction that writes, where none has begun. Throws as `assertStillKnown` does. */
+  /** Begins a transaction that writes, unless one has begun. Throws as `assertStillKnown`. */
   begin(): void {
     if (this.#writing) return;
     this.statement(sql.file.begin).run();
@@ -91,12 +90,12 @@ export class Connection {
     this.assertStillKnown();
   }
 
-  /** Throws a StoreEndedError where a newer version has changed the tables since the file was opened. */
+  /** Throws a StoreEndedError if a newer version has changed the tables since the file was opened. */
   assertStillKnown(): void {
     assertStillKnown((sql) => this.statement(sql), this.#path);
   }
 
-  /** Commits what was written since `begin`. Throws a FileChangedError where the files are others by now. */
+  /** Commits the transaction. Throws a FileChangedError if the files were replaced. */
   commit(): void {
     if (!this.#writing) return;
     this.#identity?.assertSame();
@@ -105,19 +104,19 @@ export class Connection {
     this.#writing = false;
   }
 
-  /** Throws a FileChangedError where what was committed since the last call may be lost with this process. */
+  /** Throws a FileChangedError if commits since the last call may be lost when this process ends. */
   assertKept(): void {
     if (!this.#committed) return;
     this.assertUnchanged();
     this.#committed = false;
   }
 
-  /** Throws a FileChangedError where the files are others by now, or the locks on them are gone. */
+  /** Throws a FileChangedError if the files were replaced, or the locks on them were lost. */
   assertUnchanged(): void {
     this.#identity?.assertKept();
   }
 
-  /** Undoes what was written since `begin`; also where SQLite has done so by itself. */
+  /** Rolls the transaction back, also if SQLite has done so already. */
   rollback(): void {
     if (!this.#writing) return;
     this.#writing = false;
@@ -128,18 +127,18 @@ export class Connection {
     }
   }
 
-  /** Writes the file anew without the room of what was deleted; nobody else can write meanwhile. */
+  /** Rewrites the file without the space of deleted rows; nobody else can write meanwhile. */
   compact(): CompactReport {
     const beforeBytes = this.#size();
     this.db.exec(sql.file.vacuum);
-    // The file gets shorter with this; where somebody reads, with a later commit.
+    // This shortens the file; while somebody reads, a later commit does.
     this.db.exec(sql.file.truncateLog);
     return { beforeBytes, afterBytes: this.#size() };
   }
 
   /**
-   * Cuts the log of writes where it has become long: SQLite writes it on and on while somebody reads, and keeps its length
-   * afterwards. Where somebody still reads, the next call does it.
+   * Truncates a long log: SQLite lets it grow while somebody reads, and keeps its length afterwards. If somebody still reads, the
+   * next call does it.
    */
   shortenLog(): void {
     if (this.logBytes() <= maxLogBytes) return;
@@ -151,20 +150,20 @@ export class Connection {
     try {
       this.db.close();
     } catch {
-      // A connection that failed may fail at its end, too; the file is in order either way.
+      // A connection that failed may fail to close; the file is in order either way.
     }
   }
 
   /**
-   * Closes without moving the log into the file, which takes two syncs: the last connection to a file does so, unless
-   * another one is there that cannot. That one is opened here, and must live as long as the thread.
+   * Closes without a checkpoint, which takes two syncs. The last connection to a file makes one unless another connection is
+   * open that cannot write: that one is opened here, and must live as long as the thread.
    */
   closeWithoutCheckpoint(): void {
     try {
       this.#holder?.open?.();
       this.#holder?.exec(sql.file.touch);
     } catch {
-      // The file is gone: then there is nothing to keep, either.
+      // The file is gone: there is nothing to keep.
     }
     this.close();
   }
@@ -177,7 +176,7 @@ export class Connection {
   #check(readOnly: boolean): void {
     const bytes = this.#size();
     if (bytes === 0 || bytes > maxCheckedBytes) return;
-    // A quick check does not compare indexes with their tables. The connection that writes must: a task missing from an index never runs.
+    // A quick check does not compare indexes with tables. The writer must: a task that is missing from an index never runs.
     const check = readOnly ? "quick_check" : "integrity_check";
     const [row] = this.db.prepare(sql.file.check(check)).all() as Partial<Record<string, string>>[];
     if (row?.[check] !== "ok") throw new SqliteError(String(row?.[check]), resultCodes.corrupt);
@@ -191,7 +190,7 @@ export class Connection {
     for (const sql of setup) this.db.exec(sql);
   }
 
-  /** SQLite opens a file that may only be read all the same, and tells with the first write. */
+  /** SQLite opens a read-only file without an error, and fails with the first write. */
   #assertWritable(): void {
     try {
       this.db.exec(sql.file.testWrite);
@@ -207,9 +206,8 @@ export class Connection {
         `the file's journal mode is ${mode.journal_mode} and cannot become WAL: a network file system?`,
       );
     }
-    // FULL: every commit is synced before it counts. The cache holds the upper pages of an inbox of millions.
     this.db.exec(sql.file.settings);
-    // The log that a long reader made long is cut by the next commit after it.
+    // The first commit after a long read truncates the log.
     this.db.exec(sql.file.logLimit(maxLogBytes));
   }
 
@@ -217,7 +215,7 @@ export class Connection {
     return this.#number(sql.file.pageCount, "page_count") * this.#number(sql.file.pageSize, "page_size");
   }
 
-  /** SQLite's own wait for a lock, which cannot be interrupted: but for a migration the tries of a whole group take its place. */
+  /** SQLite's own wait cannot be interrupted, so it is used for migrations only; otherwise whole groups are retried. */
   #waitForLock(ms: number): void {
     this.db.exec(sql.file.busyTimeout(ms));
   }
@@ -229,7 +227,7 @@ export class Connection {
   }
 }
 
-/** Reads the option `setup`: SQL that is run when the store is opened. TypeError where it is no list of texts. */
+/** Reads the option `setup`: SQL that is run when the store is opened. TypeError if it is not a list of strings. */
 export function parseSetup(value: unknown, where: string): readonly string[] {
   if (value === undefined) return [];
   if (!Array.isArray(value))

@@ -11,11 +11,11 @@ import type { RecordedStatement } from "./user-statements.js";
 export interface TaskQueueParts {
   readonly client: StoreClient;
   readonly clock: StoreClock;
-  /** Told when tasks may have become due. */
+  /** Signals that tasks may have become due. */
   readonly work: WorkSignal;
 }
 
-/** Tells every consumer of an engine that there may be work. */
+/** Signals work to every consumer of an engine. */
 export class WorkSignal {
   readonly #listeners = new Set<() => void>();
 
@@ -29,18 +29,18 @@ export class WorkSignal {
   }
 }
 
-/** One consumer of the file. */
+/** The tasks of a file, for one consumer. */
 export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
   readonly #parts: TaskQueueParts;
   readonly #options: Pick<ConsumeOptions<never>, "receiver" | "handlers" | "leaseMs">;
-  /** 48 random bits: unlike that of any consumer before. */
+  /** 48 random bits: no other consumer has the same. */
   readonly #consumer = randomBytes(6).readUIntBE(0, 6) + 1;
-  /** Signs of life of the others, and how long each has been the last one, as far as we watched. */
+  /** The last heartbeat of each other consumer, and for how long it has not changed while we watched. */
   readonly #seen = new Map<number, { readonly beat: number; silentMs: number }>();
   readonly #monotonicMs: () => number;
   #lookedAtMs: number;
   #joined = false;
-  /** Handlers whose tasks are yet to be brought into line with their policy, and how far that is. */
+  /** Handlers whose policy is still to be applied to stored tasks, and after which key to go on. */
   readonly #toAlign: { readonly handler: string; after: string | null }[];
 
   constructor(
@@ -83,7 +83,7 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
     if ((await this.#expireSilent(pulse)) > 0) work.notify();
     await this.#align();
     if (pulse.alive) return true;
-    // Another took this one for dead. What it has is lost; what it claims from now on is not.
+    // Its leases expired: what it has is lost, what it claims from now on is not.
     await this.#join();
     return first;
   }
@@ -104,7 +104,7 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
       consumer: this.#consumer,
       receiver,
       leaseMs,
-      // A consumer that was taken for dead and comes back does not undo what others have set since.
+      // One that comes back must not undo what others have set since.
       handlers: this.#joined
         ? []
         : [...handlers].map(([name, { onDeadLetter, ordered = false }]) => ({
@@ -115,7 +115,7 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
     this.#joined = true;
   }
 
-  /** Lets changed policies take effect, for no longer than a heartbeat may be late. */
+  /** Applies changed policies, for no longer than a heartbeat may be late. */
   async #align(): Promise<void> {
     const { client, work } = this.#parts;
     const { receiver, leaseMs } = this.#options;
@@ -128,7 +128,7 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
     }
   }
 
-  /** Judges the others by our own monotonic clock: silent is who has shown the same sign for the whole of its lease. */
+  /** Expires consumers whose heartbeat has not changed for their lease, by our own monotonic clock. */
   async #expireSilent({ others }: Pulse): Promise<number> {
     const now = this.#monotonicMs();
     const gapMs = now - this.#lookedAtMs;
@@ -152,9 +152,9 @@ export class SqliteTaskQueue implements TaskQueue<RecordedStatement> {
   }
 
   /**
-   * How much of the time since the last look counts. A process that was stopped has watched nobody meanwhile, and the others
-   * may have been stopped with it: half a lease at most, so that the other half is seen before anybody loses a task.
-   * Where every look is late, such as on a slow disk, three of them are enough.
+   * How much of the time since the last check counts. A process that was suspended watched nobody, and the others may have been
+   * suspended with it: at most half a lease counts, so that the other half is watched before anybody loses a task. If every
+   * check is late, such as on a slow disk, three are enough.
    */
   #watchedMs(gapMs: number, leaseMs: number): number {
     const { leaseMs: ours } = this.#options;

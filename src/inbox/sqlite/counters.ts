@@ -7,12 +7,12 @@ type Counter = Exclude<(typeof counters)[number], "accepted">;
 const minuteMs = 60_000;
 const keptMinutes = 60;
 
-/** Of each span of so many milliseconds the store keeps which events were accepted in it. */
+/** For each span of this length the store keeps which events were accepted in it. */
 export const timeSpanMs = 600_000;
 
 /**
- * What one transaction changes in the counts: those of the minute, how many tasks of a receiver wait or run, and which
- * events were accepted at what time.
+ * The changes of one transaction to the counts: events and tasks per minute, the backlog of each receiver, and which events were
+ * accepted in which span of time.
  */
 export class Counters {
   readonly #connection: Connection;
@@ -34,19 +34,19 @@ export class Counters {
     else this.#dead++;
   }
 
-  /** An event was accepted; their numbers rise. */
+  /** Counts an accepted event; their numbers rise. */
   accepted(event: number): void {
     this.#accepted++;
     this.#firstEvent ??= event;
     this.#lastEvent = event;
   }
 
-  /** So many more tasks of a receiver wait or run, or fewer. */
+  /** Changes the number of open tasks of a receiver. */
   addBacklog(receiver: number, change: number): void {
     this.#backlogs.set(receiver, (this.#backlogs.get(receiver) ?? 0) + change);
   }
 
-  /** Tasks of a receiver that wait or run, with those of this transaction. */
+  /** Open tasks of a receiver, including those of this transaction. */
   backlog(receiver: number): number {
     const row = this.#connection.statement(sql.counters.backlog).get(receiver) as { backlog: number };
     return row.backlog + (this.#backlogs.get(receiver) ?? 0);
@@ -71,7 +71,7 @@ export class Counters {
     this.clear();
   }
 
-  /** Deletes minutes that nobody asks for any more. */
+  /** Deletes expired minutes. */
   prune(wallMs: number): void {
     const oldest = Math.floor(wallMs / minuteMs) - keptMinutes;
     this.#connection.statement(sql.counters.dropMinutes).run(oldest);

@@ -102,7 +102,7 @@ function installedDriver(): DriverModule {
   }
 }
 
-/** Where the library of the driver lies; undefined where it is a part of Node.js, or there is none. */
+/** Where the library of the driver lies; undefined if it is a part of Node.js, or there is none. */
 export function driverFolder(): string | undefined {
   // Not ownDriver(): Node.js 22 warns where its SQLite is loaded.
   if (isBuiltin("node:sqlite")) return undefined;

@@ -1,13 +1,13 @@
 const raisedCell = 0;
 const threadCell = 1;
 
-/** What a thread has come to. */
+/** States of a thread. */
 const entered = 1;
 const left = 2;
 
 /**
- * Tells a store, also one on another thread, that its time is up: it begins nothing more. In shared memory, because a
- * thread that waits for a lock or a disk reads no messages.
+ * Tells a store, on whatever thread, to begin nothing more. In shared memory, since a thread that waits for a lock or a disk
+ * reads no messages.
  */
 export class EndFlag {
   readonly memory: SharedArrayBuffer;
@@ -27,23 +27,23 @@ export class EndFlag {
     this.#set(raisedCell, 1);
   }
 
-  /** Blocks this thread for so many milliseconds, or until the flag is raised. */
+  /** Blocks this thread for `ms`, or until the flag is raised. */
   wait(ms: number): void {
     Atomics.wait(this.#cells, raisedCell, 0, ms);
   }
 
-  /** On the thread, before it loads the driver. False: it must not. */
+  /** Called on the thread before it loads the driver. False: it must not. */
   enter(): boolean {
     this.#set(threadCell, entered);
     return !this.raised;
   }
 
-  /** On the thread: its store is closed. */
+  /** Called on the thread once its store is closed. */
   leave(): void {
     this.#set(threadCell, left);
   }
 
-  /** Blocks this thread until the other one has left, for at most so many milliseconds; not at all where it has not entered. */
+  /** Blocks this thread until the other one has left, for at most `ms`; returns immediately if it has not entered. */
   waitUntilLeft(ms: number): void {
     Atomics.wait(this.#cells, threadCell, entered, ms);
   }
@@ -54,7 +54,7 @@ export class EndFlag {
   }
 }
 
-/** Milliseconds between two tries; the last one repeats. Those of SQLite's own busy handler, which nothing can interrupt. */
+/** Milliseconds between two tries, the last one repeated; as in SQLite's busy handler, which cannot be interrupted. */
 export const delaysMs = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
 export interface BusyRetry {
   /** Milliseconds to wait for another process's transaction. */
@@ -62,7 +62,7 @@ export interface BusyRetry {
   readonly end: EndFlag;
 }
 
-/** Yields the milliseconds to wait before each further try; `attempt` returns true where a lock was in the way. */
+/** Yields the milliseconds to wait before each further try; `attempt` returns true if it met a lock. */
 export function* whileBusy(
   attempt: () => boolean,
   { busyTimeoutMs, end }: BusyRetry,
@@ -75,7 +75,7 @@ export function* whileBusy(
   }
 }
 
-/** Takes the steps of a generator on a thread that may be blocked. */
+/** Runs a generator on a thread that may be blocked. */
 export function runBlocking<T>(steps: Generator<number, T>, end: EndFlag): T {
   for (;;) {
     const step = steps.next();
@@ -84,7 +84,7 @@ export function runBlocking<T>(steps: Generator<number, T>, end: EndFlag): T {
   }
 }
 
-/** Takes the steps of a generator; the event loop goes on between them. */
+/** Runs a generator; the event loop goes on during its waits. */
 export async function runAsync<T>(steps: Generator<number, T>): Promise<T> {
   for (;;) {
     const step = steps.next();

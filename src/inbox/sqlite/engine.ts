@@ -39,15 +39,14 @@ import { packDeliveries, type Times } from "./protocol.js";
 import { parseRead, QueryHost, type ReadOptions, rowsOf, type SqliteRow } from "./queries.js";
 import { openTransaction, type RecordedStatement, type SqliteTransaction } from "./user-statements.js";
 
-/** What an open engine works with. */
 interface OpenStore extends TaskQueueParts {
   readonly hosts: FileHosts;
 }
 
-/** How the engine comes to its threads; a test gives its own. */
+/** Creates the host of a connection; a seam for tests. */
 export type MakeHost = (options: ConnectionOptions, note: (message: string) => void) => Host;
 
-/** What an engine is made of beside its connections. */
+/** What an engine may be given besides its connections. */
 export interface EngineParts {
   /** Milliseconds since the epoch, in place of the machine's clocks. */
   readonly now?: (() => number) | undefined;
@@ -68,17 +67,17 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
   #users = 0;
   #opening: Promise<OpenStore> | undefined;
   #opened: OpenStore | undefined;
-  /** Reads what takes long, beside those who write. */
+  /** The connection for long reads, next to the writer. */
   #reader: Promise<OpenStore> | undefined;
-  /** Of every connection that is open or being opened. */
+  /** One for each connection that is open or being opened. */
   readonly #clients = new Set<StoreClient>();
   /** Runs the user's own queries. */
   #queries: QueryHost | undefined;
-  /** Makes copies of the file. Undefined: that is done on the caller's thread, as all the rest. */
+  /** Makes copies of the file. Undefined: the store's own thread does. */
   readonly #copies: CopyHost | undefined;
   #note: EngineContext["note"] = () => {};
   #endReported = false;
-  /** One probe for all who ask meanwhile: where the store hangs they do not pile up. */
+  /** The probe in flight: if the store hangs, probes must not pile up. */
   #probing: ReturnType<typeof probeWrites> | undefined;
 
   constructor(
@@ -101,7 +100,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     };
   }
 
-  /** Of the open file: links and other spellings of its path are the same. */
+  /** The same for links and other spellings of the file's path. */
   location: string | undefined;
 
   async open(context: EngineContext): Promise<void> {
@@ -153,7 +152,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     this.#copies?.end();
     this.#opened = this.#opening = this.#reader = undefined;
     this.#endReported = false;
-    // Those that read first: the last connection to the file puts it in order.
+    // Readers first: the last connection to the file makes the checkpoint.
     const clients = [...this.#clients].reverse();
     this.#clients.clear();
     const closing = closeAll(clients);
@@ -216,7 +215,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
 
   async purge(options: PurgeOptions): Promise<number> {
     const { client, work } = this.#open();
-    // What is in memory does not outlive its process: no clock was believed before.
+    // In memory there is no earlier heartbeat to compare the clock with.
     if (options.beforeMs !== undefined && options.trustClock !== true && !this.#inMemory) {
       const aheadMs = await client.ask({ op: "doubt" });
       if (aheadMs > 0) throw new ClockAheadError(aheadMs);
@@ -245,7 +244,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     if (this.#inMemory) return opened.client.ask(request);
     if (this.#copies !== undefined) return this.#copies.copy(request.path);
     const { clock, hosts } = opened;
-    // A connection of its own, so that a copy that fails leaves the one that reads as it is.
+    // Its own connection, so that a copy that fails does not affect the reader.
     const { client } = await this.#openStore(hosts, this.#newHost("reader"), clock);
     try {
       return await client.ask(request);
@@ -270,7 +269,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     return this.#opened;
   }
 
-  /** In memory there is one connection alone. */
+  /** In memory there is only one connection. */
   async #read(): Promise<OpenStore> {
     const opened = this.#open();
     if (this.#inMemory) return opened;
@@ -315,7 +314,7 @@ export class SqliteEngine implements InboxEngine<SqliteTransaction> {
     return { clock, hosts, client, work: new WorkSignal() };
   }
 
-  /** Says once why every request fails from now on. */
+  /** Logs once why every request fails from now on. */
   #reportEnd(error: unknown): void {
     if (!(error instanceof StoreEndedError) || this.#endReported) return;
     this.#endReported = true;
@@ -327,10 +326,10 @@ async function closeAll(clients: readonly StoreClient[]): Promise<void> {
   for (const client of clients) await client.close();
 }
 
-/** A write that was answered within this time says as much as a new one. */
+/** A write that was answered within this time makes a probe unnecessary. */
 const recentMs = 5_000;
 
-/** Whether the file takes writes: by the last one, or by one that changes nothing and is synced like any other. */
+/** Whether the file takes writes: by the last one, or by a probe that changes nothing and is synced like any other. */
 export async function probeWrites(client: StoreClient): Promise<Pick<EngineHealth, "writable" | "reason">> {
   if (client.wroteAgoMs() < recentMs) return { writable: true };
   try {
@@ -341,7 +340,7 @@ export async function probeWrites(client: StoreClient): Promise<Pick<EngineHealt
   }
 }
 
-/** The sizes of the file and its log, and the room on its disk; without opening them. Empty for one in memory. */
+/** The sizes of the file and its log, and the free space on its disk, without opening them. Empty for a store in memory. */
 export function sizesOf(path: string): Pick<EngineHealth, "fileBytes" | "logBytes" | "freeBytes"> {
   if (path === memoryPath) return {};
   const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
@@ -349,17 +348,17 @@ export function sizesOf(path: string): Pick<EngineHealth, "fileBytes" | "logByte
     const { bavail, bsize } = statfsSync(dirname(path));
     return { fileBytes: sizeOf(path), logBytes: sizeOf(`${path}-wal`), freeBytes: bavail * bsize };
   } catch {
-    // The folder is gone, or may not be read: the writes tell what that means.
+    // The folder is gone or cannot be read: the writes tell what that means.
     return {};
   }
 }
 
-/** What a test may say of its engine in memory. */
+/** What a test may give an engine in memory. */
 export interface MemoryParts extends EngineParts {
   readonly makeHost?: ((options: ConnectionOptions) => Host) | undefined;
 }
 
-/** An engine whose store is in the memory of this process: made at the first `open`, it lives as long as the engine. */
+/** An engine whose store is in memory: created by the first `open`, it lives as long as the engine. */
 export function createMemoryEngine(setup: readonly string[], parts: MemoryParts = {}): SqliteEngine {
   const { makeHost = (given: ConnectionOptions) => new MemoryHost(given), ...test } = parts;
   const connection = { path: memoryPath, readOnly: false, setup, busyTimeoutMs: 0 };

@@ -1,7 +1,7 @@
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** What SQLite said; `errcode` is its result code. */
+/** An error of SQLite; `errcode` is its result code. */
 export class SqliteError extends Error {
   readonly errcode: number;
 
@@ -12,7 +12,7 @@ export class SqliteError extends Error {
   }
 }
 
-/** Why a store is not used any more, not even after it was opened anew: only a restart of the process helps. */
+/** Why a store is no longer used, not even after opening it again: only a restart of the process helps. */
 export class StoreEndedError extends Error {}
 
 /** SQLite's result codes that this engine acts on (https://sqlite.org/rescode.html). */
@@ -42,7 +42,7 @@ const codesOfTexts: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * SQLite's primary result code (https://sqlite.org/rescode.html) of an error that a driver threw, 1 (SQLITE_ERROR) where the
+ * SQLite's primary result code (https://sqlite.org/rescode.html) of an error that a driver threw, 1 (SQLITE_ERROR) if the
  * driver does not tell which; 0 for any other.
  */
 export function resultCode(error: unknown): number {
@@ -53,7 +53,7 @@ export function resultCode(error: unknown): number {
   return codesOfTexts.get(String(Reflect.get(error, "message"))) ?? 1;
 }
 
-/** SQLITE_BUSY: another process holds the lock. */
+/** Another process holds the lock. */
 export function isBusy(error: unknown): boolean {
   return resultCode(error) === resultCodes.busy;
 }
@@ -67,20 +67,20 @@ const fatalCodes: ReadonlySet<number> = new Set([
   resultCodes.notADatabase,
 ]);
 
-/** Whether the connection must be opened anew. */
+/** The connection must be opened again. */
 export function isFatal(error: unknown): boolean {
   return fatalCodes.has(resultCode(error));
 }
 
 /**
- * An error of SQLite in the words of an operator: which file, what is wrong with it, and what to do. Any other error, such as
- * one of a user's own statement, comes back as it is. Looks at names and modes alone; nothing is opened.
+ * Explains an error of SQLite to an operator: which file, what is wrong with it, and what to do. Any other error, such as one of a
+ * user's own statement, is returned unchanged. Looks only at names and modes; opens nothing.
  */
 export function explainError(error: unknown, path: string): unknown {
   const code = resultCode(error);
   const reason = reasonOfCode(code, path);
   if (reason === undefined) return error;
-  // By its member: an error of a driver may come from another realm.
+  // Not by instanceof: the error of a driver may come from another realm.
   const { message } = error as { readonly message?: unknown };
   return new SqliteError(
     `the inbox's file ${path} ${reason} (SQLite: ${String(message).replace(/\s+/g, " ")})`,
@@ -144,12 +144,12 @@ function statsOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
-    // The way to it may not be looked at.
+    // A folder on the way cannot be read.
     return undefined;
   }
 }
 
-/** Whether this process may do so with a file, or the file is not there. */
+/** This process may access the file so, or the file does not exist. */
 function isAllowed(path: string, mode: number): boolean {
   try {
     accessSync(path, mode);

@@ -3,13 +3,13 @@ import { changeOf } from "./file-identity.js";
 import type { Host } from "./host.js";
 import type { Reply, Request, Times } from "./protocol.js";
 
-/** Milliseconds between two starts of a host. */
+/** Minimum number of milliseconds between two starts of a host. */
 const restartMs = 1_000;
 
-/** Files that change again so soon are left alone: whoever changes them is still there. */
+/** If files change again within this time, they are no longer used: the cause is still there. */
 const quietMs = 60_000;
 
-/** What the hosts of a file are made of. */
+/** What the hosts of a file need. */
 export interface FileHostsParts {
   readonly path: string;
   makeHost(role: Role): Host;
@@ -21,9 +21,9 @@ export interface FileHostsParts {
 export type Role = "writer" | "reader";
 
 /**
- * The hosts of one file. One that has ended is replaced, at most once a second. Where the files were replaced while they
- * were open, all are closed before one is opened again, for SQLite shares what it knows of a file between all connections
- * of a process; where that happens twice within a minute, they stay closed.
+ * The hosts of one file. A host that has ended is replaced, at most once a second. If files were replaced while they were open,
+ * all hosts are closed before one is opened again, since SQLite shares its state of a file between all connections of a process.
+ * If that happens twice within a minute, they stay closed.
  */
 export class FileHosts {
   readonly writer: Host;
@@ -31,7 +31,7 @@ export class FileHosts {
   readonly #parts: FileHostsParts;
   readonly #now: () => number;
   readonly #slots: Readonly<Record<Role, Slot>>;
-  /** While it is set, all are being closed because of this error. */
+  /** Set while all hosts are being closed because of this error. */
   #closing: { readonly error: unknown; readonly done: Promise<void> } | undefined;
   #changedAtMs = Number.NEGATIVE_INFINITY;
   /** Something was stored since the last change. */
@@ -49,7 +49,7 @@ export class FileHosts {
     this.reader = this.#hostOf("reader");
   }
 
-  /** Whether the thread that writes runs, and whether the file is used no more until a restart. */
+  /** `running`: the writer's thread runs. `givenUp`: the file is not used again until a restart. */
   get state(): { readonly running: boolean; readonly givenUp: boolean } {
     return { running: this.#slots.writer.running, givenUp: this.#givenUp !== undefined };
   }
@@ -77,7 +77,7 @@ export class FileHosts {
     const answer = slot.send(requests, times);
     const { generation } = slot;
     const replies = await answer;
-    // Of a host that is closed by now: its other messages fail with the change that the first one reported.
+    // From a host that is closed by now: all its messages fail with the change that the first one reported.
     if (generation !== slot.generation) return replies;
     for (const reply of replies) {
       if (reply.ok) this.#worked = true;
@@ -92,7 +92,7 @@ export class FileHosts {
     this.#closing = { error, done: this.#closeAll(error) };
   }
 
-  /** The last connection to a file moves the log into it, unless it is one that only reads. */
+  /** The last connection to a file makes a checkpoint, unless it is read-only. */
   async #closeAll(error: unknown): Promise<void> {
     const { writer, reader } = this.#slots;
     const inOrder = changeOf(error) === "leave" ? [writer, reader] : [reader, writer];
@@ -103,7 +103,7 @@ export class FileHosts {
   #reportChange(error: unknown): void {
     const { note, path } = this.#parts;
     const reason = error instanceof Error ? error.message : String(error);
-    // What still has the old files open was there before: nothing new has happened.
+    // Something still has the old files open: that is no new change.
     if (changeOf(error) === "stale" && !this.#worked) return;
     this.#worked = false;
     const again = this.#now() - this.#changedAtMs < quietMs;
@@ -120,16 +120,16 @@ export class FileHosts {
   }
 }
 
-/** The place of one host: there is none before the first use, after a failure, and after `close`. */
+/** The current host of a role; there is none before the first use, after a failure, and after `close`. */
 class Slot {
   readonly #make: () => Host;
   readonly #now: () => number;
   #host: Host | undefined;
-  /** The answer to the last message, which comes after all others. */
+  /** The last answer, which comes after all others. */
   #underWay: Promise<unknown> = Promise.resolve();
   #startedAtMs = Number.NEGATIVE_INFINITY;
   #failure: unknown;
-  /** Which host it is, counted from the first one; another one once it is being closed. */
+  /** Rises when a host is closed: tells its late answers from those of the next one. */
   generation = 0;
 
   constructor(make: () => Host, now: () => number) {
@@ -158,7 +158,7 @@ class Slot {
     try {
       return await answer;
     } catch (error) {
-      // It answers whatever the file does: it has ended.
+      // Errors of the file are answers; a rejection means that the host has ended.
       if (this.#host === host) this.#host = undefined;
       this.#failure = error;
       throw error;

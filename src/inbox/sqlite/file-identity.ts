@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { closeSync, openSync, readSync, realpathSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** What is looked at of a file. */
+/** What identifies a file and its state. */
 export interface FileState {
   readonly dev: bigint;
   readonly ino: bigint;
@@ -10,29 +10,29 @@ export interface FileState {
   readonly mtimeNs: bigint;
 }
 
-/** How files are looked at; a test gives its own. */
+/** Reads the state of files; a seam for tests. */
 export interface FileProbe {
-  /** Undefined: the file is not there. */
+  /** Undefined: the file does not exist. */
   state(path: string): FileState | undefined;
-  /** The first salt in the header of a log; undefined where it has none yet. */
+  /** The first salt in the header of a log; undefined if it has none yet. */
   salt(log: string): number | undefined;
-  /** Of statfs(2); undefined where it cannot be told. */
+  /** `f_type` of statfs(2); undefined if unknown. */
   fileSystem(path: string): number | undefined;
-  /** Undefined where the system does not list them. */
+  /** Undefined if the system does not list them. */
   locks(): Pick<ProcessLocks, "find" | "hold" | "close"> | undefined;
 }
 
 /**
- * How the connections to files that changed are to be closed: "checkpoint" moves the log into the file that was open, since
- * its content is nowhere else or must not meet another file; "leave" touches nothing. "stale": the files had changed
- * before the connection was opened, and something in this process still holds the old ones.
+ * How connections to changed files are closed: "checkpoint" moves the log into the file that was open, since its content is
+ * nowhere else or must not meet another file; "leave" touches nothing. "stale": the files had changed before the connection was
+ * opened, and something in this process still has the old ones open.
  */
 export type FileChange = keyof typeof changeCodes;
 
-/** In the range that SQLite's own result codes leave free, so that they go the way of those. */
+/** In the range that SQLite's result codes leave free, so that they are passed on like those. */
 const changeCodes = { stale: 253, leave: 254, checkpoint: 255 } as const;
 
-/** The files that a connection works on are not those that their names stand for any more. */
+/** A connection's files were removed or replaced while they were open. */
 export class FileChangedError extends Error {
   readonly errcode: number;
 
@@ -43,28 +43,28 @@ export class FileChangedError extends Error {
   }
 }
 
-/** What an error says of changed files; undefined for any other error. */
+/** The kind of change of a FileChangedError, also from the other thread; undefined for any other error. */
 export function changeOf(error: unknown): FileChange | undefined {
   const code: unknown =
     typeof error === "object" && error !== null ? Reflect.get(error, "errcode") : undefined;
   return (Object.keys(changeCodes) as FileChange[]).find((change) => changeCodes[change] === code);
 }
 
-/** The byte that SQLite locks in a file that is open, and the one in its index of the log. */
+/** The byte that SQLite locks in an open file, and the one in the index of its log. */
 const openByte = 1_073_741_826;
 const indexByte = 128;
 
-/** `f_type` of file systems that make up inode numbers, and may make up new ones while a file is open. */
+/** `f_type` of file systems that invent inode numbers, and may change them while a file is open. */
 const inventsInodes: ReadonlySet<number> = new Set([0x65735546, 0xff534d42, 0xfe534d42, 0x517b, 0x786f4256]);
 
-/** A log begins anew with the next salt; after so many steps between two looks it is another log. */
+/** A log that restarts increments its salt; with a larger step between two checks it is another log. */
 const maxSaltSteps = 1_000;
 
 /**
- * Which files a connection works on: the database, its log (-wal) and the log's index (-shm). When another SQLite library
- * in this process closes the same database, the system drops the locks of the whole process: whoever closes it next, that
- * library included, takes itself for the last one and removes the log, and what is written from then on is lost with the
- * process. So the files are compared before each commit, and afterwards, together with the locks, before the answer.
+ * The files of a connection: the database, its log (-wal) and the log's index (-shm). When another SQLite library in this
+ * process closes the same database, the system drops the locks of the whole process: the next one to close it, that library
+ * included, takes itself for the last one and removes the log, and what is written from then on is lost with the process. So
+ * the files are compared before each commit, and again, together with the locks, before the answer.
  */
 export class FileIdentity {
   readonly #path: string;
@@ -78,15 +78,15 @@ export class FileIdentity {
   #logState: FileState;
   #indexState: FileState;
   #salt: number | undefined;
-  /** Inode numbers say nothing here. */
+  /** Inode numbers cannot be trusted here. */
   #inventing = false;
 
-  /** Call it on an open connection that has read the file. Throws where its log or its index have gone already. */
+  /** To be created on an open connection that has read the file. Throws if its log or index has been removed already. */
   constructor(path: string, note: (message: string) => void, look: FileProbe = systemProbe) {
     this.#path = path;
     this.#look = look;
     this.#note = note;
-    // SQLite follows links, and puts the log beside the file itself.
+    // SQLite follows links, and puts the log next to the file itself.
     const real = realpathSync(path);
     this.#log = `${real}-wal`;
     this.#index = `${real}-shm`;
@@ -100,7 +100,7 @@ export class FileIdentity {
     const locks = look.locks();
     const open = locks?.find(database, openByte);
     if (locks === undefined || open === undefined) {
-      // A list that does not show the lock of a file that was opened just now shows none.
+      // A list without the lock of a file that was just opened shows no locks at all.
       locks?.close();
       this.#locked = [];
       return;
@@ -114,13 +114,13 @@ export class FileIdentity {
     this.#locked = byte === undefined ? [open] : [open, byte];
   }
 
-  /** Throws a FileChangedError where a name stands for another file by now: to be called before a commit. */
+  /** Throws a FileChangedError if a file was replaced. To be called before a commit. */
   assertSame(): void {
     const fault = this.#fault(false);
     if (fault !== undefined) throw this.#changed(fault);
   }
 
-  /** What `assertSame` looks at, and whether this process still has its locks: to be called after commits, before their answers. */
+  /** As `assertSame`, and checks that this process still has its locks. To be called after commits, before their answers. */
   assertKept(): void {
     const fault = this.#fault(true);
     if (fault !== undefined) throw this.#changed(fault);
@@ -163,7 +163,7 @@ export class FileIdentity {
     return isSameFile(this.#logState, log) ? this.#index : this.#log;
   }
 
-  /** Whether the log is still the one that was written: by its salt and its size, where inode numbers cannot tell. */
+  /** Whether the log is still the same by its salt and its size, if inode numbers cannot tell. */
   #goesOn(log: FileState, written: boolean): boolean {
     const before = this.#salt;
     const salt = this.#look.salt(this.#log);
@@ -179,7 +179,7 @@ export class FileIdentity {
     return (type !== undefined && inventsInodes.has(type)) || this.#numbersMoved();
   }
 
-  /** Whether the numbers of the file change from one look to the next. */
+  /** Whether the inode number of the file changes by itself. */
   #numbersMoved(): boolean {
     const [first, ...others] = [1, 2, 3].map(() => this.#look.state(this.#path));
     return others.some((other) => first !== undefined && other !== undefined && !isSameFile(first, other));
@@ -207,10 +207,10 @@ export class FileIdentity {
 
   #isToBeSaved(database: FileState | undefined, log: FileState | undefined): boolean {
     if (database === undefined || !isSameFile(this.#database, database)) {
-      // The log belongs to the file that was open: another one at its place must not find it.
+      // The log belongs to the file that was open: another file in its place must not meet it.
       return log === undefined || isSameFile(this.#logState, log);
     }
-    // Where nobody has moved the log into the file since, or begun another one, its content is nowhere else.
+    // Unless somebody made a checkpoint or began another log, its content is nowhere else.
     const untouched = database.mtimeNs === this.#database.mtimeNs && database.size === this.#database.size;
     return untouched && (log === undefined || log.size === 0n);
   }
@@ -220,7 +220,7 @@ function isSameFile(one: FileState, other: FileState): boolean {
   return one.ino === other.ino && one.dev === other.dev;
 }
 
-/** Looks at the real files. The log may be opened, since SQLite locks nothing in it; the other two may not. */
+/** Reads the real files. The log may be opened, since SQLite locks nothing in it; the other two must not. */
 export const systemProbe: FileProbe = {
   state: (path) => statSync(path, { bigint: true, throwIfNoEntry: false }),
   salt(log) {
@@ -255,22 +255,22 @@ export const systemProbe: FileProbe = {
 
 /** A byte of a file that this process has locked for reading. */
 export interface LockedByte {
-  /** How the kernel names the file: major and minor number of its device, and its inode. */
+  /** The kernel's name of the file: major and minor number of its device, and its inode. */
   readonly file: string;
   readonly byte: number;
 }
 
-/** The kernel hands the list over in pieces, and a lock that goes away between two of them can hide the next one. */
+/** The kernel returns the list in pieces; a lock that is released between two of them can hide the next one. */
 const maxTries = 5;
 
-/** The POSIX locks of this process, as Linux lists them. There is no other way to ask for one's own. */
+/** The POSIX locks of this process, as Linux lists them: no system call tells one's own. */
 export class ProcessLocks {
   readonly #descriptor: number;
   #buffer = Buffer.alloc(16_384);
 
-  /** Throws where there is no such list: on another system, or where it is hidden. */
+  /** Throws if there is no such list: on another system, or if it is hidden. */
   constructor(list = "/proc/locks") {
-    // Kept open: a read from its beginning makes the list anew, at a tenth of the cost of opening it.
+    // Kept open: reading it from the beginning renews the list, at a tenth of the cost of opening it.
     this.#descriptor = openSync(list, "r");
   }
 
@@ -298,7 +298,7 @@ export class ProcessLocks {
     closeSync(this.#descriptor);
   }
 
-  /** The list, up to where it has all that is wanted. */
+  /** The list, up to the point where it contains everything wanted. */
   #read(wanted: readonly LockedByte[]): string {
     let length = 0;
     for (;;) {
@@ -316,7 +316,7 @@ function isListed(text: string, { file, byte }: LockedByte): boolean {
   const name = ` READ ${process.pid} ${file} `;
   for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1)) {
     const [first = "", last = ""] = text.slice(at + name.length, text.indexOf("\n", at)).split(" ");
-    // Locks that touch become one.
+    // Adjacent locks are merged.
     if (Number(first) <= byte && (last === "EOF" || byte <= Number(last))) return true;
   }
   return false;
@@ -328,7 +328,7 @@ function nameOfDevice(device: bigint): string {
   return [major, minor].map((number) => number.toString(16).padStart(2, "0")).join(":");
 }
 
-/** `f_type` of statfs(2) on Linux, of file systems whose locks other machines do not see or that have none. */
+/** `f_type` of statfs(2) on Linux, of file systems without locks, or whose locks other machines do not see. */
 const networkTypes: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],
@@ -342,7 +342,7 @@ const networkTypes: ReadonlyMap<number, string> = new Map([
   [0x7461636f, "OCFS2"],
 ]);
 
-/** The kind of network file system that a path lies on; undefined for a local one, and where it cannot be told. */
+/** The kind of network file system of a path; undefined for a local one, or if it is unknown. */
 export function networkFileSystem(path: string): string | undefined {
   try {
     return networkTypes.get(Number(statfsSync(dirname(path)).type) >>> 0);
@@ -352,18 +352,18 @@ export function networkFileSystem(path: string): string | undefined {
 }
 
 /**
- * Makes an empty file that only its owner can read and write; SQLite gives its log and its index the same mode. Only where
- * there is none: opening one that another connection of this process has open would drop its locks.
+ * Creates an empty file that only its owner can read and write; SQLite gives its log and index the same mode. Only if there is
+ * none: opening one that another connection of this process has open would drop its locks.
  */
 export function createPrivateFile(path: string): void {
   try {
     closeSync(openSync(path, "wx", 0o600));
   } catch {
-    // It is there, or cannot be made: then SQLite says why it cannot open it.
+    // It exists or cannot be created: SQLite will say why it cannot open it.
   }
 }
 
-/** The mode of a file that every user of this machine can read, such as "644"; undefined where they cannot, or it cannot be told. */
+/** The mode of a file that every user of this machine can read, such as "644"; undefined if they cannot, or if it is unknown. */
 export function publicMode(path: string): string | undefined {
   // Windows has no such modes.
   if (process.platform === "win32") return undefined;
@@ -371,7 +371,7 @@ export function publicMode(path: string): string | undefined {
   return (mode & 0o004) === 0 ? undefined : (mode & 0o777).toString(8);
 }
 
-/** What tells a file apart from every other on this machine; undefined where there is none at the path. Opens nothing. */
+/** Identifies a file on this machine; undefined if there is none at the path. Opens nothing. */
 export function fileIdentity(path: string): string | undefined {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stats && `${stats.dev}:${stats.ino}`;

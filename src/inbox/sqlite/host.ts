@@ -22,23 +22,23 @@ import type { ThreadData } from "./thread.js";
 export interface Host {
   /** Opens the file; resolves with the store's clock in milliseconds. */
   open(): Promise<number>;
-  /** Carries out a group of requests; the bodies of an `accept` are handed over. */
+  /** Carries out requests; the bodies of an `accept` are transferred. */
   send(requests: readonly Request[], times: Times): Promise<readonly Reply[]>;
-  /** Closes the file. Nothing may be under way. */
+  /** Closes the file. No message may be in flight. */
   close(): Promise<void>;
   /**
-   * Gives up what is under way, and begins nothing more. What was asked rejects at once; a system call that was begun goes
-   * on to its end, and so does the thread. Resolves then.
+   * Rejects what is in flight, and begins nothing more. A system call in progress, and with it the thread, goes on to its end;
+   * resolves then.
    */
   abandon(): Promise<void>;
 }
 
-/** Milliseconds that an exit of the process waits for the system call that a thread is in. */
+/** Milliseconds that the exit of the process waits for a system call of the thread. */
 const exitWaitMs = 30_000;
 
 const wasClosed = "the engine was closed";
 
-/** The program of the store's thread, beside this file. */
+/** The program of the store's thread, next to this file. */
 function threadProgram(): URL {
   let path = "thread.js";
   try {
@@ -46,7 +46,7 @@ function threadProgram(): URL {
     path = fileURLToPath(url);
     if (existsSync(path)) return url;
   } catch {
-    // In a bundle of CommonJS a module does not know where it is.
+    // A module in a CommonJS bundle does not know its place.
   }
   throw new Error(
     `the store's thread cannot start: ${path} is missing, because a bundler left it out. Keep hookgate out of the bundle ` +
@@ -54,16 +54,16 @@ function threadProgram(): URL {
   );
 }
 
-/** Runs the store on a thread of its own. */
+/** Runs the store on its own thread. */
 export class ThreadHost implements Host {
   readonly #worker: Worker;
   readonly #flag = new EndFlag();
   readonly #gone: Promise<void>;
-  /** What the thread was sent and has not answered yet, in order. */
+  /** Messages that the thread has not answered yet, in order. */
   readonly #exchanges: { resolve(answer: unknown): void; reject(error: Error): void }[] = [];
   #ended: Error | undefined;
 
-  /** `note` is told what somebody should look at; `program` is the seam for tests. */
+  /** `note` is called with warnings for the operator; `program` is the seam for tests. */
   constructor(
     options: ConnectionOptions,
     note: (message: string) => void = () => {},
@@ -72,8 +72,8 @@ export class ThreadHost implements Host {
     this.#worker = new Worker(program, {
       workerData: { options, end: this.#flag.memory } satisfies ThreadData,
       name: "hookgate-sqlite",
-      // Flags of the main thread such as --import would load the user's code a second time. Without this one Node.js 22
-      // warns of its SQLite, once for each thread.
+      // Flags of the main thread such as --import would load the user's code a second time. Without this one Node.js 22 warns
+      // about its SQLite for each thread.
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     this.#worker.on("message", (answer: unknown) => {
@@ -81,7 +81,7 @@ export class ThreadHost implements Host {
       this.#exchanges.shift()?.resolve(answer);
     });
     this.#worker.on("error", (error: Error) => this.#end(error));
-    // A thread that the process takes down with it closes its file with two more syncs, and on Node.js 20 aborts the process.
+    // A thread that is terminated by the exit closes its file with two more syncs, and on Node.js 20 aborts the process.
     const forget = exitHook.add({
       begin: () => this.#abandon(),
       wait: () => this.#flag.waitUntilLeft(exitWaitMs),
@@ -119,7 +119,7 @@ export class ThreadHost implements Host {
     await this.#gone;
   }
 
-  /** Not `terminate`: the thread ends by itself, once it has closed the file. */
+  /** Not `terminate`: the thread ends by itself when it has closed the file. */
   #abandon(): void {
     this.#flag.raise();
     this.#end(new Error(wasClosed));
@@ -169,7 +169,7 @@ export class LocalHost implements Host {
   }
 
   send(requests: readonly Request[], times: Times): Promise<readonly Reply[]> {
-    // A message that waits for a lock is not overtaken by the next one.
+    // The next message must not overtake one that waits for a lock.
     const answer = this.#last.then(() => this.#handle(requests, times));
     this.#last = answer.catch(() => {});
     return answer;
@@ -192,7 +192,7 @@ export class LocalHost implements Host {
   }
 }
 
-/** Keeps a store in memory on the thread of the caller: it lives until the engine is dropped. */
+/** A store in memory, on the thread of the caller: it lives until the engine is garbage-collected. */
 export class MemoryHost extends LocalHost {
   override async close(): Promise<void> {}
 
@@ -204,7 +204,7 @@ function typed(error: Error): Error {
   return code === 0 ? error : new SqliteError(error.message, code);
 }
 
-/** What must have ended before the process does. */
+/** Something that must end before the process does. */
 export interface ExitTask {
   /** Tells it to end. */
   begin(): void;
@@ -212,7 +212,7 @@ export interface ExitTask {
   wait(): void;
 }
 
-/** One listener of `process`, however many things must end: eleven of one event are taken for a leak. */
+/** One listener of `process` for everything that must end: with eleven of one event Node.js warns about a leak. */
 class ExitHook {
   readonly #endings = new Set<ExitTask>();
   readonly #exit = (): void => {
@@ -220,7 +220,7 @@ class ExitHook {
     for (const ending of this.#endings) ending.wait();
   };
 
-  /** Returns the function that takes it back. */
+  /** Returns the function that removes it. */
   add(ending: ExitTask): () => void {
     if (this.#endings.size === 0) process.on("exit", this.#exit);
     this.#endings.add(ending);

@@ -3,20 +3,20 @@ import type { Connection } from "./connection.js";
 import type { Counters } from "./counters.js";
 import { ids } from "./statements.js";
 
-/** A handler as the file knows it. */
+/** A handler as stored in the file. */
 export interface HandlerRow {
   readonly handler: number;
   readonly receiver: number;
   readonly name: string;
-  /** Whether a dead letter holds what stands behind it under its ordering key. */
+  /** Whether a dead letter holds the later tasks of its ordering key. */
   readonly hold: boolean;
   /** Whether its tasks may have ordering keys. */
   readonly ordered: boolean;
 }
 
 /**
- * The numbers of receivers, scopes and handlers. They are few and never change, so they are kept; a number that was
- * made in a transaction that failed is forgotten.
+ * The numbers of receivers, scopes and handlers. They are few and never change, so they are cached; numbers from a transaction
+ * that was rolled back are dropped.
  */
 export class IdTable {
   readonly #connection: Connection;
@@ -28,7 +28,7 @@ export class IdTable {
     this.#connection = connection;
   }
 
-  /** The number of a receiver, made where it is new. */
+  /** The number of a receiver, which is added if it is new. */
   receiver(name: string): number {
     return this.#number(this.#receivers, name, () => {
       const values = [toStored(name)];
@@ -37,7 +37,7 @@ export class IdTable {
     });
   }
 
-  /** The number of what ids are unique in. */
+  /** The number of the scope in which ids are unique. */
   scope(receiver: string, source: string, tenant: string, service: string): number {
     return this.#number(this.#scopes, JSON.stringify([receiver, source, tenant, service]), () => {
       const values = [this.receiver(receiver), toStored(source), toStored(tenant), toStored(service)];
@@ -47,8 +47,7 @@ export class IdTable {
   }
 
   /**
-   * A handler, made where it is new, with the policy `hold`. Read anew each time: another process may have changed its
-   * policy.
+   * A handler; added with the policy `hold` if it is new. Read each time, since another process may have changed its policy.
    */
   handler(receiver: string, name: string, hold = false): HandlerRow {
     const number = this.receiver(receiver);
@@ -65,7 +64,7 @@ export class IdTable {
     return row === undefined ? undefined : toHandler(row);
   }
 
-  /** Notes that tasks of a handler have ordering keys: whoever makes one must know. */
+  /** Stores that tasks of a handler have ordering keys. */
   markOrdered({ handler, ordered }: HandlerRow): void {
     if (!ordered) this.#run(ids.setOrdered, [handler]);
   }
@@ -76,7 +75,7 @@ export class IdTable {
     return toHandler(row);
   }
 
-  /** Forgets the numbers made since the last `keep`: their transaction was undone. */
+  /** Drops the numbers that were added since the last `commit`. */
   rollback(): void {
     for (const undo of this.#fresh) undo();
     this.#fresh = [];
@@ -118,8 +117,8 @@ function toHandler(row: unknown): HandlerRow {
 }
 
 /**
- * Text of others as SQLite keeps it. UTF-8 has no lone surrogates, and a driver ends text at its first NUL: ids that differ
- * behind one would become the same. Such text, and text that begins with our mark, is kept as JSON behind the mark.
+ * Text of others as it is stored. UTF-8 has no lone surrogates, and a driver ends text at its first NUL, so that ids which differ
+ * after it would become the same. Such text, and text that begins with the mark, is stored as JSON after the mark.
  */
 const mark = "\u0001";
 const unstorable = /[\p{Surrogate}\0]/u;
@@ -134,13 +133,13 @@ export function fromStored(stored: string): string {
   return stored.startsWith(mark) ? (parseJson(stored.slice(1)) as string) : stored;
 }
 
-/** The number behind a record id; undefined where it is none. */
+/** The number behind a record id; undefined if it is none. */
 export function eventNumber(recordId: string): number | undefined {
   const digits = /^rec_([1-9]\d{0,15})$/.exec(recordId)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** What the parts of a store share. */
+/** What the queries of a connection share. */
 export interface QueryContext {
   readonly connection: Connection;
   readonly ids: IdTable;

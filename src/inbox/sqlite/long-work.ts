@@ -11,12 +11,12 @@ import type { StoreClient } from "./client.js";
 import { eventNumber } from "./id-table.js";
 import type { Found, SearchFilter } from "./search.js";
 
-/** Events of one step of a change: a transaction that holds up the deliveries that come in meanwhile. */
+/** Events per step of a change: deliveries wait for its transaction. */
 const eventsPerChange = 200;
-/** Events that are counted in one step. */
+/** Events per step of a dry run. */
 const eventsPerCount = 2_000;
 
-/** Steps of one purge that only forget ids and tokens; the next one goes on. */
+/** Steps of one purge that only delete expired ids and tokens; the next one continues. */
 const maxSteps = 50;
 
 /** The connection that only reads, and the one that writes. */
@@ -25,7 +25,7 @@ export interface Clients {
   readonly writer: StoreClient;
 }
 
-/** Numbers of events, found in steps, each as long as the connection may be busy. */
+/** Finds events in steps, each as long as the connection may be busy. */
 async function* findEvents(
   reader: StoreClient,
   request: {
@@ -59,7 +59,7 @@ async function firstEvents(
 export async function listEvents(reader: StoreClient, query: InboxQuery): Promise<Page<EventRecord>> {
   const { oldestFirst = false, limit = 50, cursor, ...filter } = query;
   const after = cursor === undefined ? undefined : Number(cursor);
-  // A cursor of somebody else's making has nothing after it.
+  // There is nothing after a cursor that is not ours.
   if (after !== undefined && !Number.isSafeInteger(after)) return { items: [], next: undefined };
   const events = await firstEvents(reader, { filter, oldestFirst, after, limit: limit + 1 });
   const items = await reader.ask({ op: "records", events: events.slice(0, limit) });
@@ -67,8 +67,8 @@ export async function listEvents(reader: StoreClient, query: InboxQuery): Promis
 }
 
 /**
- * One step of a change. Its events are found on the connection that reads, and those that match no longer when they are
- * changed are left alone; a step that only counts does not write at all.
+ * One step of a change. Its events are found on the reading connection; those that no longer match when they are changed are left
+ * alone. A dry run does not write.
  */
 export async function changeStep(
   { reader, writer }: Clients,
@@ -97,18 +97,18 @@ function namedEvents(recordIds: readonly string[], after: number, limit: number)
   return { events, next: left.length > limit ? events.at(-1) : undefined };
 }
 
-/** How far the purge of a receiver's events of a state has come. */
+/** The progress of purging one state of a receiver. */
 interface Progress {
   readonly after: number;
-  /** Events from this one on are kept. */
+  /** This event and all later ones are kept. */
   readonly bound: number;
 }
 
-/** Deletes events, in steps that do not hold up those who write. */
+/** Deletes events in steps that do not block writers for long. */
 export class Purger {
   /**
-   * Purges are asked for in batches. Where one ended the next goes on, and does not pass again what may not be deleted;
-   * when it finds too few it begins anew.
+   * The next batch continues where the last one ended, so that events which must be kept are not read again. If it finds too
+   * few, it starts from the beginning.
    */
   readonly #progress = new Map<string, Progress>();
 
@@ -142,7 +142,7 @@ export class Purger {
   }
 }
 
-/** The oldest of the newest events that are kept. */
+/** The oldest of the events that `keep` leaves. */
 async function boundOf(reader: StoreClient, filter: SearchFilter, keep: number | undefined): Promise<number> {
   if (keep === undefined || keep === 0) return Number.MAX_SAFE_INTEGER;
   let kept = 0;

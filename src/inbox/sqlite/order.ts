@@ -70,7 +70,7 @@ export function blockerOf(
   return dead !== undefined && dead < event ? dead : undefined;
 }
 
-/** Whether a dead letter holds a task behind it. */
+/** Whether a dead letter holds a task. */
 export function holdsOthers(
   connection: Connection,
   { handler, hold }: OrderedHandler,
@@ -88,10 +88,10 @@ export interface FinishedRun {
   readonly started_ms: number;
 }
 
-/** Of one task; older ones make place. */
+/** Per task; older ones are deleted. */
 const maxAttemptsKept = 100;
 
-/** Keeps an attempt for whoever looks at the task. */
+/** Adds an attempt to the history of its task. */
 export function recordAttempt(
   connection: Connection,
   { event, handler, attempts, started_ms }: FinishedRun,
@@ -109,13 +109,13 @@ export function recordAttempt(
   connection.statement(sql.attempts.dropUpTo).run(event, handler, row.last + 1 - maxAttemptsKept);
 }
 
-/** Keys of one transaction: a policy that changes for a million of them must not hold up deliveries. */
+/** Keys per transaction: a changed policy of a million keys must not block deliveries. */
 const keysPerStep = 200;
 
 /**
- * Brings the keys of a handler into line with its policy, key by key: what is behind a dead letter that holds is blocked,
- * and where nothing of a key waits or runs, its next task does. Returns the last key of the step, undefined when all are
- * done. It also mends keys that an older version left without a next task.
+ * Applies the policy of a handler to its keys: tasks after a dead letter that holds them are blocked, and if no task of a key
+ * waits or runs, its next one becomes due. Returns the last key of the step, undefined after the last step. It also repairs keys
+ * that an older version left without a next task.
  */
 export function applyPolicy(
   connection: Connection,
@@ -145,11 +145,11 @@ function keyAfter(
   };
   const [blocked, dead] = [next("blocked"), hold ? next("dead") : undefined];
   if (blocked === undefined || dead === undefined) return blocked ?? dead;
-  // By the order of the index, which is that of UTF-8 and not of UTF-16.
+  // In the order of the index: UTF-8, not UTF-16.
   return Buffer.compare(Buffer.from(blocked), Buffer.from(dead)) < 0 ? blocked : dead;
 }
 
-/** What runs goes on: its verdict sees the dead letter. */
+/** Running tasks go on: their verdict takes the dead letter into account. */
 function blockAfterDead(connection: Connection, handler: OrderedHandler, key: string): void {
   const dead = oldestOf(connection, handler, key, taskStates.dead);
   const next = oldestOf(connection, handler, key, taskStates.waiting);

@@ -19,7 +19,7 @@ import type { Query, QueryAnswer } from "./queries.js";
 import type { Found, SearchRequest } from "./search.js";
 import type { RecordedStatement } from "./user-statements.js";
 
-/** A delivery on its way to the store: its head is JSON already, its body stands in the request's bytes. */
+/** A delivery on its way to the store: its head is JSON, its body is part of the request's bytes. */
 export interface PackedDelivery {
   readonly receiver: string;
   readonly source: string;
@@ -34,7 +34,6 @@ export interface PackedDelivery {
   readonly tokenUse: TokenUse | undefined;
 }
 
-/** A claim as its steps name it. */
 export interface ClaimName {
   readonly event: number;
   readonly handler: string;
@@ -45,7 +44,7 @@ export interface ClaimName {
 export interface AcceptRequest {
   readonly op: "accept";
   readonly deliveries: readonly PackedDelivery[];
-  /** Their bodies, one behind the other. */
+  /** Their bodies, concatenated. */
   readonly bytes: ArrayBuffer;
 }
 
@@ -60,7 +59,7 @@ export interface ClaimRequest {
   }[];
 }
 
-/** A change of some events, of those among them that match the filter by then. */
+/** A change of those of the events that still match the filter. */
 export interface ChangeRequest {
   readonly op: "change";
   readonly events: readonly number[];
@@ -68,7 +67,7 @@ export interface ChangeRequest {
   readonly change: Change;
 }
 
-/** Everything that a store is asked for. */
+/** Every request to a store. */
 export type Request =
   | AcceptRequest
   | ClaimRequest
@@ -92,7 +91,7 @@ export type Request =
       readonly op: "align";
       readonly receiver: string;
       readonly handler: string;
-      /** A key as it is stored; null at the beginning. */
+      /** The stored form of a key; null at the beginning. */
       readonly after: string | null;
     }
   | { readonly op: "heartbeat"; readonly consumer: number }
@@ -102,34 +101,33 @@ export type Request =
   | { readonly op: "doubt" }
   | ChangeRequest
   | { readonly op: "purge"; readonly events: readonly number[]; readonly keepHolding: boolean }
-  /** On a connection of its own, that nothing else waits for. */
+  /** On its own connection, so that nothing else waits for it. */
   | { readonly op: "backup"; readonly path: string }
   | { readonly op: "compact" }
   | ({ readonly op: "find" } & SearchRequest)
   | { readonly op: "records"; readonly events: readonly number[] }
   | { readonly op: "get"; readonly recordId: string }
   | { readonly op: "stats"; readonly receiver: string | undefined }
-  /** In memory alone, where no other connection sees the data. */
+  /** Only in memory, where no other connection sees the data. */
   | { readonly op: "query"; readonly query: Query };
 
-/** Signs of life of every consumer, and the store's clock. */
+/** The heartbeats of all consumers, and the store's clock. */
 export interface Pulse {
   readonly alive: boolean;
   readonly clockMs: number;
   readonly others: readonly { readonly consumer: number; readonly beat: number; readonly leaseMs: number }[];
 }
 
-/** How far one step of a purge has come. */
+/** The result of one step of a purge. */
 export interface Purged {
-  /** Events that were deleted. */
   readonly purged: number;
-  /** Events that were looked at, from the first on. */
+  /** Events that were processed, from the first on. */
   readonly seen: number;
-  /** More ids and tokens may be forgotten than were in this step. */
+  /** More ids and tokens may have expired. */
   readonly forgetsMore: boolean;
 }
 
-/** What each request resolves with. */
+/** The answer to each request. */
 export interface Answers {
   readonly accept: readonly Acceptance[];
   readonly claim: Claims;
@@ -142,7 +140,7 @@ export interface Answers {
   readonly expire: number;
   readonly leave: number;
   readonly probe: number;
-  /** Milliseconds that the machine's clock is too far ahead to delete by it; 0: it is believed. */
+  /** Milliseconds that the machine's clock is too far ahead; 0: it is trusted. */
   readonly doubt: number;
   readonly backup: BackupReport;
   readonly compact: CompactReport;
@@ -155,7 +153,7 @@ export interface Answers {
   readonly query: QueryAnswer;
 }
 
-/** The times that a group of requests is carried out at: the machine's clock and the store's, in milliseconds. */
+/** The time at which a message was sent, by the machine's clock and the store's, in milliseconds. */
 export interface Times {
   readonly wallMs: number;
   readonly storeMs: number;
@@ -165,24 +163,24 @@ export type Reply =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown };
 
-/** What the thread says besides its answers. */
+/** A warning of the thread for the operator. */
 export interface Note {
   readonly note: string;
 }
 
 /**
- * What goes between the threads: one JSON text and pieces of memory that are handed over. Measured against the structured
- * clone of the same objects it halves the cost of a delivery's way to the store and back.
+ * What is sent between the threads: one JSON text, and memory that is transferred. Compared with the structured clone of the
+ * same objects it halves the cost of a delivery's way to the store and back.
  */
 export interface Message {
   readonly json: string;
-  /** The bodies of each `accept`, or all bodies of the tasks that were claimed. */
+  /** The bodies of each `accept`, or all bodies of the claimed tasks. */
   readonly bytes: readonly ArrayBuffer[];
-  /** What JSON cannot hold, by its place. */
+  /** What JSON cannot represent, by its index. */
   readonly others: readonly (readonly [number, unknown])[];
 }
 
-/** Requests as a message; the bodies of their deliveries are handed over with it. */
+/** Requests as a message; the bodies of their deliveries are transferred with it. */
 export function encodeRequests(requests: readonly Request[]): Message {
   const others: [number, unknown][] = [];
   const bytes: ArrayBuffer[] = [];
@@ -209,7 +207,7 @@ export function decodeRequests({ json, bytes, others }: Message): readonly Reque
   return requests;
 }
 
-/** Replies, with the bodies of claimed tasks in one piece. */
+/** Replies as a message, with the bodies of claimed tasks in one buffer. */
 export function encodeReplies(requests: readonly Request[], replies: readonly Reply[]): Message {
   const others: [number, unknown][] = [];
   const bodies: Uint8Array[] = [];
@@ -247,22 +245,21 @@ export function decodeReplies(
   return replies;
 }
 
-/** An error as it goes between the threads. */
+/** An error as it is sent between the threads, where it loses its class and its members. */
 export interface PortableError {
   readonly message: string;
-  /** SQLite's result code; 0 where it did not come from SQLite. */
+  /** SQLite's result code; 0 if it did not come from SQLite. */
   readonly code: number;
   /** It is a StoreEndedError. */
   readonly ended: boolean;
 }
 
-/** An error loses its class and its members on the way to the other thread. */
 export function portable(error: unknown): PortableError {
   const message = error instanceof Error ? error.message : String(error);
   return { message, code: resultCode(error), ended: error instanceof StoreEndedError };
 }
 
-/** Leaves the length in the body's place. */
+/** Replaces the body by its length. */
 function takeBody({ delivery }: ClaimedTask): Uint8Array {
   const { rawBody } = delivery;
   Object.assign(delivery, { rawBody: rawBody.length });
@@ -280,8 +277,8 @@ function joined(bodies: readonly Uint8Array[]): ArrayBuffer {
 }
 
 /**
- * Deliveries as they go to the store's thread: all bodies in one piece of memory that is handed over, not copied. A Buffer
- * itself would take along the whole slab that it was cut from.
+ * Deliveries as they are sent to the store's thread: all bodies in one buffer that is transferred, not copied. Transferring a
+ * Buffer itself would take along the pool that it was cut from.
  */
 export function packDeliveries(deliveries: readonly NewDelivery[]): AcceptRequest {
   let length = 0;

@@ -7,7 +7,7 @@ import { resultCode, resultCodes, SqliteError } from "./errors.js";
 import * as sql from "./statements.js";
 import { firstKeyword, hasSecondStatement } from "./user-statements.js";
 
-/** One query of a user's. */
+/** A query of the user. */
 export interface Query {
   readonly sql: string;
   readonly params: readonly SqliteValue[];
@@ -15,7 +15,7 @@ export interface Query {
   readonly maxBytes: number;
 }
 
-/** A query, as it is sent to the process. */
+/** A query as it is sent to the process. */
 export interface FileQuery extends Query {
   readonly path: string;
 }
@@ -23,13 +23,12 @@ export interface FileQuery extends Query {
 /** A row of a query: values by the names of its columns. Integers that a number cannot hold are bigints. */
 export type SqliteRow = Readonly<Record<string, SqliteValue>>;
 
-/** What a query ends in. `tooMuch`: the result is larger than `maxRows` or `maxBytes`. */
+/** The result of a query. `tooMuch`: it is larger than `maxRows` or `maxBytes`. */
 export type QueryAnswer =
   | { readonly rows: readonly SqliteRow[] }
   | { readonly message: string; readonly errcode: number }
   | { readonly tooMuch: "rows" | "bytes" };
 
-/** What queries use of a statement beyond what the store does. */
 interface ReadingStatement extends SqliteStatement {
   iterate(...values: readonly SqliteValue[]): Iterable<Record<string, SqliteValue>>;
   setReadBigInts(enabled: boolean): void;
@@ -47,7 +46,7 @@ export function runQuery(db: SqliteDatabase, query: Query): QueryAnswer {
   }
 }
 
-/** What an error of the driver's is to the user. */
+/** The error of a driver as an answer. */
 export function toQueryError(error: unknown): QueryAnswer {
   return { message: error instanceof Error ? error.message : String(error), errcode: resultCode(error) };
 }
@@ -85,10 +84,9 @@ export interface ReadOptions {
 
 const maxRows = 10_000;
 const maxBytes = 64 * 1024 * 1024;
-/** A process without queries is ended after this. */
+/** Milliseconds after which an idle process is ended. */
 const idleMs = 10_000;
 
-/** A query that waits for its turn. */
 interface Waiting {
   readonly query: FileQuery;
   readonly timeoutMs: number;
@@ -114,7 +112,7 @@ export class QueryHost {
     this.#program = program;
   }
 
-  /** The rows of a query, ended after so long. */
+  /** The rows of a query, which is ended after `timeoutMs`. */
   async read(query: Query, timeoutMs: number): Promise<readonly SqliteRow[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ query: { ...query, path: this.#path }, timeoutMs, resolve, reject });
@@ -180,7 +178,7 @@ export class QueryHost {
     this.#next();
   }
 
-  /** The process is gone by itself. */
+  /** The process ended by itself. */
   #lost(child: ChildProcess, error: Error): void {
     if (child !== this.#child) return;
     this.#end(error);
@@ -199,7 +197,7 @@ export class QueryHost {
 
 const readingKeywords: readonly string[] = ["select", "with", "values"];
 
-/** Checks what `engine.read` was given. TypeErrors as `SqliteInboxEngine.read`. */
+/** Checks the arguments of `engine.read`. TypeErrors as `SqliteInboxEngine.read`. */
 export function parseRead(
   sql: unknown,
   params: unknown = [],
@@ -222,7 +220,7 @@ export function parseRead(
   return { query: { sql: text, params: values, maxRows, maxBytes }, timeoutMs };
 }
 
-/** The rows of an answer; throws what a query without rows rejects with. */
+/** The rows of an answer; throws the error of a query without rows. */
 export function rowsOf(answer: QueryAnswer): readonly SqliteRow[] {
   if ("rows" in answer) return answer.rows;
   if ("message" in answer) throw new SqliteError(answer.message, answer.errcode);

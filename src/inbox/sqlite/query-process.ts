@@ -7,13 +7,13 @@ import { loadDriver } from "./driver.js";
 import { type FileQuery, type QueryAnswer, runQuery, toQueryError } from "./queries.js";
 import * as sql from "./statements.js";
 
-/** SQLite takes no more memory than this for one query, in bytes. */
+/** The memory that SQLite may take for one query, in bytes. */
 const heapLimit = 256 * 1024 * 1024;
 
 if (isMainThread) supervise();
 else serve();
 
-/** This thread stays free, so that the process notices when its parent is gone, whatever the query does. */
+/** This thread stays free, so that the process notices the end of its parent whatever the query does. */
 function supervise(): void {
   const worker = new Worker(new URL(import.meta.url), { workerData: "queries", execArgv: process.execArgv });
   const end = (): void => void process.kill(process.pid, "SIGKILL");
@@ -28,7 +28,7 @@ function serve(): void {
   parentPort?.on("message", (query: FileQuery) => parentPort?.postMessage(answer(query)));
 }
 
-/** The file is opened for each query: between two of them nothing of it is held. */
+/** Opens the file for each query, and holds nothing of it in between. */
 function answer(query: FileQuery): QueryAnswer {
   try {
     const db = loadDriver()(query.path, { readOnly: true });

@@ -47,7 +47,7 @@ interface TaskRow {
   readonly error: string | null;
 }
 
-/** Reads events for those who look at them. */
+/** Reads events for operators. */
 export class RecordQueries {
   readonly #connection: Connection;
 
@@ -55,7 +55,7 @@ export class RecordQueries {
     this.#connection = connection;
   }
 
-  /** Events by their numbers, in that order; those that are gone are left out. */
+  /** Events by their numbers, in that order, without those that are gone. */
   records(events: readonly number[], times: Times): readonly EventRecord[] {
     return events.flatMap((event) => {
       const row = this.#row(event);
@@ -170,7 +170,7 @@ function parseError(text: string | null): TaskError | undefined {
   return text === null ? undefined : (parseJson(text) as TaskError);
 }
 
-/** Counts what waits, is blocked, runs and is dead, in indexes: what is done is not touched. */
+/** Counts waiting, blocked, running and dead tasks, in indexes: tasks that are done are not read. */
 export function readStats(connection: Connection, receiver: string | undefined, times: Times): InboxStats {
   const rows = connection.statement(sql.stats.handlers).all(nameOf(receiver)) as HandlerRow[];
   const ageOf = ({ due }: Counted): number | undefined =>
@@ -192,7 +192,7 @@ export function readStats(connection: Connection, receiver: string | undefined, 
       running: countOf(connection, handler, taskStates.running),
       dead: countOf(connection, handler, taskStates.dead),
       holding: held.count > 0 ? holdingOf(connection, handler) : 0,
-      // What is due later is not late.
+      // A task that is due later is not late.
       oldestWaitingMs: waiting.due !== null && waiting.due <= times.storeMs ? ageOf(waiting) : undefined,
       oldestBlockedMs: ageOf(blocked),
       oldestHeldMs: ageOf(held),
@@ -214,7 +214,7 @@ interface HandlerRow {
   readonly receiver: string;
 }
 
-/** How many, and when the first of them was due. */
+/** A number of tasks, and when the first of them was due. */
 interface Counted {
   readonly count: number;
   readonly due: number | null;
@@ -276,7 +276,7 @@ function consumersOf(
     readonly consumer: number;
     readonly receiver: string;
     readonly lease_ms: number;
-    /** Null where a process of an older version gave the sign of life. */
+    /** Null if a process of an older version sent the heartbeat. */
     readonly beat_ms: number | null;
     readonly running: number;
   }[];

@@ -61,7 +61,7 @@ CREATE TABLE hookgate_minutes(
     version: 2,
     // What is done or dropped is in no one's way, hence not in the index of ordering keys. `tasks` of an event is how many it was
     // accepted with, NULL in what was there before, -1 where a running process of version 1 has stored it: the trigger does
-    // for that one what the code of this version does by itself. The last sign of life that version 1 knows is the store's clock.
+    // for that one what the code of this version does by itself. The last heartbeat that version 1 knows is the store's clock.
     sql: `
 DROP INDEX hookgate_tasks_in_order;
 DROP INDEX hookgate_tasks_dead;
@@ -99,15 +99,15 @@ const latestVersion = migrations.length;
 const ledger =
   "CREATE TABLE IF NOT EXISTS hookgate_ledger(version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)";
 
-/** Milliseconds that another process may take to change the tables; an index over millions of rows takes its time. */
+/** Milliseconds that another process may take to change the tables: an index over millions of rows takes a while. */
 const maxWaitMs = 10 * 60_000;
-/** The wait goes in steps of this length, so that a thread can end between two of them. */
+/** The wait is split into steps, so that a thread can end between two of them. */
 const waitStepMs = 250;
 
 /**
- * Brings the tables to this version, each step noted in the ledger in its own transaction. Several processes may do so at
- * once: one does the work, the others wait for it. `setBusyTimeout` is left at a value of ours. Throws where a newer
- * version wrote the file: what it holds would be misread.
+ * Migrates the tables to this version, each step in its own transaction with its entry in the ledger. If several processes do so
+ * at the same time, one does the work and the others wait. Leaves the busy timeout changed. Throws if a newer version wrote the
+ * file, which would be misread.
  */
 export function migrate(
   db: SqliteDatabase,
@@ -116,7 +116,7 @@ export function migrate(
     isOver,
   }: {
     setBusyTimeout(ms: number): void;
-    /** True: nobody is waited for any more. */
+    /** True: stop waiting. */
     isOver(): boolean;
   },
 ): void {
@@ -153,8 +153,8 @@ function beginWithRetry(db: SqliteDatabase, isOver: () => boolean): void {
 }
 
 /**
- * Throws a StoreEndedError where the tables are of a newer version than this one by now: a newer process has changed them
- * since the file was opened. One look at the ledger, cheap enough for every transaction.
+ * Throws a StoreEndedError if a newer process has migrated the tables since the file was opened. One read of the ledger, cheap
+ * enough for every transaction.
  */
 export function assertStillKnown(statement: (sql: string) => SqliteStatement, path: string): void {
   const { version } = statement(latestApplied).get() as { version: number };
@@ -167,14 +167,14 @@ export function assertStillKnown(statement: (sql: string) => SqliteStatement, pa
 
 const latestApplied = "SELECT max(version) AS version FROM hookgate_ledger";
 
-/** Throws where the file is of a newer version than this one (a StoreEndedError), or, for readers, of an older one or none. */
+/** Throws if the file has a newer version (a StoreEndedError), an older one, or no tables. */
 export function assertVersion(db: SqliteDatabase): void {
   assertNotNewer(db);
   if (versionOf(db) < latestVersion)
     throw new Error("the file holds no inbox, or one of an older hookgate: start the receiver once");
 }
 
-/** Throws a StoreEndedError where the file is of a newer version than this one. */
+/** Throws a StoreEndedError if the file has a newer version than this one. */
 export function assertNotNewer(db: SqliteDatabase): void {
   const found = versionOf(db);
   if (found <= latestVersion) return;
@@ -183,7 +183,7 @@ export function assertNotNewer(db: SqliteDatabase): void {
   );
 }
 
-/** Throws where there are no tables of an inbox, of whatever version. */
+/** Throws if the file holds no inbox, of whatever version. */
 export function assertInbox(db: SqliteDatabase): void {
   if (versionOf(db) === 0) throw new Error("the file holds no inbox");
 }

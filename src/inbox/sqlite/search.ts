@@ -5,11 +5,10 @@ import { toStored } from "./id-table.js";
 import * as sql from "./statements.js";
 import { taskStates } from "./task-state.js";
 
-/** Which events are searched for, in which order and from where on. */
 export interface SearchRequest {
   readonly filter: SearchFilter;
   readonly oldestFirst: boolean;
-  /** The event after which the search goes on. Left out: from the first one in its order. */
+  /** The event after which the search continues. Left out: it starts with the first one. */
   readonly after?: number | undefined;
   readonly limit: number;
 }
@@ -32,7 +31,7 @@ interface Range {
   readonly high: number;
 }
 
-/** Milliseconds after which a search returns what it has, so that others get their turn on the connection. */
+/** Milliseconds after which a search returns what it has, so that others can use the connection. */
 const sliceMs = 20;
 /** How many numbers of events are searched at once: more after a window that took less than `quickMs`. */
 const window = { first: 5_000, most: 40_000, quickMs: 3 } as const;
@@ -52,7 +51,7 @@ export class EventSearch {
     this.#connection = connection;
   }
 
-  /** The next events; at most `limit`, and fewer where the slice of time is over. */
+  /** The next events; at most `limit`, fewer if the slice of time is over. */
   find({ filter, oldestFirst, after, limit }: SearchRequest): Found {
     const began = performance.now();
     const scopes = scopesOf(this.#connection, filter);
@@ -100,7 +99,7 @@ export class EventSearch {
     return [...merged].sort((a, b) => (oldestFirst ? a - b : b - a)).slice(0, limit);
   }
 
-  /** The events among which are all that were accepted in the time of the filter. */
+  /** A range with all events that were accepted in the time of the filter. */
   #range({ fromMs, beforeMs }: SearchFilter): Range {
     const none = { low: 1, high: 0 };
     if (fromMs === undefined && beforeMs === undefined) {
@@ -150,7 +149,7 @@ export class EventSearch {
     return scopes ?? scopesOf(this.#connection, {}, true) ?? [];
   }
 
-  /** By the types that each scope has: they are few, and need no index of their own. Undefined where they are many. */
+  /** By the types of each scope, which are few: no index of scopes is needed. Undefined if there are many. */
   #partsOfScopes(scopes: readonly number[]): IndexPart[] | undefined {
     const parts: IndexPart[] = [];
     for (const scope of scopes) {
@@ -198,7 +197,7 @@ export function conditionOf(filter: SearchFilter, scopes: readonly number[] | un
     value === undefined ? undefined : toStored(value);
   add(conditions.scopes, scopes && JSON.stringify(scopes));
   add(conditions.type, text(filter.type));
-  // Within the JSON form of an id its text stands as it is but for what JSON escapes.
+  // The JSON form of an id contains its text, apart from what JSON escapes.
   add(conditions.idContains, filter.idContains === undefined ? undefined : inner(filter.idContains));
   add(conditions.from, filter.fromMs);
   add(conditions.before, filter.beforeMs);
@@ -208,7 +207,7 @@ export function conditionOf(filter: SearchFilter, scopes: readonly number[] | un
   return { sql: parts.join(" AND "), values };
 }
 
-/** The scopes of a filter: each is a receiver, source, tenant and service. Undefined where the filter takes all of them. */
+/** The scopes of a filter: each is a receiver, source, tenant and service. Undefined if the filter takes all of them. */
 export function scopesOf(
   connection: Connection,
   filter: SearchFilter,
@@ -224,7 +223,7 @@ export function scopesOf(
     readonly taken: number;
   }[];
   const taken = found.filter((row) => row.taken === 1);
-  // One receiver in a file is the rule; whoever asks for its events asks for all.
+  // A file usually has one receiver: its events are all events.
   if (!always && taken.length === found.length) return undefined;
   return taken.map(({ scope }) => scope);
 }

@@ -17,7 +17,7 @@ import * as sql from "./statements.js";
 import { ConsumerQueries, TaskQueries } from "./task-queries.js";
 import { UserWrites } from "./user-statements.js";
 
-/** Requests that share one transaction; the others have one each, or none. */
+/** Requests of one message that share a transaction; the others have one each, or none. */
 const sharingTransaction: ReadonlySet<Request["op"]> = new Set([
   "accept",
   "claim",
@@ -30,11 +30,11 @@ const sharingTransaction: ReadonlySet<Request["op"]> = new Set([
   "probe",
 ]);
 
-/** Where the last sync took longer, or the log is larger, the checkpoint of a close is left to whoever opens the file next. */
+/** If the last sync took longer, or the log is larger, closing leaves the checkpoint to the next opening. */
 const quickSyncMs = 100;
 const smallLogBytes = 64 * 1024 * 1024;
 
-/** Requests that are a sign of life. */
+/** Requests that show that the store is in use. */
 const signsOfLife: ReadonlySet<Request["op"]> = new Set(["accept", "heartbeat"]);
 
 /** Everything that belongs to one connection. */
@@ -49,19 +49,18 @@ interface OpenConnection extends QueryContext {
   readonly wallClock: WallClock;
 }
 
-/** A file that could not be opened is not tried again before so many milliseconds: the check of a large one takes time. */
+/** Milliseconds before a file is opened again that could not be opened: the check of a large one takes time. */
 const reopenMs = 1_000;
 
-/** What a store is told from outside, and tells. */
 interface StoreSeams {
   readonly end?: EndFlag;
   readonly note?: ((message: string) => void) | undefined;
 }
 
 /**
- * The file, on whatever thread it is used: carries out requests, those of one group in one transaction. After an error
- * that leaves the connection in doubt it is closed, and the next group opens it anew (ATTACKS H12, H13). In memory the
- * content ends with its connection: every later request is an error then.
+ * The store in a file, on whatever thread: carries out requests, those of one message in one transaction. After an error that
+ * leaves the connection in doubt it closes the file, and the next message opens it again (ATTACKS H12, H13). In memory the content
+ * is lost with its connection: every later request fails then.
  */
 export class Store {
   readonly #options: ConnectionOptions;
@@ -69,16 +68,15 @@ export class Store {
   readonly #end: EndFlag;
   #opened: OpenConnection | undefined;
   readonly #note: StoreSeams["note"];
-  /** Why nothing can be asked of it any more. */
+  /** Why every further request fails. */
   #ended: StoreEndedError | FileChangedError | undefined;
-  /** Why the file could not be opened anew, and when. */
+  /** Why and when the file could not be opened again. */
   #unopened: { readonly error: unknown; readonly atMs: number } | undefined;
-  /** How long the last commit took, with its sync. */
   #syncMs = 0;
-  /** Closed without a checkpoint: kept, so that what holds it off lives as long as the thread. */
+  /** Closed without a checkpoint; kept because of `closeWithoutCheckpoint`. */
   readonly #left: Connection[] = [];
 
-  /** `end`: once it is raised no transaction begins, and none is committed. `note` is told what somebody should look at. */
+  /** `end`: once it is raised, no transaction begins or is committed. `note` is called with warnings for the operator. */
   constructor(
     options: ConnectionOptions,
     open: OpenDatabase = loadDriver(),
@@ -90,7 +88,7 @@ export class Store {
     this.#note = note;
   }
 
-  /** Opens the file, making it where it is not there; resolves with the store's clock. Throws as `Connection` does. */
+  /** Opens the file, creating it if needed; returns the store's clock. Throws as `Connection`. */
   open(): number {
     this.#assertGoingOn();
     try {
@@ -101,7 +99,7 @@ export class Store {
     }
   }
 
-  /** Closes the file. On a slow disk, and once the time is up, its log stays beside it: nothing is lost by that. */
+  /** Closes the file. On a slow disk, and once the time is up, its log is left next to it: nothing is lost by that. */
   close(): void {
     const connection = this.#opened?.connection;
     this.#opened = undefined;
@@ -119,7 +117,7 @@ export class Store {
     return this.#end.raised || this.#syncMs > quickSyncMs || connection.logBytes() > smallLogBytes;
   }
 
-  /** Carries out a group of requests; answers in their order. Never throws. */
+  /** Carries out the requests of a message; one reply each, in their order. Never throws. */
   handle(requests: readonly Request[], times: Times): readonly Reply[] {
     const replies = new Map<Request, Reply>();
     const group = requests.filter(({ op }) => sharingTransaction.has(op));
@@ -155,7 +153,7 @@ export class Store {
     }
   }
 
-  /** Files that change while they are open make all kinds of errors. */
+  /** Files that change while they are open cause all kinds of errors. */
   #causeOf(error: unknown): unknown {
     if (!isFatal(error)) return error;
     try {
@@ -166,7 +164,7 @@ export class Store {
     }
   }
 
-  /** Nothing of a group is answered well where its commits may be lost with this process. */
+  /** Fails every request of a message whose commits may be lost when this process ends. */
   #assertKept(replies: Map<Request, Reply>): void {
     try {
       this.#opened?.connection.assertKept();
@@ -176,7 +174,7 @@ export class Store {
     }
   }
 
-  /** What fails here was no part of the transactions: those stay committed. */
+  /** A failure here does not undo the transactions: those stay committed. */
   #shortenLog(): void {
     try {
       this.#opened?.connection.shortenLog();
@@ -192,7 +190,7 @@ export class Store {
     this.#syncMs = performance.now() - beganMs;
   }
 
-  /** Throws where no transaction may begin, and none be committed: whoever asked was told that nothing is stored. */
+  /** Throws if no transaction may begin or be committed: the caller was told that nothing is stored. */
   #assertGoingOn(): void {
     if (this.#ended !== undefined) throw this.#ended;
     if (this.#end.raised) throw new Error("the engine was closed");
@@ -211,7 +209,7 @@ export class Store {
     opened.connection.rollback();
     opened.ids.rollback();
     opened.counters.clear();
-    // The connections to files that changed are closed in a certain order, by whoever has them all.
+    // The connections to changed files are closed in a certain order, by FileHosts.
     if (changed || !(error instanceof StoreEndedError || isFatal(error))) return;
     if (this.#options.path === memoryPath) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -311,13 +309,12 @@ export class Store {
   }
 }
 
-/** A write that changes nothing. */
 function probe(connection: Connection): number {
   connection.begin();
   return Number(connection.statement(sql.meta.probe).run().changes);
 }
 
-/** The user's writes and the completion in one transaction of their own: what they do wrong is undone with them alone. */
+/** The user's writes and the completion in their own transaction: an error of theirs undoes nothing else. */
 function completeWith(
   { tasks, userWrites }: OpenConnection,
   { claim, statements }: Extract<Request, { op: "complete" }>,
@@ -342,7 +339,7 @@ export function* openWithRetry(store: Store, patience: BusyRetry): Generator<num
   return reply;
 }
 
-/** Carries out a group of requests; those that met a lock are tried again together. Yields as `openPatiently` does. */
+/** Carries out a message; requests that met a lock are tried again together. Yields as `openWithRetry`. */
 export function* handleWithRetry(
   store: Store,
   requests: readonly Request[],

@@ -23,20 +23,19 @@ interface DueRow {
   readonly body: Uint8Array;
 }
 
-/** What is said of a task that becomes a dead letter. */
 type ExhaustedRow = Pick<DueRow, "event" | "attempts" | "order_key" | "id" | "type">;
 
-/** Dead letters of one handler that one claim makes: those who accept wait for it. */
+/** Dead letters per handler and claim: deliveries wait for it. */
 const maxBuried = 500;
 
-/** What a task says that was claimed as often as it may be, and never came to an end. */
+/** The error of a task that used up its attempts without ending one. */
 const outOfAttempts: TaskError = {
   name: "LeaseLostError",
   code: "ERR_LEASE_LOST",
   message: "the process that ran it ended or stalled in its last attempt",
 };
 
-/** Claims and ends tasks. Every step names its claim, and is refused where the task has been claimed anew (ATTACKS H08). */
+/** Claims and ends tasks. Every step names its claim, and is refused if the task was claimed again (ATTACKS H08). */
 export class TaskQueries {
   readonly #parts: QueryContext;
 
@@ -44,7 +43,7 @@ export class TaskQueries {
     this.#parts = parts;
   }
 
-  /** Looks first: a consumer that finds nothing writes nothing. */
+  /** Writes nothing if nothing is due. */
   claim(request: ClaimRequest, times: Times): Claims {
     const { ids } = this.#parts;
     const receiver = ids.receiver(request.receiver);
@@ -62,8 +61,8 @@ export class TaskQueries {
   }
 
   /**
-   * Claims for one handler. Tasks that are out of attempts take nobody's place: as many as are due become dead letters, up to
-   * `mostBuried` at once. False: it got all that it wanted, and more may be due.
+   * Claims for one handler. Tasks that are out of attempts become dead letters without using a slot, up to `maxBuried` at a time.
+   * False: it got all that it asked for, and more may be due.
    */
   #claimFor(
     handler: HandlerRow,
@@ -81,7 +80,7 @@ export class TaskQueries {
       dead.push(...exhausted.map((row) => this.#bury(handler, row)));
       if (exhausted.length === 0 || due.length < room) return due.length < room;
       room -= due.length - exhausted.length;
-      // More of their kind are likely to follow; their bodies need not be read.
+      // More of them are likely to follow; their bodies need not be read.
       const followers = this.#exhausted(handler.handler, times.storeMs, maxAttempts);
       dead.push(...followers.map((row) => this.#bury(handler, row)));
       buried += exhausted.length + followers.length;
@@ -89,7 +88,7 @@ export class TaskQueries {
     }
   }
 
-  /** Ends a run as its verdict says. False: the claim is no longer good. */
+  /** Ends a run by its verdict. False: the claim is no longer valid. */
   settle(claim: ClaimName, verdict: Verdict, times: Times): boolean {
     const { connection, ids, counters } = this.#parts;
     connection.begin();
@@ -122,7 +121,6 @@ export class TaskQueries {
     return true;
   }
 
-  /** Marks a task done. */
   complete(claim: ClaimName, times: Times): boolean {
     const { connection, ids, counters } = this.#parts;
     connection.begin();
@@ -159,7 +157,7 @@ export class TaskQueries {
     return row === undefined ? undefined : Math.max(0, row.due - Math.floor(storeMs));
   }
 
-  /** Among the next tasks that are due, those that are out of attempts. */
+  /** The tasks that are out of attempts, among the next ones that are due. */
   #exhausted(handler: number, storeMs: number, maxAttempts: number): readonly ExhaustedRow[] {
     const rows = this.#parts.connection
       .statement(sql.tasks.dueHeads)
@@ -234,7 +232,7 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
   return b === undefined ? a : Math.min(a, b);
 }
 
-/** Signs of life of those who run tasks, and what becomes of the tasks of one that gives none. */
+/** Consumers and their heartbeats, and the tasks of those that have none. */
 export class ConsumerQueries {
   readonly #parts: QueryContext;
 
@@ -242,7 +240,7 @@ export class ConsumerQueries {
     this.#parts = parts;
   }
 
-  /** Enters a consumer, and the policies of the handlers that are named. */
+  /** Registers a consumer and the policies of its handlers. */
   join({ consumer, receiver, leaseMs, handlers }: Extract<Request, { op: "join" }>, times: Times): number {
     const { connection, ids } = this.#parts;
     connection.begin();
@@ -256,7 +254,7 @@ export class ConsumerQueries {
     return consumer;
   }
 
-  /** One step of what a changed policy does to the tasks that are there; the key to go on behind, null at the end. */
+  /** Applies a changed policy to stored tasks, one step; returns the key to go on after, null at the end. */
   align({ receiver, handler, after }: Extract<Request, { op: "align" }>, times: Times): string | null {
     const { connection, ids } = this.#parts;
     connection.begin();
@@ -264,7 +262,7 @@ export class ConsumerQueries {
     return applyPolicy(connection, row, after ?? undefined, times.storeMs) ?? null;
   }
 
-  /** A sign of life of one, and the last ones of the others. A claim whose consumer is not entered is one of the others, too. */
+  /** Stores a heartbeat; returns those of the others, including consumers that claimed without having joined. */
   heartbeat(consumer: number, times: Times): Pulse {
     const { connection, counters } = this.#parts;
     connection.begin();
@@ -277,7 +275,7 @@ export class ConsumerQueries {
     return { alive: Number(changes) === 1, clockMs: clock.value, others };
   }
 
-  /** Takes back what a consumer has claimed, unless it has given a sign of life since. Resolves with the number of tasks. */
+  /** Takes back the tasks of a consumer, unless its heartbeat has changed since. Returns their number. */
   expire(consumer: number, beat: number, times: Times): number {
     const { connection } = this.#parts;
     connection.begin();
@@ -288,7 +286,7 @@ export class ConsumerQueries {
     return this.#takeBack(consumer, times);
   }
 
-  /** Ends a consumer; what it still has is lost to it. */
+  /** Removes a consumer, and takes back its tasks. */
   leave(consumer: number, times: Times): number {
     this.#parts.connection.begin();
     return this.#takeBack(consumer, times);

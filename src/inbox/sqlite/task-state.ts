@@ -7,7 +7,7 @@ const names = new Map<number, TaskState>(
   (Object.keys(taskStates) as (keyof typeof taskStates)[]).map((name) => [taskStates[name], name]),
 );
 
-/** The state of a task as it is told: one that waits after an attempt is retrying. */
+/** The state of a task as it is reported: one that waits after an attempt is retrying. */
 export function taskStateOf({
   state,
   attempts,

@@ -1,4 +1,4 @@
-/** Runs a store on a thread of its own, so that the disk never holds up the event loop. */
+/** Runs a store on its own thread, so that the disk never blocks the event loop. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { ConnectionOptions } from "./connection.js";
 import { loadDriver } from "./driver.js";
@@ -7,7 +7,6 @@ import type { Note, Reply, Times } from "./protocol.js";
 import { decodeRequests, encodeReplies, type Message, portable } from "./protocol.js";
 import { handleWithRetry, openWithRetry, Store } from "./store.js";
 
-/** What the thread is started with. */
 export interface ThreadData {
   readonly options: ConnectionOptions;
   /** The memory of an EndFlag. */
@@ -17,12 +16,12 @@ export interface ThreadData {
 const { options, ...given } = workerData as ThreadData;
 const end = new EndFlag(given.end);
 process.on("exit", () => end.leave());
-// A process that ends takes down the thread as it is: without the driver that does no harm.
+// A process that ends terminates the thread wherever it is; before the driver is loaded that is harmless.
 if (!end.enter()) process.exit();
 const store = new Store(options, loadDriver(), { end, note: tell });
 const patience = { busyTimeoutMs: options.busyTimeoutMs, end };
 
-/** One message is answered with one. */
+/** Each message gets one answer, in order. */
 parentPort?.on(
   "message",
   (message: "open" | "close" | { readonly requests: Message; readonly times: Times }) => {

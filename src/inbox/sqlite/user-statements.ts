@@ -18,17 +18,16 @@ interface Instruction {
   readonly p3: number;
 }
 
-/** Programs looked at; users have a handful of statements. */
+/** Statements whose programs were checked; users have a handful. */
 const maxRemembered = 1_000;
 
 /**
  * Runs the statements that users commit with a completion, and refuses those that would write to our own tables. What a
- * statement writes is read from its compiled program, which includes the programs of its triggers and foreign keys; its
- * text could hide that.
+ * statement writes is read from its compiled program, which includes its triggers and foreign keys; its text could hide that.
  */
 export class UserWrites {
   readonly #connection: Connection;
-  /** Statements found harmless under the schema of `#schemaVersion`. */
+  /** Statements that are harmless under `#schemaVersion`. */
   readonly #checked = new Set<string>();
   #schemaVersion = -1;
 
@@ -36,7 +35,7 @@ export class UserWrites {
     this.#connection = connection;
   }
 
-  /** Within a transaction that writes, so that the schema stays as it was checked. */
+  /** To be called within a transaction that writes, so that the schema cannot change after the check. */
   run({ sql, params }: RecordedStatement): void {
     this.#assertHarmless(sql);
     this.#connection.statement(sql).run(...params);
@@ -46,7 +45,7 @@ export class UserWrites {
     const row = this.#connection.statement(file.schemaVersion).get() as {
       readonly schema_version: number;
     };
-    // Another trigger may do more, and a table may have moved.
+    // A trigger may have been added, or a table moved.
     if (row.schema_version !== this.#schemaVersion || this.#checked.size >= maxRemembered) {
       this.#schemaVersion = row.schema_version;
       this.#checked.clear();
@@ -65,7 +64,7 @@ export class UserWrites {
     for (const { opcode, p1, p2, p3 } of program) {
       let root: number | undefined;
       if (opcode === "OpenWrite" && p3 === 0) root = p2;
-      // DELETE without WHERE empties a table as a whole.
+      // DELETE without WHERE clears the whole table.
       else if (opcode === "Clear" && p2 === 0) root = p1;
       if (root === undefined) continue;
       const table = this.#tableAt(root);
@@ -119,11 +118,11 @@ export const openTransaction: OpenTx<SqliteTransaction, RecordedStatement> = () 
   };
 };
 
-/** A comment, a string, a quoted name, or anything else that is one piece to a search for what lies between statements. */
+/** A comment, a string, a quoted name, or a single character: the tokens of a search for the end of a statement. */
 const piece =
   /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)|[\s\S]/g;
 
-/** The first word of a statement in lower case, behind white space and comments; empty where there is none. */
+/** The first word of a statement in lower case, after white space and comments; empty if there is none. */
 export function firstKeyword(sql: string): string {
   let word = "";
   for (const [text] of sql.matchAll(piece)) {
@@ -134,8 +133,8 @@ export function firstKeyword(sql: string): string {
 }
 
 /**
- * Whether more than white space and comments follows the end of the first statement. Drivers compile the first statement
- * and pass over the rest without a word.
+ * Whether more than white space and comments follows the first statement. Drivers compile the first statement and silently ignore
+ * the rest.
  */
 export function hasSecondStatement(sql: string): boolean {
   if (!sql.includes(";")) return false;
