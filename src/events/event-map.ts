@@ -11,6 +11,7 @@ const marker: unique symbol = Symbol("hookgate.uncheckedTypes");
 /** What `uncheckedTypes` makes. `types` is never there at run time: it carries `EventMap` for the compiler. */
 export interface UncheckedTypes<EventMap extends object> {
   readonly [marker]: true;
+  /** Carries the types for the compiler; never there at run time. */
   readonly types?: EventMap | undefined;
 }
 

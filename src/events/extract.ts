@@ -6,7 +6,13 @@ import type { ParsedDelivery } from "../types/source.js";
 import { IncomingEvent } from "./incoming-event.js";
 
 /** Where something stands: a member path of the body (`"meta.type"`), a header, or a function that finds it. */
-export type Locator = string | { readonly header: string } | ((delivery: ParsedDelivery) => unknown);
+export type Locator =
+  | string
+  | {
+      /** Name of the header. */
+      readonly header: string;
+    }
+  | ((delivery: ParsedDelivery) => unknown);
 
 /** Where an event's type, id and data stand in a delivery. */
 export interface EnvelopeOptions {

@@ -47,7 +47,15 @@ export interface InboxFilter extends Omit<EventFilter, "receiver" | "fromMs" | "
 export interface InboxListQuery extends InboxFilter, Omit<InboxQuery, keyof EventFilter> {}
 
 /** Which events: by the store's names of them, or by filter; `{ filter: {} }` is all of the receiver's. */
-export type InboxSelection = { readonly recordIds: readonly string[] } | { readonly filter: InboxFilter };
+export type InboxSelection =
+  | {
+      /** The store's own ids of the events, such as `rec_42`. */
+      readonly recordIds: readonly string[];
+    }
+  | {
+      /** Filters, all of which must hold. */
+      readonly filter: InboxFilter;
+    };
 
 /** Options of a retry, a replay or a drop. */
 export interface ChangeOptions<State extends TaskState = TaskState> {

@@ -38,6 +38,7 @@ export interface InboxOptions<Tx = never> {
   readonly maxAttempts?: number | undefined;
   /** When a failed task is tried again. Default: back-off from 1 s to 6 h with full jitter. */
   readonly retry?: RetryOptions | undefined;
+  /** How long events are kept whose tasks have ended. Default: done ones 7 days, dead ones 30 days. */
   readonly retention?: RetentionOptions | undefined;
 }
 

@@ -63,6 +63,7 @@ export type ReceiverOptions<
 interface AuthOrSource {
   /** How callers prove who they are. */
   readonly auth: AuthOptions;
+  /** How the senders talk. Left out: `type`, `id` and `data` say where an event is. */
   readonly source?: undefined;
 }
 
@@ -85,6 +86,7 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
   readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
   /** Proxies in front of this server, whose word on the sender's address counts. Default: none. */
   readonly clientAddress?: ClientAddressOptions | undefined;
+  /** Limits and kinds of body. Default: JSON, at most 1 MiB, within 10 seconds. */
   readonly body?: BodyOptions | undefined;
   /** How long a handler may take, "1ms" to "24h". Default: "10s". */
   readonly handlerTimeout?: Duration | undefined;
@@ -101,6 +103,7 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
   readonly inbox?: InboxOptions<Tx> | undefined;
   /** pino or anything like it. Default: text on standard error, from INFO up on a terminal, from WARN up elsewhere. */
   readonly logger?: Logger | undefined;
+  /** Functions that are called with reports of what happens. Default: none. */
   readonly hooks?: Hooks | undefined;
   /** Whether the log and the inbox keep the stack of an error, at most 2 KB of it. Default: true. */
   readonly keepStacks?: boolean | undefined;

@@ -11,6 +11,7 @@ import type { MessageAlgorithm, SignatureAlgorithm, SigningKey } from "../types/
 export interface NamedSecret extends LifetimeOptions {
   /** Stable name, for reports. Default: `secret-1`, `secret-2` … */
   readonly id?: string | undefined;
+  /** The secret: text, bytes, or `{ base64 }`. */
   readonly secret: SecretMaterial | undefined;
 }
 

@@ -2,11 +2,15 @@ import type { AnyEventMap } from "../types/event.js";
 
 /** A CloudEvent 1.0, whichever mode it came in. Attributes that it does not have are not there. */
 export interface CloudEvent<Data = unknown> {
+  /** Version of the specification. */
   readonly specversion: "1.0";
+  /** Unique together with `source`. */
   readonly id: string;
   /** A URI reference. */
   readonly source: string;
+  /** Type of the event, such as `com.example.order.paid`. */
   readonly type: string;
+  /** What the event is about, within `source`. */
   readonly subject?: string;
   /** RFC 3339, as it came: with all its digits. */
   readonly time?: string;

@@ -69,7 +69,12 @@ export interface GooglePubSubOptions {
   /** How far the sender's clock may differ from ours, "0s" to "5m". Default: "30s". */
   readonly clockTolerance?: Duration | undefined;
   /** Keys in place of those that Google publishes: for tests, and for emulators that sign. */
-  readonly jwks?: { readonly keys: readonly PublicJwk[] } | undefined;
+  readonly jwks?:
+    | {
+        /** The keys of the set. */
+        readonly keys: readonly PublicJwk[];
+      }
+    | undefined;
 }
 
 const algorithms = ["RS256"];

@@ -43,10 +43,16 @@ export interface HttpMessageKey extends LifetimeOptions {
 }
 
 /** Where something stands: a member path of the body such as `meta.type`, or a header, which must then be signed. */
-export type EventPlace = string | { readonly header: string };
+export type EventPlace =
+  | string
+  | {
+      /** Name of the header. */
+      readonly header: string;
+    };
 
 /** Options of `httpMessageSignatures`. */
 export interface HttpMessageSignaturesOptions {
+  /** The senders' keys; `keyid` of a signature names one by its `id`. */
   readonly keys: readonly HttpMessageKey[];
   /**
    * Origin under which the sender calls you, or whole URL without query where a proxy rewrites paths. It alone tells

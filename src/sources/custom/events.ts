@@ -16,7 +16,10 @@ import { headerName } from "./signature.js";
  */
 export type CustomLocator =
   | string
-  | { readonly header: string }
+  | {
+      /** Name of the header. */
+      readonly header: string;
+    }
   | ((delivery: ParsedDelivery, element: unknown) => unknown);
 
 /** Where the events of a delivery stand. */

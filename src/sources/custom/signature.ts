@@ -46,7 +46,12 @@ export interface CustomSignatureOptions {
   readonly prefix?: string | readonly string[] | undefined;
   /** Where the header is a list such as `t=1,v1=ab`; several parts may hold a signature. Default: separator `,`, assign `=`. */
   readonly parts?:
-    | { readonly separator?: string | undefined; readonly assign?: string | undefined }
+    | {
+        /** What separates the parts. Default: `,`. */
+        readonly separator?: string | undefined;
+        /** What separates the name of a part from its value. Default: `=`. */
+        readonly assign?: string | undefined;
+      }
     | undefined;
   /** Default: hmac-sha256. */
   readonly algorithm?: SignatureAlgorithm | undefined;
@@ -65,7 +70,13 @@ export interface CustomSignatureOptions {
     | ((request: SignedRequest) => SignedContent | SignedAlternatives | SignatureFault)
     | undefined;
   /** The header that holds the timestamp, or with `parts` the part that does. It must be signed. */
-  readonly timestamp?: string | { readonly part: string } | undefined;
+  readonly timestamp?:
+    | string
+    | {
+        /** Name of the part. */
+        readonly part: string;
+      }
+    | undefined;
   /** Default: seconds. */
   readonly timestampUnit?: HeaderScheme["timestampUnit"];
   /** How far the timestamp may be from our clock, before or after it, "1s" to "1h". Default: "5m". */
@@ -88,6 +99,7 @@ export interface CustomSignatureOptions {
 export interface CustomSignatureCheck {
   /** The id of the key that matched, or what is wrong. Compare in constant time (`timingSafeEqual`). */
   verify(request: SignedRequest, nowMs: number): MaybePromise<SignatureMatch | SignatureFault>;
+  /** Origin, or whole URL without query, under which the sender calls us. Needed if the URL is signed. */
   readonly publicUrl?: string | undefined;
 }
 
