@@ -3,6 +3,7 @@
  * fix. Only own properties count, so that a polluted Object.prototype sets no option (ATTACKS I09).
  */
 import { type DurationBounds, durationText, millisecondsOf } from "./duration.js";
+import { retiredHint, retiredOptions } from "./retired-names.js";
 
 /** A mistake in an option: a TypeError whose message names the option and the fix. */
 export class OptionError extends TypeError {
@@ -68,14 +69,16 @@ export function assertOptions(
   for (const key of Reflect.ownKeys(value)) {
     if (typeof key === "string" && known.includes(key)) continue;
     const name = String(key);
-    const message = `${where} has no option "${name}"; ${unknownHint(name, known)}`;
+    const hint = retiredHint(name, Reflect.get(value, key), known) ?? unknownHint(name, known);
+    const message = `${where} has no option "${name}"; ${hint}`;
     throw OptionError.of(optionPath(`${where}.${name}`), message);
   }
 }
 
 /** An option of this very name elsewhere is more likely than one that is misspelled by more than one letter. */
 function unknownHint(name: string, known: readonly string[]): string {
-  const place = nearest(name, known, 1) === undefined ? placeHint(name) : undefined;
+  const now = retiredOptions.get(name)?.[0]?.to ?? name;
+  const place = nearest(name, known, 1) === undefined ? placeHint(now) : undefined;
   if (place !== undefined) return place;
   const near = nearest(name, known);
   return near === undefined ? `known options: ${known.join(", ")}` : `did you mean "${near}"?`;

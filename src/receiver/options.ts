@@ -27,6 +27,7 @@ import {
   stringOption,
   switchOption,
 } from "../lib/options.js";
+import { retiredHint } from "../lib/retired-names.js";
 import { createSignatureGate } from "../signatures/signature.js";
 import type { AnyEventMap, HandlerContext, InboxContext } from "../types/event.js";
 import type { Logger } from "../types/logger.js";
@@ -304,6 +305,10 @@ function parseSource<EventMap>(value: unknown, where: string): Source<EventMap> 
     'give what a source makes, such as github({ secret }) of "hookgate/github", or customSource({ … }) of "hookgate/custom"';
   if (typeof source !== "object" || source === null || typeof source.events !== "function") {
     throw new OptionError(where, ` must be a source, not ${describe(value)}; ${howTo}`);
+  }
+  for (const name of ["deadlineMs", "sameEvent"]) {
+    const hint = retiredHint(name, Reflect.get(source, name), ["deadline", "deduplicateBy"]);
+    if (name in source) throw new OptionError(`${where}.${name}`, `: ${hint}`);
   }
   const { name, bodies, headers, deadline, mediaTypes = {} } = source;
   if (typeof name !== "string" || name === "")

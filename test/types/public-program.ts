@@ -3,16 +3,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+const ownRoot = fileURLToPath(new URL("../..", import.meta.url));
 
 /** A program of the sources behind the entries of package.json, and what each entry exports. */
 export interface PublicProgram {
+  readonly program: ts.Program;
   readonly checker: ts.TypeChecker;
   readonly exports: ReadonlyMap<string, readonly ts.Symbol[]>;
 }
 
 /** Reads the sources that the entries of package.json are built from. */
-export function readPublicProgram(): PublicProgram {
+export function readPublicProgram(root = ownRoot): PublicProgram {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, string | { readonly types: string }>>;
   };
@@ -39,7 +40,7 @@ export function readPublicProgram(): PublicProgram {
     const symbols = module === undefined ? [] : checker.getExportsOfModule(module);
     return [subpath, symbols];
   });
-  return { checker, exports: new Map(exports) };
+  return { program, checker, exports: new Map(exports) };
 }
 
 /** What an exported name stands for, behind its re-exports. */

@@ -105,8 +105,8 @@ export function rememberingLookup(
   const pending = new Map<string, Pending>();
   const ration = createRation(memory.unknownPerMinute);
   const bounds = { min: "1s", max: "1d", fallback: "1m" } as const;
-  const foundMs = durationOption(memory.found, "source.auth.tokenMemory.found", bounds);
-  const missingMs = durationOption(memory.missing, "source.auth.tokenMemory.missing", bounds);
+  const foundMs = durationOption(memory.found ?? null, "source.auth.tokenMemory.found", bounds);
+  const missingMs = durationOption(memory.missing ?? null, "source.auth.tokenMemory.missing", bounds);
 
   const settle = (keyId: string, found: unknown): unknown => {
     answers.set(keyId, { found, untilMs: clock.now() + (found === undefined ? missingMs : foundMs) });
