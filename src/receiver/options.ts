@@ -87,7 +87,7 @@ interface CommonOptions<Events extends EventsOption | undefined, Tx> extends Env
   readonly allowIps?: AllowIpsOptions | Allowlist | undefined;
   /** Proxies in front of this server, whose word on the sender's address counts. Default: none. */
   readonly clientAddress?: ClientAddressOptions | undefined;
-  /** Limits and kinds of body. Default: JSON, at most 1 MiB, within 10 seconds. */
+  /** Limits and kinds of body. Default: JSON, at most 256 KiB, within 10 seconds. */
   readonly body?: BodyOptions | undefined;
   /** How long a handler may take, "1ms" to "24h". Default: "10s". */
   readonly handlerTimeout?: Duration | undefined;
