@@ -1,3 +1,4 @@
+import { durationText } from "../../lib/duration.js";
 import { isObject } from "../../lib/members.js";
 import { choiceOption, describe, numberOption, OptionError } from "../../lib/options.js";
 import { Problems } from "./credential-index.js";
@@ -73,7 +74,8 @@ interface RenamedOption {
 function duration(name: string, unitMs: number, [min, max]: readonly [number, number]): RenamedOption {
   return {
     name,
-    convert: (value, where) => durationText(numberOption(value, where, { min, max, fallback: min }) * unitMs),
+    convert: (value, where) =>
+      durationText(wholeMs(numberOption(value, where, { min, max, fallback: min }) * unitMs)),
   };
 }
 
@@ -130,20 +132,10 @@ function renameMembers(value: unknown, where: string, { options, problems, chang
   );
 }
 
-const units = [
-  ["d", 86_400_000],
-  ["h", 3_600_000],
-  ["m", 60_000],
-  ["s", 1_000],
-] as const;
-
-/** In the largest unit that leaves no rest. Rounded down to milliseconds, so that no bound and no check is loosened. */
-function durationText(exactMs: number): string {
+/** Rounded down to milliseconds, so that no bound and no check is loosened. */
+function wholeMs(exactMs: number): number {
   // 1.001 * 1000 is less than 1001.
-  const ms = Math.floor(Number(exactMs.toFixed(3)));
-  if (ms === 0) return "0s";
-  const unit = units.find(([, unitMs]) => ms % unitMs === 0);
-  return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`;
+  return Math.floor(Number(exactMs.toFixed(3)));
 }
 
 function shown(value: unknown): string {

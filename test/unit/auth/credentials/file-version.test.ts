@@ -117,7 +117,7 @@ describe("a credentials file of format version 1", () => {
     expect(orders.jwt[1]).toMatchObject({
       maxAge: "1500ms",
       maxLifetime: "1d",
-      clockTolerance: "0s",
+      clockTolerance: "0ms",
       oneTimeUse: false,
     });
     expect(orders.jwt[2]).toMatchObject({ maxLifetime: "3650d" });
@@ -259,9 +259,23 @@ describe("a credentials file of format version 2", () => {
     expect(reports).toEqual([]);
   });
 
-  it.each(["maxAgeSeconds", "maxLifetimeSeconds", "toleranceSeconds"])("refuses %s of version 1", (name) => {
-    expect(messageOf({ version: 2, ...service({ id: "one", issuer: "o", secret, [name]: 300 }) })).toContain(
-      `credentials.tenants.acme.services.orders.jwt has no option "${name}"`,
+  it.each([
+    ["maxAgeSeconds", 300, 'maxAge: "5m"'],
+    ["maxLifetimeSeconds", 5400, 'maxLifetime: "90m"'],
+    ["toleranceSeconds", 5, 'clockTolerance: "5s"'],
+    ["replay", "refuse", "oneTimeUse: true"],
+  ])("refuses %s of version 1, and says what to write", (name, value, advice) => {
+    expect(messageOf({ version: 2, ...service({ id: "one", issuer: "o", secret, [name]: value }) })).toMatch(
+      new RegExp(
+        `credentials\\.tenants\\.acme\\.services\\.orders\\.jwt has no option "${name}"; .*write ${advice}$`,
+      ),
+    );
+  });
+
+  it("refuses the options of jwksUri of version 1, and says what to write", () => {
+    const jwksUri = { uri: "https://issuer.example/jwks", cooldownSeconds: 30 };
+    expect(messageOf({ version: 2, ...service([{ id: "one", issuer: "o", jwksUri }]) })).toMatch(
+      /jwt\[0\]\.jwksUri has no option "cooldownSeconds"; .*write cooldown: "30s"$/,
     );
   });
 
