@@ -22,7 +22,7 @@ import type {
   TokenHint,
 } from "../types/source.js";
 import { headerOf, textOf } from "./reading.js";
-import { tokenTolerance } from "./token-secrets.js";
+import { tokenTolerance } from "./settings.js";
 
 /** What an installation of the app left with you. */
 export interface AtlassianClient {

@@ -25,7 +25,7 @@ import type {
   SourceFault,
 } from "../types/source.js";
 import { headerOf, memberOf, textOf } from "./reading.js";
-import { tokenTolerance } from "./token-secrets.js";
+import { tokenTolerance } from "./settings.js";
 
 /** A message as Pub/Sub pushed it. */
 export interface PubSubMessage {

@@ -12,7 +12,7 @@ import type {
   TokenHint,
 } from "../types/source.js";
 import { textOf } from "./reading.js";
-import { tokenTolerance } from "./token-secrets.js";
+import { tokenTolerance } from "./settings.js";
 
 /** A key as `/webhook_verification_key/get` has it in `key`. */
 export interface PlaidKey extends PublicJwk {

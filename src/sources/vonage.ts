@@ -13,7 +13,7 @@ import type {
   SourceOutcome,
 } from "../types/source.js";
 import { memberOf, textOf } from "./reading.js";
-import { secretCredentials, tokenTolerance } from "./token-secrets.js";
+import { secretCredentials, tokenTolerance } from "./settings.js";
 
 /** The body of a webhook: an object, whose members go by the event's type. */
 export interface VonageEvent {

@@ -29,8 +29,8 @@ const packages: ReadonlyMap<string, readonly string[]> = new Map([
   ["content-type", ["body/media-type.ts"]],
   ["raw-body", ["body/read.ts"]],
   ["@photostructure", ["inbox/sqlite/driver.ts"]],
-  ["@octokit", ["sources/github-types.ts"]],
-  ["stripe", ["sources/stripe-types.ts"]],
+  ["@octokit", ["sources/github.ts"]],
+  ["stripe", ["sources/stripe.ts"]],
 ]);
 
 /** Files of the deciding rooms that fetch what is decided on: a body, a key set, a file. They may do I/O. */

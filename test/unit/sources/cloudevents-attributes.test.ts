@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { attributesFault } from "../../../src/sources/cloudevents-attributes.js";
+import { attributesFault } from "../../../src/sources/cloudevents/read.js";
 import { smallest } from "./cloudevents-request.js";
 
 const fault = (changes: object): string | undefined =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { CloudEvent } from "../../../src/sources/cloudevents.js";
-import { cloudEvents } from "../../../src/sources/cloudevents.js";
+import type { CloudEvent } from "../../../src/sources/cloudevents/index.js";
+import { cloudEvents } from "../../../src/sources/cloudevents/index.js";
 import { binaryHeaders, eventsOf, smallest, structuredHeaders } from "./cloudevents-request.js";
 
 const source = cloudEvents();

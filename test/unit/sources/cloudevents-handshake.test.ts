@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { type CloudEventsOptions, cloudEvents } from "../../../src/sources/cloudevents.js";
+import { type CloudEventsOptions, cloudEvents } from "../../../src/sources/cloudevents/index.js";
 import type { SourceAnswer } from "../../../src/types/source.js";
 
 const ask = (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { decodeHeaderValue } from "../../../src/sources/cloudevents-header-value.js";
+import { decodeHeaderValue } from "../../../src/sources/cloudevents/read.js";
 
 describe("a ce- header's value", () => {
   it.each([

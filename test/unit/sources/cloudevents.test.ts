@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { cloudEvents } from "../../../src/sources/cloudevents.js";
+import { cloudEvents } from "../../../src/sources/cloudevents/index.js";
 import { github } from "../../../src/sources/github.js";
 import { memberOf } from "../../../src/sources/reading.js";
 import type { SourceOutcome } from "../../../src/types/source.js";

@@ -7,7 +7,7 @@ import {
   messageMembers,
   receiptCommon,
   receiptMembers,
-} from "../../../src/sources/webex-connect-outbound-members.js";
+} from "../../../src/sources/webex-connect-outbound/members.js";
 import type { SourceEvent } from "../../../src/types/source.js";
 
 const source = webexConnectOutbound();

@@ -1,13 +1,9 @@
-import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
-import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
-import { memberOf } from "./reading.js";
-import { pathOption } from "./settings.js";
-import { webexConnectAnswer } from "./webex-connect-answers.js";
-import {
-  commonOptionNames,
-  parseCommonOptions,
-  type WebexConnectCommonOptions,
-} from "./webex-connect-options.js";
+import { assertOptions, describe, OptionError, own, stringOption } from "../../lib/options.js";
+import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../../types/source.js";
+import { memberOf } from "../reading.js";
+import { pathOption } from "../settings.js";
+import { webexConnectAnswer } from "./answers.js";
+import { commonOptionNames, parseCommonOptions, type WebexConnectCommonOptions } from "./options.js";
 
 export {
   type WebexConnectAnswerOptions,
@@ -16,19 +12,19 @@ export {
   type WebexConnectResult,
   webexConnectAnswer,
   webexConnectResponse,
-} from "./webex-connect-answers.js";
+} from "./answers.js";
 export {
   type WebexConnectCustomEvent,
   type WebexConnectEventMap,
   type WebexConnectEventsOptions,
   webexConnectEvents,
-} from "./webex-connect-events.js";
+} from "./events.js";
+export type { WebexConnectCommonOptions, WebexConnectSignature } from "./options.js";
 export {
   type WebexConnectServiceJwt,
   type WebexConnectServiceJwtOptions,
   webexConnectServiceJwt,
-} from "./webex-connect-jwt.js";
-export type { WebexConnectCommonOptions, WebexConnectSignature } from "./webex-connect-options.js";
+} from "./options.js";
 
 /** Options of `webexConnect`. */
 export interface WebexConnectOptions extends WebexConnectCommonOptions {

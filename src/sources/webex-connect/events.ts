@@ -1,13 +1,9 @@
 import { Buffer } from "node:buffer";
-import { assertOptions, own, stringOption } from "../lib/options.js";
-import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
-import { memberOf, textOf } from "./reading.js";
-import { webexConnectAnswer } from "./webex-connect-answers.js";
-import {
-  commonOptionNames,
-  parseCommonOptions,
-  type WebexConnectCommonOptions,
-} from "./webex-connect-options.js";
+import { assertOptions, own, stringOption } from "../../lib/options.js";
+import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../../types/source.js";
+import { memberOf, textOf } from "../reading.js";
+import { webexConnectAnswer } from "./answers.js";
+import { commonOptionNames, parseCommonOptions, type WebexConnectCommonOptions } from "./options.js";
 
 /** An event of the Custom Event API, with what its request says of all of them. */
 export interface WebexConnectCustomEvent {

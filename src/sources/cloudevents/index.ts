@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { Duration } from "../lib/duration.js";
+import type { Duration } from "../../lib/duration.js";
 import {
   assertOptions,
   choiceOption,
@@ -10,26 +10,33 @@ import {
   OptionError,
   optionKeys,
   own,
-} from "../lib/options.js";
-import type { SignatureScheme } from "../types/signature.js";
+} from "../../lib/options.js";
+import type { SignatureScheme } from "../../types/signature.js";
 import type {
   BodyKind,
   ComposedDelivery,
   ComposeEvent,
+  HandshakeRequest,
   Source,
   SourceAnswer,
   SourceEvent,
   SourceFault,
   SourceOutcome,
-} from "../types/source.js";
-import { isJsonType } from "./cloudevents-attributes.js";
-import { answerHandshake, parseOrigins } from "./cloudevents-handshake.js";
-import { batchType, type CloudEventMode, readCloudEvents, structuredType } from "./cloudevents-read.js";
-import type { CloudEvent, CloudEventContent, CloudEventMap } from "./cloudevents-types.js";
-import { deadlineOption } from "./settings.js";
+} from "../../types/source.js";
+import { headerOf } from "../reading.js";
+import { deadlineOption } from "../settings.js";
+import {
+  batchType,
+  type CloudEvent,
+  type CloudEventContent,
+  type CloudEventMap,
+  type CloudEventMode,
+  isJsonType,
+  readCloudEvents,
+  structuredType,
+} from "./read.js";
 
-export type { CloudEventMode } from "./cloudevents-read.js";
-export type { CloudEvent, CloudEventContent, CloudEventMap } from "./cloudevents-types.js";
+export type { CloudEvent, CloudEventContent, CloudEventMap, CloudEventMode } from "./read.js";
 
 /** Options of `cloudEvents`. */
 export interface CloudEventsOptions<Content extends CloudEventContent = CloudEventContent> {
@@ -213,4 +220,59 @@ function compose({ type, id, data, nowMs }: ComposeEvent): ComposedDelivery {
     ...(bytes ? { data_base64: content.toString("base64") } : { data: content }),
   };
   return { headers: {}, contentType: structuredType, body: JSON.stringify(event) };
+}
+
+/** Who may send, as the abuse protection of the webhook specification (section 4) tells it to senders. */
+interface AbuseProtection {
+  /** Names in lower case. */
+  readonly origins: ReadonlySet<string>;
+  readonly anyOrigin: boolean;
+  /** Deliveries per minute, or `*`. */
+  readonly rate: string;
+}
+
+/** Reads the option `allowedOrigins`: DNS names, as senders give them in `WebHook-Request-Origin`. */
+function parseOrigins(value: unknown, where: string): ReadonlySet<string> {
+  if (value === undefined) return new Set();
+  if (!Array.isArray(value))
+    throw new OptionError(where, ` must be a list of DNS names, not ${describe(value)}`);
+  return new Set(
+    value.map((origin: unknown, at) => {
+      if (origin === "*") {
+        throw new OptionError(
+          `${where}[${at}]`,
+          ` is "*"; to let any sender in, set dangerouslyAllowAnyOrigin`,
+        );
+      }
+      if (typeof origin !== "string" || !/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/.test(origin)) {
+        throw new OptionError(
+          `${where}[${at}]`,
+          ` must be a DNS name without scheme, port and path: "events.example.com"`,
+        );
+      }
+      return origin.toLowerCase();
+    }),
+  );
+}
+
+/**
+ * Grants what a validation request asks for, where its origin may send; undefined for all else, whose answer then has
+ * no header that could be read as consent (section 4.2). The callback URL is nowhere used: a request to an address that
+ * a stranger names is what others abuse.
+ */
+function answerHandshake(
+  request: HandshakeRequest,
+  { origins, anyOrigin, rate }: AbuseProtection,
+): SourceAnswer | undefined {
+  const origin = headerOf(request, "webhook-request-origin");
+  if (request.method !== "OPTIONS" || origin === undefined) return undefined;
+  if (!anyOrigin && !origins.has(origin.toLowerCase())) return undefined;
+  return {
+    status: 200,
+    headers: {
+      allow: "POST",
+      "webhook-allowed-origin": anyOrigin ? "*" : origin,
+      "webhook-allowed-rate": rate,
+    },
+  };
 }

@@ -1,5 +1,5 @@
-import { type ErrorCode, errorEntry } from "../errors.js";
-import type { SourceAnswer, SourceOutcome } from "../types/source.js";
+import { type ErrorCode, errorEntry } from "../../errors.js";
+import type { SourceAnswer, SourceOutcome } from "../../types/source.js";
 
 /** `http`: real statuses with problem+json. `webex`: the vendor's envelope and codes. */
 export type WebexConnectAnswers = "http" | "webex";
@@ -155,4 +155,11 @@ function envelope(
   response: WebexConnectResult | readonly WebexConnectResult[],
 ): SourceAnswer {
   return { status, body: { response } };
+}
+
+/** 200 where the usual answer is another 2xx: for senders that take 202 for no success. */
+export function plainSuccess({ status, httpStatus, events }: SourceOutcome): SourceAnswer | undefined {
+  if (httpStatus < 200 || httpStatus > 299 || httpStatus === 200) return undefined;
+  const ids = events.map(({ id }) => id);
+  return { status: 200, body: ids.length === 1 ? { status, id: ids[0] } : { status, ids } };
 }
