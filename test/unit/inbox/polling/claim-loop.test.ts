@@ -383,6 +383,41 @@ describe("verdicts", () => {
     expect(notes).toEqual(["a verdict could not be stored; it is tried again"]);
   });
 
+  test("verdicts of one turn go to the store together, and with the claim for the places that they free", async () => {
+    const source = new FakeSource();
+    const order: string[] = [];
+    const { settle, claim } = source;
+    source.settle = (runs) => {
+      order.push(`settle ${runs.length}`);
+      return settle.call(source, runs);
+    };
+    source.claim = (wants) => {
+      order.push("claim");
+      queueMicrotask(() => order.push("end of turn"));
+      return claim.call(source, wants);
+    };
+    source.add(3);
+    const { reports } = scene({ source, handlers: { a: { concurrency: 3 } }, run: async () => done });
+    await until(() => reports.length === 3);
+    expect(order.slice(0, 4)).toEqual(["claim", "end of turn", "settle 3", "claim"]);
+  });
+
+  test("H16: a verdict that the store cannot take takes no other with it", async () => {
+    const source = new FakeSource();
+    let broken = true;
+    source.onSettle = async ({ recordId }) => {
+      if (broken && recordId === "rec_2") throw new Error("too big");
+      return true;
+    };
+    source.add(3);
+    const { reports } = scene({ source, handlers: { a: { concurrency: 3 } }, run: async () => done });
+    await until(() => reports.length === 2);
+    expect(reports.map(({ recordId, kept }) => `${recordId} ${kept}`)).toEqual(["rec_1 true", "rec_3 true"]);
+    broken = false;
+    await until(() => reports.length === 3);
+    expect(source.groups.slice(0, 4)).toEqual([3, 1, 1, 1]);
+  });
+
   test("H08: a verdict that is refused is reported as not kept, and the run hears that its lease is lost", async () => {
     const source = new FakeSource();
     source.onSettle = async () => false;
