@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Batcher } from "../../dist/inbox/batching.js";
 import { StoreClient } from "../../dist/inbox/sqlite/client.js";
 import { LocalHost, ThreadHost } from "../../dist/inbox/sqlite/host.js";
 import { decodeReplies, encodeRequests, packDeliveries } from "../../dist/inbox/sqlite/protocol.js";
@@ -71,8 +72,14 @@ async function measure(Host, count, round) {
   const folder = mkdtempSync(join(tmpdir(), "hookgate-bench-"));
   const options = { path: join(folder, "inbox.db"), readOnly: false, busyTimeoutMs: 2_000, setup: [] };
   const host = new Host(options);
-  const queue = new StoreClient(host, () => ({ wallMs: Date.now(), storeMs: Date.now() }));
-  await queue.open();
+  const client = new StoreClient(host, () => ({ wallMs: Date.now(), storeMs: Date.now() }));
+  await client.open();
+  const batcher = new Batcher({
+    store: (deliveries) => client.ask(packDeliveries(deliveries)),
+    failure: (reason, error) => new Error(reason, { cause: error }),
+    bytesOf: ({ rawBody }) => rawBody.length,
+  });
+  const accept = (given) => new Promise((resolve) => batcher.add(given, resolve));
   const run = async (prefix, total) => {
     let next = 0;
     const waits = [];
@@ -81,7 +88,7 @@ async function measure(Host, count, round) {
         while (next < total) {
           const name = `${prefix}-${round}-${next++}`;
           const began = performance.now();
-          const [answer] = await queue.ask(packDeliveries([delivery(body.replace(id, name), name, 1e6)]));
+          const answer = await accept(delivery(body.replace(id, name), name, 1e6));
           if (answer.status !== "stored") throw new Error(JSON.stringify(answer));
           waits.push(performance.now() - began);
         }
@@ -97,7 +104,7 @@ async function measure(Host, count, round) {
   const wallMs = performance.now() - began;
   const { user, system } = process.cpuUsage(before);
   const child = ((await host.cpu?.()) ?? 0) - childBefore;
-  await queue.close();
+  await client.close();
   rmSync(folder, { recursive: true });
   waits.sort((a, b) => a - b);
   return {
