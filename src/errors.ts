@@ -59,7 +59,7 @@ export class HookgateError extends Error {
   /** The HTTP status that the sender was answered with. */
   readonly status: number;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
     this.code = code;
@@ -74,14 +74,14 @@ export interface CodedError<Code extends ErrorCode> extends HookgateError {
 
 type CodedErrorClass<Code extends ErrorCode> = new (
   message: string,
-  options?: { cause?: unknown },
+  options?: ErrorOptions,
 ) => CodedError<Code>;
 
 /** Makes the subclass of one code, so that `switch (error.code)` narrows the union. */
 function errorClass<Code extends ErrorCode>(code: Code): CodedErrorClass<Code> {
   return class extends HookgateError {
     declare readonly code: Code;
-    constructor(message: string, options?: { cause?: unknown }) {
+    constructor(message: string, options?: ErrorOptions) {
       super(code, message, options);
     }
   };
@@ -126,7 +126,10 @@ export class BodyMalformedError extends errorClass("ERR_BODY_MALFORMED") {}
 /** The event has no usable type or id, or its data breaks the schema; then `issues` says where. */
 export class EventInvalidError extends errorClass("ERR_EVENT_INVALID") {
   /** The schema's issues (Standard Schema), empty where the type or id was the trouble. May quote the body. */
-  get issues(): readonly { readonly message: string }[] {
+  get issues(): readonly {
+    /** What is wrong, as the schema says it. */
+    readonly message: string;
+  }[] {
     return Array.isArray(this.cause) ? this.cause : [];
   }
 }
@@ -172,7 +175,7 @@ const classes = {
   ERR_STORE_UNAVAILABLE: StoreUnavailableError,
   ERR_STOPPED: StoppedError,
   ERR_INTERNAL: InternalError,
-} as const satisfies Record<ErrorCode, new (message: string, options?: { cause?: unknown }) => HookgateError>;
+} as const satisfies Record<ErrorCode, new (message: string, options?: ErrorOptions) => HookgateError>;
 
 /** Every error a delivery can end in: `switch (error.code)` narrows it. */
 export type AnyHookgateError = InstanceType<(typeof classes)[ErrorCode]>;

@@ -7,6 +7,7 @@ import { retiredHint, retiredOptions } from "./retired-names.js";
 
 /** A mistake in an option: a TypeError whose message names the option and the fix. */
 export class OptionError extends TypeError {
+  /** Tells it apart from other TypeErrors. */
   readonly code = "ERR_OPTION";
   /** The option's path, such as `inbox.lease`. */
   readonly option: string;
@@ -18,14 +19,17 @@ export class OptionError extends TypeError {
     {
       option = optionPath(place),
       ...options
-    }: { readonly option?: string | undefined; readonly cause?: unknown } = {},
+    }: ErrorOptions & {
+      /** The option's path. Default: the one in `place`. */
+      readonly option?: string | undefined;
+    } = {},
   ) {
     super(`${place}${fault}`, options);
     this.option = option;
   }
 
   /** An error about the option at this path, in words of its own. */
-  static of(option: string, message: string, options?: { readonly cause?: unknown }): OptionError {
+  static of(option: string, message: string, options?: ErrorOptions): OptionError {
     return new OptionError("", message, { ...options, option });
   }
 

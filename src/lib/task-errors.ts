@@ -15,7 +15,7 @@ export class RetryAfterError extends Error {
   readonly delayMs: number;
 
   /** `delay`: time until the next attempt, at least "0ms". Throws an OptionError for what is no duration. */
-  constructor(message: string, delay: Duration, options?: { readonly cause?: unknown }) {
+  constructor(message: string, delay: Duration, options?: ErrorOptions) {
     super(message, options);
     const delayMs = millisecondsOf(delay);
     if (delayMs === undefined) {
@@ -31,7 +31,7 @@ export class RetryAfterError extends Error {
 
 /** Thrown by a handler whose task must not be tried again: it becomes a dead letter immediately. */
 export class NonRetriableError extends Error {
-  constructor(message = "not to be tried again", options?: { readonly cause?: unknown }) {
+  constructor(message = "not to be tried again", options?: ErrorOptions) {
     super(message, options);
     this.name = "NonRetriableError";
   }
@@ -39,6 +39,7 @@ export class NonRetriableError extends Error {
 
 /** What `context.complete` rejects with where another worker has the task by now; nothing was committed. */
 export class LeaseLostError extends Error {
+  /** Tells it apart from other errors. */
   readonly code = "ERR_LEASE_LOST";
 
   constructor(message = "the lease on this task was lost: it is another worker's by now") {

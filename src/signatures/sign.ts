@@ -79,7 +79,10 @@ export async function signedDelivery<EventMap>(
 export async function signBody<EventMap>(
   source: Source<EventMap>,
   rawBody: string | Uint8Array,
-  options: SigningOptions & { readonly id?: string | undefined } = {},
+  options: SigningOptions & {
+    /** The event's id. Default: a random one. */
+    readonly id?: string | undefined;
+  } = {},
 ): Promise<Readonly<Record<string, string>>> {
   const contentType = options.contentType ?? "application/json";
   const unsigned = { headers: {}, contentType, rawBody: Buffer.from(rawBody as string) };

@@ -55,6 +55,7 @@ export interface ConformanceHarness<Tx = never> {
 
 /** One case of the suite, for any test runner. */
 export interface ConformanceCase {
+  /** What the engine must do. */
   readonly name: string;
   /** Rejects where the engine does not do what the contract says. */
   run(): Promise<void>;

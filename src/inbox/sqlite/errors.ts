@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 
 /** An error of SQLite; `errcode` is its result code. */
 export class SqliteError extends Error {
+  /** SQLite's result code. */
   readonly errcode: number;
 
   constructor(message: string, errcode: number, cause?: unknown) {

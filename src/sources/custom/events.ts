@@ -29,7 +29,7 @@ export interface CustomEventsOptions {
   /** Default: the member `id`. Where none is found, the id is derived from the body's bytes. */
   readonly id?: CustomLocator | undefined;
   /** Default: the whole body, or with `each` the whole element. Not a header. */
-  readonly data?: Exclude<CustomLocator, { readonly header: string }> | undefined;
+  readonly data?: string | ((delivery: ParsedDelivery, element: unknown) => unknown) | undefined;
   /** Path of a list of which every element is an event; `"."` where the body is the list. Default: the body is one event. */
   readonly each?: string | undefined;
   /** Instead of the four above. Pure: it may be asked again for the same delivery. */

@@ -29,7 +29,13 @@ export {
 /** Options of `webexConnect`. */
 export interface WebexConnectOptions extends WebexConnectCommonOptions {
   /** Member path of the event's type, or its one name. Default: `{ name: "inbound" }`. */
-  readonly type?: string | { readonly name: string } | undefined;
+  readonly type?:
+    | string
+    | {
+        /** The type of every event. */
+        readonly name: string;
+      }
+    | undefined;
   /**
    * Member path of the sender's own id. Default, and where there is none: derived from the body's bytes, so that for an
    * inbox equal bodies are one event.
