@@ -1,4 +1,4 @@
-import "./http/express.js";
+import "./http/middleware.js";
 
 export {
   type Credentials,
@@ -41,11 +41,11 @@ export {
   TooManyFailuresError,
 } from "./errors.js";
 export { type EventSchemas, type UncheckedTypes, uncheckedTypes } from "./events/event-map.js";
-export type { HandlerOptions, TaskOptions } from "./events/handler-options.js";
-export { closeOnSignals } from "./http/close-on-signals.js";
+export type { HandlerOptions, TaskOptions } from "./events/handlers.js";
 export { createExpressServer } from "./http/express-server.js";
-export { healthHandler } from "./http/health-handler.js";
+export { healthHandler } from "./http/health.js";
 export type { Middleware } from "./http/middleware.js";
+export { closeOnSignals } from "./http/signals.js";
 export type { Inbox, InboxFilter } from "./inbox/admin.js";
 export type { InboxOptions } from "./inbox/options.js";
 export { type Allowlist, createAllowlist } from "./ip/allowlist.js";

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { partialMethods } from "../http/mount.js";
+import { partialMethods } from "../http/middleware.js";
 import type { Receiver } from "../receiver/receiver.js";
 import { type CommandIo, type ExitCode, misused, refused } from "./command.js";
 

@@ -1,5 +1,5 @@
 import type { Refusal } from "../errors.js";
-import type { RegisteredHandler } from "./handler-options.js";
+import type { RegisteredHandler } from "./handlers.js";
 
 const nobody: readonly RegisteredHandler[] = Object.freeze([]);
 

@@ -3,7 +3,7 @@ import { type Clock, timeOf } from "../lib/clock.js";
 import { printable } from "../lib/printable.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { HandlerContext, InboxContext } from "../types/event.js";
-import type { RegisteredHandler } from "./handler-options.js";
+import type { RegisteredHandler } from "./handlers.js";
 
 /** What all handlers of one event are given alike; `complete` where they are run from an inbox. */
 export interface SharedContext

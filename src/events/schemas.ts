@@ -1,9 +1,9 @@
 import { isObject } from "../lib/members.js";
 import { describe, OptionError } from "../lib/options.js";
+import { printable } from "../lib/printable.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { SchemaIssue, SchemaResult, StandardSchema } from "../types/standard-schema.js";
 import { isUncheckedTypes } from "./event-map.js";
-import { maxTypeLength, quoted, typeNameFault } from "./event-name.js";
 
 /** What became of an event's data: the schema's output, or its issues, which may quote the data. */
 export type Validation =
@@ -111,4 +111,46 @@ function readSchema(schema: unknown, where: string): Validator {
     );
   }
   return standard as Validator;
+}
+
+/** The longest event type, in characters. */
+export const maxTypeLength = 200;
+
+/** A TypeError's words on why `name` cannot be an event type, or undefined where it can. */
+export function typeNameFault(name: unknown): string | undefined {
+  if (typeof name !== "string" || name === "") {
+    return `an event type must be a string that is not empty, not ${describe(name)}`;
+  }
+  if (name.length > maxTypeLength) {
+    return `the event type "${printable(name, 40)}" is longer than ${maxTypeLength} characters`;
+  }
+  if (name.trim() !== name || /\p{Cc}/u.test(name)) {
+    return `the event type "${printable(name)}" holds a control character, or white space at its ends; remove it`;
+  }
+  return undefined;
+}
+
+/** An event type in quotes, fit for a message. */
+export function quoted(name: string): string {
+  return `"${printable(name)}"`;
+}
+
+const maxPaths = 10;
+
+/**
+ * Where a schema found fault, for a log line: `["total", "items.0.sku"]`, each path once, at most ten, escaped and
+ * cut at 100 characters; `"(root)"` stands for the data as a whole. Messages are left out, for they may quote the
+ * data (ATTACKS I01, I02).
+ */
+export function issuePaths(issues: readonly SchemaIssue[]): readonly string[] {
+  const paths = new Set<string>();
+  for (const { path } of issues) {
+    if (paths.size === maxPaths) break;
+    // Not path.map: arktype's paths are a subclass of Array that map would make one entry too many of.
+    const keys = Array.from(path ?? [], (segment) =>
+      String(typeof segment === "object" ? segment.key : segment),
+    );
+    paths.add(keys.length === 0 ? "(root)" : printable(keys.join(".")));
+  }
+  return [...paths];
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { describe, OptionError } from "../lib/options.js";
 import { originForm } from "../lib/request-target.js";
-import { isRequest } from "./forgotten-call.js";
 import type { Middleware } from "./middleware.js";
+import { isRequest } from "./middleware.js";
 
 /** What a request listener is made of. */
 export interface ListenerParts {

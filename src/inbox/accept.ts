@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { Refusal } from "../errors.js";
-import type { RegisteredHandler } from "../events/handler-options.js";
+import type { RegisteredHandler } from "../events/handlers.js";
 import type { IncomingEvent } from "../events/incoming-event.js";
 import type { Clock } from "../lib/clock.js";
 import { describe } from "../lib/options.js";

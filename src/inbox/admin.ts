@@ -1,6 +1,5 @@
 import { Refusal } from "../errors.js";
-import type { RegisteredHandler } from "../events/handler-options.js";
-import type { HandlerRegistry } from "../events/handlers.js";
+import type { HandlerRegistry, RegisteredHandler } from "../events/handlers.js";
 import type { Clock } from "../lib/clock.js";
 import type { Duration } from "../lib/duration.js";
 import {

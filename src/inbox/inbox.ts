@@ -1,5 +1,5 @@
 import { type Refusal, StoppedError } from "../errors.js";
-import type { RegisteredHandler } from "../events/handler-options.js";
+import type { RegisteredHandler } from "../events/handlers.js";
 import type { Clock } from "../lib/clock.js";
 import { endsBefore } from "../lib/deadline.js";
 import { OptionError } from "../lib/options.js";

@@ -1,5 +1,5 @@
 import type { Refusal } from "../errors.js";
-import { issuePaths } from "../events/issue-paths.js";
+import { issuePaths } from "../events/schemas.js";
 import { printable } from "../lib/printable.js";
 import type { TaskError } from "../types/engine.js";
 import type { SchemaIssue } from "../types/standard-schema.js";

@@ -1,4 +1,4 @@
-import { attemptBounds } from "../events/handler-options.js";
+import { attemptBounds } from "../events/handlers.js";
 import { defaultRetry, parseRetry, type RetryOptions, type RetryPolicy } from "../events/retry-policy.js";
 import type { Duration } from "../lib/duration.js";
 import {

@@ -1,5 +1,5 @@
 import { HandlerFailedError, Refusal, StoppedError } from "../errors.js";
-import type { RegisteredHandler } from "../events/handler-options.js";
+import type { RegisteredHandler } from "../events/handlers.js";
 import { boundedDelay, defaultRetry } from "../events/retry-policy.js";
 import { type HandlerResult, type LateResult, Run, type RunSubject } from "../events/run-handlers.js";
 import type { Clock } from "../lib/clock.js";

@@ -1,7 +1,7 @@
 import { type AuthOptions, authOptionNames, resolveAuth } from "../auth/options.js";
 import { Refusal } from "../errors.js";
-import { assertCalled } from "../http/forgotten-call.js";
 import type { Middleware } from "../http/middleware.js";
+import { assertCalled } from "../http/middleware.js";
 import { type Challenge, createAnswers, newRequestId } from "../http/responses.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../ip/allowlist.js";
 import {

@@ -1,5 +1,5 @@
 import { Refusal } from "../errors.js";
-import type { RegisteredHandler } from "../events/handler-options.js";
+import type { RegisteredHandler } from "../events/handlers.js";
 import type { IncomingEvent } from "../events/incoming-event.js";
 import {
   type Dispatch,

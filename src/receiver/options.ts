@@ -3,11 +3,14 @@ import { type AuthOptions, resolveAuth } from "../auth/options.js";
 import { createMediaTypes } from "../body/media-type.js";
 import { type BodyOptions, parseBodyOptions } from "../body/read.js";
 import type { EventMapOf, EventsOption } from "../events/event-map.js";
-import { createEnvelope, type Envelope, type EnvelopeOptions } from "../events/extract.js";
-import { handlerTimeoutBounds } from "../events/handler-options.js";
-import { createHandlers, type HandlerRegistry } from "../events/handlers.js";
+import {
+  createEnvelope,
+  createSourceEnvelope,
+  type Envelope,
+  type EnvelopeOptions,
+} from "../events/extract.js";
+import { createHandlers, type HandlerRegistry, handlerTimeoutBounds } from "../events/handlers.js";
 import { createCatalog } from "../events/schemas.js";
-import { createSourceEnvelope } from "../events/source-envelope.js";
 import { createAnswers } from "../http/responses.js";
 import { ReceiverInbox } from "../inbox/inbox.js";
 import { type InboxOptions, type InboxSettings, parseInboxOptions } from "../inbox/options.js";

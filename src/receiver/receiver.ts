@@ -1,8 +1,7 @@
 import type { RequestListener } from "node:http";
 import type { EventMapOf, EventsByName, EventsOption, NameOf } from "../events/event-map.js";
 import type { HandlerRegistration, TaskRegistration } from "../events/handlers.js";
-import { createReceiverMiddleware, type ReceiverMiddleware } from "../http/forgotten-call.js";
-import { createReceive } from "../http/middleware.js";
+import { createReceive, createReceiverMiddleware, type ReceiverMiddleware } from "../http/middleware.js";
 import { createRequestListener } from "../http/request-listener.js";
 import { createInboxAdmin, createNoInbox, type Inbox } from "../inbox/admin.js";
 import { toReceiverHealth } from "../inbox/health.js";

@@ -8,8 +8,8 @@ export type {
   ConformanceEffects,
   ConformanceHarness,
   ConformanceStore,
-} from "./engine-conformance.js";
-export { inboxEngineConformance } from "./engine-conformance.js";
+} from "./engine-conformance/index.js";
+export { inboxEngineConformance } from "./engine-conformance/index.js";
 export type { FakeClock } from "./fake-clock.js";
 export { createFakeClock } from "./fake-clock.js";
 export type { MemoryEngineOptions } from "./memory-engine.js";

@@ -120,7 +120,7 @@ const makers: ReadonlyMap<string, readonly string[]> = new Map([
   ["inbox", ["inbox/options.ts"]],
   ["retry", ["events/retry-policy.ts"]],
   ["retention", ["inbox/retention.ts"]],
-  ["on and onAny", ["events/handler-options.ts"]],
+  ["on and onAny", ["events/handlers.ts"]],
   ["requireAllowedIp", ["receiver/guards.ts"]],
   ["requireAuth", ["receiver/guards.ts"]],
   ["defineCredentials", ["auth/credentials/define.ts"]],

@@ -2,7 +2,7 @@
 import type * as Inbox from "hookgate/engine";
 import { createConsumer } from "../../src/inbox/polling/claim-loop.js";
 import type { ClaimedTask, Claims, TaskQueue } from "../../src/inbox/polling/task-queue.js";
-import { storedPart } from "../../src/testing/engine-conformance-scene.js";
+import { storedPart } from "../../src/testing/engine-conformance/scene.js";
 import * as records from "./map-records.js";
 
 export class MapEngine implements Inbox.InboxEngine {

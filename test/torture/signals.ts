@@ -1,7 +1,7 @@
 /** A server that ends on signals: told how by HOOKGATE_SIGNALS. */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { closeOnSignals } from "../../src/http/close-on-signals.js";
+import { closeOnSignals } from "../../src/http/signals.js";
 import type { Duration } from "../../src/lib/duration.js";
 
 const {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { readHandler } from "../../../src/events/handler-options.js";
+import { readHandler } from "../../../src/events/handlers.js";
 
 function read(options: unknown, tasks: { readonly ordered: boolean } | undefined) {
   return readHandler('on("a")', "a", () => {}, { options, tasks });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { HandlerTimeoutError } from "../../../src/errors.js";
-import type { HandlerOptions } from "../../../src/events/handler-options.js";
+import type { HandlerOptions } from "../../../src/events/handlers.js";
 import { createHandlers, type HandlerRegistry } from "../../../src/events/handlers.js";
 import type { LateResult, SharedContext } from "../../../src/events/run-handlers.js";
 import { type Dispatch, type DispatchResult, dispatch } from "../../../src/events/run-handlers.js";

@@ -3,8 +3,7 @@ import { type } from "arktype";
 import * as v from "valibot";
 import { z } from "zod";
 import { uncheckedTypes } from "../../../src/events/event-map.js";
-import { issuePaths } from "../../../src/events/issue-paths.js";
-import { type Catalog, createCatalog, type Validation } from "../../../src/events/schemas.js";
+import { type Catalog, createCatalog, issuePaths, type Validation } from "../../../src/events/schemas.js";
 
 const hostileTypes = [
   "__proto__",

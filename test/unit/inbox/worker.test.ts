@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { HandlerTimeoutError, Refusal } from "../../../src/errors.js";
-import { readHandler } from "../../../src/events/handler-options.js";
+import { readHandler } from "../../../src/events/handlers.js";
 import { parseRetry } from "../../../src/events/retry-policy.js";
 import { type ReadData, Worker, type WorkerParts } from "../../../src/inbox/worker.js";
 import { LeaseLostError, NonRetriableError, RetryAfterError } from "../../../src/lib/task-errors.js";

@@ -16,7 +16,7 @@ import type {
   Task,
   TaskState,
   Verdict,
-} from "../types/engine.js";
+} from "../../types/engine.js";
 
 /** A store that is empty, and what the suite needs to look into it. */
 export interface ConformanceStore<Tx = never> {

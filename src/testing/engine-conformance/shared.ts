@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Lease, Verdict } from "../types/engine.js";
+import type { Lease, Verdict } from "../../types/engine.js";
 import {
   assertSame,
   type CaseDefinition,
@@ -9,7 +9,7 @@ import {
   failure,
   latch,
   type Scene,
-} from "./engine-conformance-scene.js";
+} from "./scene.js";
 
 /** What holds across closing, opening, and several engines on one store. */
 export const sharedCases: readonly CaseDefinition[] = [

@@ -1,28 +1,18 @@
 import assert from "node:assert/strict";
-import type { EngineCapabilities } from "../types/engine.js";
-import { acceptCases } from "./engine-conformance-accept.js";
-import { boundCases } from "./engine-conformance-bounds.js";
-import { changeCases } from "./engine-conformance-changes.js";
-import { effectCases } from "./engine-conformance-effects.js";
-import { heldCases } from "./engine-conformance-held.js";
-import { orderCases } from "./engine-conformance-order.js";
-import { recordCases } from "./engine-conformance-records.js";
-import { runCases } from "./engine-conformance-runs.js";
-import {
-  type CaseDefinition,
-  type ConformanceCase,
-  type ConformanceHarness,
-  Scene,
-} from "./engine-conformance-scene.js";
-import { sharedCases } from "./engine-conformance-shared.js";
-import { taskCases } from "./engine-conformance-tasks.js";
+import type { EngineCapabilities } from "../../types/engine.js";
+import { acceptCases, boundCases } from "./accept.js";
+import { heldCases, orderCases } from "./order.js";
+import { changeCases, recordCases } from "./records.js";
+import { effectCases, runCases, taskCases } from "./runs.js";
+import { type CaseDefinition, type ConformanceCase, type ConformanceHarness, Scene } from "./scene.js";
+import { sharedCases } from "./shared.js";
 
 export type {
   ConformanceCase,
   ConformanceEffects,
   ConformanceHarness,
   ConformanceStore,
-} from "./engine-conformance-scene.js";
+} from "./scene.js";
 
 const defaultLeaseMs = 400;
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { assertOptions, choiceOption, describe, flagOption, OptionError, own } from "../lib/options.js";
 import type { ReceiverHealth } from "../types/health.js";
-import { assertCalled } from "./forgotten-call.js";
+import { assertCalled } from "./middleware.js";
 import { newRequestId } from "./responses.js";
 import { jsonAnswer, type PreparedAnswer, prepareAnswer, sendAnswer } from "./send-response.js";
 
