@@ -45,7 +45,7 @@ export interface NoAuth {
 export type AuthOptions = SingleServiceAuth | CredentialsAuth | NoAuth;
 
 /** The names of all options of `auth`, in whichever form. */
-export const authOptionNames: readonly string[] = optionKeys<AuthOptions>({
+export const authOptionNames = optionKeys<AuthOptions>({
   serviceKey: true,
   jwt: true,
   accept: true,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Refusal } from "../errors.js";
 import { memberAt } from "../lib/members.js";
-import { assertOptions, describe, OptionError, own, stringOption } from "../lib/options.js";
+import { assertOptions, describe, OptionError, optionKeys, own, stringOption } from "../lib/options.js";
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
 import { IncomingEvent } from "./incoming-event.js";
 
@@ -97,7 +97,7 @@ function locator(value: Locator, where: string): Find {
     const path = stringOption(value, where).split(".");
     return ({ body }) => memberAt(body, path);
   }
-  assertOptions(value, ["header"], where);
+  assertOptions(value, optionKeys<typeof value>({ header: true }), where);
   const header = stringOption(value.header, `${where}.header`).toLowerCase();
   return ({ headers }) => (Object.hasOwn(headers, header) ? headers[header] : undefined);
 }

@@ -1,5 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { assertOptions, choiceOption, describe, flagOption, OptionError, own } from "../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  describe,
+  flagOption,
+  OptionError,
+  optionKeys,
+  own,
+} from "../lib/options.js";
 import type { ReceiverHealth } from "../types/health.js";
 import { assertCalled } from "./middleware.js";
 import { newRequestId } from "./responses.js";
@@ -45,7 +53,7 @@ export function healthHandler(
   assertCalled(receivers, where, 'app.get("/health", healthHandler(receiver))');
   const list = (Array.isArray(receivers) ? receivers : [receivers]) as readonly HealthyReceiver[];
   for (const receiver of list) assertHealthy(receiver, `${where}'s receiver`);
-  assertOptions(options, ["probe", "details"], where);
+  assertOptions(options, optionKeys<HealthHandlerOptions>({ probe: true, details: true }), where);
   const probe = choiceOption(own(options, "probe"), `${where}.probe`, ["ready", "live"], "ready");
   const details = flagOption(own(options, "details"), `${where}.details`);
   let look: { readonly atMs: number; readonly answer: Promise<PreparedAnswer> } | undefined;

@@ -57,14 +57,21 @@ type NamesOf<T> = T extends unknown ? Extract<keyof T, string> : never;
  * @example
  * const known = optionKeys<RetryDelays>({ minDelay: true, maxDelay: true });
  */
-export function optionKeys<T>(names: Readonly<Record<NamesOf<T>, true>>): readonly NamesOf<T>[] {
-  return Object.keys(names) as NamesOf<T>[];
+export function optionKeys<T>(names: Readonly<Record<NamesOf<T>, true>>): OptionKeys<NamesOf<T>> {
+  return Object.keys(names) as unknown as OptionKeys<NamesOf<T>>;
+}
+
+declare const exhaustive: unique symbol;
+
+/** What `optionKeys` makes: `assertOptions` takes no other list, so that none can forget an option. */
+export interface OptionKeys<Name extends string = string> extends ReadonlyArray<Name> {
+  readonly [exhaustive]: true;
 }
 
 /** Refuses anything but a plain options object, and keys that are not known, naming the near miss. */
 export function assertOptions(
   value: unknown,
-  known: readonly string[],
+  known: OptionKeys,
   where: string,
 ): asserts value is Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

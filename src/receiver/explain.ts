@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { VerifiedTokenCache } from "../auth/jwt/cache.js";
 import { Refusal } from "../errors.js";
-import { assertOptions, describe, OptionError } from "../lib/options.js";
+import { assertOptions, describe, OptionError, optionKeys } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { CredentialProvider } from "../types/credential.js";
 import type { Caller } from "../types/delivery.js";
@@ -176,9 +176,17 @@ function namesOf({ events }: IncomingDelivery): readonly string[] {
   return [...new Set(events.flatMap(({ handlers }) => handlers.map(({ name }) => printable(name))))];
 }
 
+const requestNames = optionKeys<ExplainRequest>({
+  method: true,
+  url: true,
+  headers: true,
+  remoteAddress: true,
+  body: true,
+});
+
 /** The request as Node's server would hand it out, its body still to be read. */
 function readRequest(request: ExplainRequest): IncomingMessage {
-  assertOptions(request, ["method", "url", "headers", "remoteAddress", "body"], "explain's request");
+  assertOptions(request, requestNames, "explain's request");
   const given: ExplainRequest = request;
   const { method = "POST", url = "/", remoteAddress } = given;
   const body = bytesOf(given.body);

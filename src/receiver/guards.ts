@@ -41,7 +41,7 @@ export type RequireAuthOptions = GuardOptions &
     readonly realm?: string | undefined;
   };
 
-const guardOptions: readonly string[] = optionKeys<GuardOptions>({
+const guardOptions = optionKeys<GuardOptions>({
   clientAddress: true,
   name: true,
   logger: true,
@@ -167,7 +167,7 @@ function split(options: RequireAuthOptions, where: string): { auth: object; rest
   assertOptions(options, requireAuthOptions, where);
   const entries = Object.entries(options);
   return {
-    auth: Object.fromEntries(entries.filter(([key]) => authOptionNames.includes(key))),
-    rest: Object.fromEntries(entries.filter(([key]) => guardOptions.includes(key))),
+    auth: Object.fromEntries(entries.filter(([key]) => authOptionNames.some((name) => name === key))),
+    rest: Object.fromEntries(entries.filter(([key]) => guardOptions.some((name) => name === key))),
   };
 }

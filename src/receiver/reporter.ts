@@ -6,7 +6,7 @@ import { spanOf } from "../lib/duration.js";
 import { errorFrom, errorText, isError, keptError, taskErrorOf } from "../lib/kept-error.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { MinuteCounts } from "../lib/minute-counts.js";
-import { assertOptions, describe, OptionError } from "../lib/options.js";
+import { assertOptions, describe, OptionError, optionKeys } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import { stderrLogger } from "../telemetry/logger.js";
 import type { CredentialProvider, CredentialReport } from "../types/credential.js";
@@ -73,19 +73,19 @@ export interface Delivered {
   readonly tookMs: number;
 }
 
-const hookNames = [
-  "accepted",
-  "refused",
-  "ignored",
-  "handled",
-  "failed",
-  "claimed",
-  "retried",
-  "dead",
-  "replayed",
-  "storeFailed",
-  "storeRecovered",
-] as const;
+const hookNames = optionKeys<Hooks>({
+  accepted: true,
+  refused: true,
+  ignored: true,
+  handled: true,
+  failed: true,
+  claimed: true,
+  retried: true,
+  dead: true,
+  replayed: true,
+  storeFailed: true,
+  storeRecovered: true,
+});
 
 const channels = {
   accepted: channel("hookgate:accepted"),

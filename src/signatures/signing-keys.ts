@@ -1,10 +1,18 @@
 import type { Buffer } from "node:buffer";
 import { createSecretKey } from "node:crypto";
-import { type LifetimeOptions, lifetimeOptionNames, parseLifetime } from "../keys/lifetime.js";
+import { type LifetimeOptions, parseLifetime } from "../keys/lifetime.js";
 import { type PublicJwk, readPublicJwk, readPublicPem } from "../keys/public-key.js";
 import { assertNotPublicKey, assertTrimmed, type SecretMaterial, secretBytes } from "../keys/secret.js";
 import { guessableSecret } from "../keys/weak-keys.js";
-import { assertOptions, describe, OptionError, own, ownMembers, stringOption } from "../lib/options.js";
+import {
+  assertOptions,
+  describe,
+  OptionError,
+  optionKeys,
+  own,
+  ownMembers,
+  stringOption,
+} from "../lib/options.js";
 import type { MessageAlgorithm, SignatureAlgorithm, SigningKey } from "../types/signature.js";
 
 /** A signing secret with a name of its own and a lifetime, for rotation. */
@@ -151,6 +159,20 @@ function listOf(value: unknown, where: string, what: string): readonly Placed[] 
   return value.map((given: unknown, at) => ({ given, place: `${where}[${at}]` }));
 }
 
+const secretNames = optionKeys<NamedSecret>({
+  id: true,
+  secret: true,
+  state: true,
+  notBefore: true,
+  expiresAt: true,
+});
+const publicKeyNames = optionKeys<NamedPublicKey>({
+  id: true,
+  publicKey: true,
+  state: true,
+  notBefore: true,
+  expiresAt: true,
+});
 const noOptions: Record<string, unknown> = Object.freeze({});
 
 /** The options around a key, where there are any, and the key. */
@@ -161,7 +183,7 @@ function unwrap(
 ): { readonly named: Record<string, unknown>; readonly material: unknown } {
   const isNamed = typeof given === "object" && given !== null && Object.hasOwn(given, member);
   if (!isNamed) return { named: noOptions, material: given };
-  assertOptions(given, ["id", member, ...lifetimeOptionNames], where);
+  assertOptions(given, member === "secret" ? secretNames : publicKeyNames, where);
   return { named: given, material: own(given, member) };
 }
 

@@ -2,7 +2,7 @@
 import type { EventPayloadMap } from "@octokit/webhooks-types";
 import { parseStrictJson } from "../lib/json.js";
 import { isObject } from "../lib/members.js";
-import { assertOptions } from "../lib/options.js";
+import { assertOptions, optionKeys } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { AnyEventMap } from "../types/event.js";
 import type { ComposedDelivery, ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
@@ -46,7 +46,7 @@ export interface GithubOptions {
  */
 export function github(options: GithubOptions): Source<GithubEventMap> {
   const where = "github";
-  assertOptions(options, ["secret", "insecureShortSecret"], where);
+  assertOptions(options, optionKeys<GithubOptions>({ secret: true, insecureShortSecret: true }), where);
   const keys = secretsOption(options, where);
   return {
     name: "github",

@@ -1,4 +1,4 @@
-import { type LifetimeOptions, lifetimeOptionNames } from "../keys/lifetime.js";
+import type { LifetimeOptions } from "../keys/lifetime.js";
 import type { PublicJwk } from "../keys/public-key.js";
 import type { SecretMaterial } from "../keys/secret.js";
 import type { Duration } from "../lib/duration.js";
@@ -101,6 +101,15 @@ const known = optionKeys<HttpMessageSignaturesOptions>({
   insecureUnsignedBody: true,
 });
 
+const keyNames = optionKeys<HttpMessageKey>({
+  id: true,
+  algorithm: true,
+  secret: true,
+  publicKey: true,
+  state: true,
+  notBefore: true,
+  expiresAt: true,
+});
 const defaultRequired: readonly string[] = ["@method", "@authority", "@path"];
 const mostKeys = 10;
 const mostRequired = 32;
@@ -194,7 +203,7 @@ function readKeys(options: Record<string, unknown>, where: string): readonly Mes
 }
 
 function readKey(key: unknown, insecureShortSecret: boolean, where: string): MessageKey {
-  assertOptions(key, ["id", "algorithm", "secret", "publicKey", ...lifetimeOptionNames], where);
+  assertOptions(key, keyNames, where);
   const id = stringOption(own(key, "id"), `${where}.id`);
   if (!/^[\x20-\x7e]+$/.test(id))
     throw new OptionError(`${where}.id`, ` must be printable ASCII, as a keyid is`);
@@ -244,7 +253,7 @@ function assertBound(material: unknown, algorithm: string, where: string): void 
 
 function placeOption(value: unknown, where: string): EventPlace {
   if (typeof value === "string") return pathOption(value, where) as string;
-  assertOptions(value, ["header"], where);
+  assertOptions(value, optionKeys<Exclude<EventPlace, string>>({ header: true }), where);
   const header = stringOption(own(value, "header"), `${where}.header`).toLowerCase();
   if (!isHeaderName(header)) throw new OptionError(`${where}.header`, ` is not a header name`);
   return { header };

@@ -1,4 +1,4 @@
-import { assertOptions } from "../lib/options.js";
+import { assertOptions, optionKeys } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type {
   ComposedDelivery,
@@ -34,7 +34,7 @@ export interface ShopifyOptions {
  */
 export function shopify(options: ShopifyOptions): Source {
   const where = "shopify";
-  assertOptions(options, ["secret", "insecureShortSecret"], where);
+  assertOptions(options, optionKeys<ShopifyOptions>({ secret: true, insecureShortSecret: true }), where);
   const keys = secretsOption(options, where);
   return {
     name: "shopify",

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { parseForm } from "../body/parse.js";
-import { assertOptions, flagOption, own, stringOption } from "../lib/options.js";
+import { assertOptions, flagOption, optionKeys, own, stringOption } from "../lib/options.js";
 import { parsePublicUrl } from "../signatures/public-url.js";
 import { parseSecrets, type SigningSecrets } from "../signatures/signing-keys.js";
 import type {
@@ -61,7 +61,11 @@ export interface TwilioOptions {
  */
 export function twilio(options: TwilioOptions): Source<TwilioEventMap> {
   const where = "twilio";
-  assertOptions(options, ["secret", "sharedKey", "publicUrl", "insecureShortSecret"], where);
+  assertOptions(
+    options,
+    optionKeys<TwilioOptions>({ secret: true, sharedKey: true, publicUrl: true, insecureShortSecret: true }),
+    where,
+  );
   const publicUrl = stringOption(own(options, "publicUrl"), `${where}.publicUrl`);
   parsePublicUrl(publicUrl, `${where}.publicUrl`);
   return {

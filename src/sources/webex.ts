@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isObject } from "../lib/members.js";
-import { assertOptions } from "../lib/options.js";
+import { assertOptions, optionKeys } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { ComposedDelivery, ComposeEvent, Source, SourceEvent, SourceFault } from "../types/source.js";
 import { memberOf, textOf } from "./reading.js";
@@ -35,7 +35,7 @@ export interface WebexOptions {
  */
 export function webex(options: WebexOptions): Source<WebexEventMap> {
   const where = "webex";
-  assertOptions(options, ["secret", "insecureShortSecret"], where);
+  assertOptions(options, optionKeys<WebexOptions>({ secret: true, insecureShortSecret: true }), where);
   const keys = secretsOption(options, where);
   return {
     name: "webex",

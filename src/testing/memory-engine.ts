@@ -1,7 +1,7 @@
 import { parseSetup } from "../inbox/sqlite/connection.js";
 import { createMemoryEngine } from "../inbox/sqlite/engine.js";
 import type { SqliteTransaction } from "../inbox/sqlite/user-statements.js";
-import { assertOptions, OptionError, own } from "../lib/options.js";
+import { assertOptions, OptionError, optionKeys, own } from "../lib/options.js";
 import type { InboxEngine } from "../types/engine.js";
 
 /** Options of the engine in memory. */
@@ -21,7 +21,7 @@ export interface MemoryEngineOptions {
  */
 export function memoryEngine(options: MemoryEngineOptions = {}): InboxEngine<SqliteTransaction> {
   const where = "memoryEngine";
-  assertOptions(options, ["now", "setup"], where);
+  assertOptions(options, optionKeys<MemoryEngineOptions>({ now: true, setup: true }), where);
   const now = own(options, "now");
   if (now !== undefined && typeof now !== "function") {
     throw new OptionError(`${where}.now`, " must be a function that returns milliseconds since the epoch");

@@ -1,5 +1,5 @@
 import { expect, it } from "@jest/globals";
-import { optionKeys } from "../../src/lib/options.js";
+import { assertOptions, optionKeys } from "../../src/lib/options.js";
 
 interface Options {
   readonly size: number;
@@ -22,4 +22,11 @@ it("does not compile when a name is missing, unknown or misspelled", () => {
   optionKeys<Options>({ size: true, Limit: true });
   // @ts-expect-error: an option of one part of a union is missing
   optionKeys<Either>({ secret: true, size: true });
+});
+
+it("is the only list that assertOptions takes", () => {
+  const check = () => assertOptions({}, optionKeys<Options>({ size: true, limit: true }), "x");
+  expect(check).not.toThrow();
+  // @ts-expect-error: a list written by hand may forget an option
+  expect(() => assertOptions({}, ["size", "limit"], "x")).not.toThrow();
 });

@@ -67,6 +67,8 @@ const named: readonly (readonly [RegExp, string])[] = [
   [/\.retry$/, "RetryDelays"],
   [/^Inbox\.purge\(\)$/, "InboxPurgeOptions"],
   [/^HandlerOptions$/, "TaskOptions"],
+  [/^Receiver$/, "InboxReceiver"],
+  [/^(WithAuth|WithSource|CommonOptions)$/, "ReceiverOptions"],
   [/\.event$/, "ReportedEvent"],
   [/^defineCredentials\(\)$/, "DefineCredentialsOptions"],
 ];

@@ -2,7 +2,14 @@ import { dirname, resolve } from "node:path";
 import type { Environment } from "../../lib/environment.js";
 import { decodeUtf8, parseStrictJson } from "../../lib/json.js";
 import { isObject } from "../../lib/members.js";
-import { assertOptions, choiceOption, OptionError, own, stringOption } from "../../lib/options.js";
+import {
+  assertOptions,
+  choiceOption,
+  OptionError,
+  optionKeys,
+  own,
+  stringOption,
+} from "../../lib/options.js";
 import { Problems } from "./credential-index.js";
 
 /** The files and variables that a credentials file refers to. */
@@ -100,6 +107,12 @@ function resolveToken(token: unknown, where: string, read: Read, problems: Probl
   );
 }
 
+/** A secret as a file refers to it. */
+type SecretReference = ({ readonly env: string } | { readonly file: string }) & {
+  readonly encoding?: "text" | "base64";
+};
+const secretNames = optionKeys<SecretReference>({ env: true, file: true, encoding: true });
+
 function resolveSecret(secret: unknown, where: string, read: Read): unknown {
   if (!isObject(secret) || Object.hasOwn(secret, "env") === Object.hasOwn(secret, "file")) {
     throw new OptionError(
@@ -107,7 +120,7 @@ function resolveSecret(secret: unknown, where: string, read: Read): unknown {
       `: a secret must not be written in a file; refer to it by { "env": "NAME" } or { "file": "path" }`,
     );
   }
-  assertOptions(secret, ["env", "file", "encoding"], where);
+  assertOptions(secret, secretNames, where);
   const encoding = choiceOption(own(secret, "encoding"), `${where}.encoding`, ["text", "base64"], "text");
   const text = read(secret, where);
   return encoding === "base64" ? { base64: text } : text;

@@ -1,4 +1,4 @@
-import { assertOptions, describe, OptionError, own, stringOption } from "../../lib/options.js";
+import { assertOptions, describe, OptionError, optionKeys, own, stringOption } from "../../lib/options.js";
 import type {
   ComposedDelivery,
   ComposeEvent,
@@ -51,6 +51,7 @@ interface Locator {
   readonly path: string | undefined;
 }
 
+const placeNames = optionKeys<Extract<CustomLocator, object & { readonly header: string }>>({ header: true });
 const locatorNames = ["type", "id", "data", "each"] as const;
 
 /** Reads the options of events. TypeError for those that cannot be meant. */
@@ -128,7 +129,7 @@ function locator(value: unknown, where: string): Locator {
     }
     return { find: (_, element) => at(element, path), header: undefined, path };
   }
-  assertOptions(value, ["header"], where);
+  assertOptions(value, placeNames, where);
   const header = headerName(own(value, "header"), `${where}.header`);
   const find = ({ headers }: ParsedDelivery): unknown => own(headers, header);
   return { find, header, path: undefined };

@@ -8,6 +8,7 @@ import {
   describe,
   flagOption,
   OptionError,
+  optionKeys,
   own,
   stringOption,
 } from "../../lib/options.js";
@@ -103,26 +104,32 @@ export interface CustomSignatureCheck {
   readonly publicUrl?: string | undefined;
 }
 
-const known = [
-  "header",
-  "headers",
-  "prefix",
-  "parts",
-  "algorithm",
-  "encoding",
-  "hexCase",
-  "dsaEncoding",
-  "signed",
-  "timestamp",
-  "timestampUnit",
-  "tolerance",
-  "id",
-  "secret",
-  "insecureShortSecret",
-  "insecureSha1",
-  "publicKey",
-  "publicUrl",
-] as const;
+const known = optionKeys<CustomSignatureOptions>({
+  header: true,
+  headers: true,
+  prefix: true,
+  parts: true,
+  algorithm: true,
+  encoding: true,
+  hexCase: true,
+  dsaEncoding: true,
+  signed: true,
+  timestamp: true,
+  timestampUnit: true,
+  tolerance: true,
+  id: true,
+  secret: true,
+  insecureShortSecret: true,
+  insecureSha1: true,
+  publicKey: true,
+  publicUrl: true,
+});
+const checkNames = optionKeys<CustomSignatureCheck>({ verify: true, publicUrl: true });
+const setNames = optionKeys<SignatureHeaders>({ signature: true, timestamp: true, id: true });
+const partsNames = optionKeys<NonNullable<CustomSignatureOptions["parts"]>>({
+  separator: true,
+  assign: true,
+});
 
 const algorithms: readonly SignatureAlgorithm[] = [
   "hmac-sha256",
@@ -149,7 +156,7 @@ function isCheck(given: unknown): given is Given {
 }
 
 function resolveCheck(given: Given, where: string): SignatureScheme {
-  assertOptions(given, ["verify", "publicUrl"], where);
+  assertOptions(given, checkNames, where);
   const verify = own(given, "verify");
   if (typeof verify !== "function")
     throw new OptionError(`${where}.verify`, ` must be a function, not ${describe(verify)}`);
@@ -259,7 +266,7 @@ function headersOption(given: Given, where: string): readonly SignatureHeaders[]
     throw new OptionError(`${where}.headers`, ` must be a list, not ${describe(headers)}`);
   return headers.map((set: unknown, at) => {
     const place = `${where}.headers[${at}]`;
-    assertOptions(set, ["signature", "timestamp", "id"], place);
+    assertOptions(set, setNames, place);
     return {
       signature: headerName(own(set, "signature"), `${place}.signature`),
       timestamp: optional(own(set, "timestamp"), `${place}.timestamp`),
@@ -271,7 +278,8 @@ function headersOption(given: Given, where: string): readonly SignatureHeaders[]
 function partsOption(given: Given, where: string): HeaderScheme["parts"] {
   const [parts, timestamp] = [own(given, "parts"), own(given, "timestamp")];
   const inPart = typeof timestamp === "object" && timestamp !== null;
-  if (inPart) assertOptions(timestamp, ["part"], `${where}.timestamp`);
+  if (inPart)
+    assertOptions(timestamp, optionKeys<{ readonly part: string }>({ part: true }), `${where}.timestamp`);
   if (parts === undefined) {
     if (inPart)
       throw new OptionError(
@@ -280,7 +288,7 @@ function partsOption(given: Given, where: string): HeaderScheme["parts"] {
       );
     return undefined;
   }
-  assertOptions(parts, ["separator", "assign"], `${where}.parts`);
+  assertOptions(parts, partsNames, `${where}.parts`);
   const mark = (name: "separator" | "assign", fallback: string): string => {
     const value = own(parts, name) ?? fallback;
     // A space is a separator, so that stringOption would refuse too much.

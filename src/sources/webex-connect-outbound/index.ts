@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { isObject } from "../../lib/members.js";
-import { assertOptions, flagOption, own } from "../../lib/options.js";
+import { assertOptions, flagOption, optionKeys, own } from "../../lib/options.js";
 import { parseSecrets, type SigningSecrets } from "../../signatures/signing-keys.js";
 import type { SignatureScheme, SigningKey } from "../../types/signature.js";
 import type {
@@ -77,7 +77,11 @@ export function webexConnectOutbound(
   options: WebexConnectOutboundOptions = {},
 ): Source<WebexConnectOutboundEventMap> {
   const where = "webexConnectOutbound";
-  assertOptions(options, ["secret", "insecureShortSecret", "trimmedBody"], where);
+  assertOptions(
+    options,
+    optionKeys<WebexConnectOutboundOptions>({ secret: true, insecureShortSecret: true, trimmedBody: true }),
+    where,
+  );
   const insecureShortSecret = flagOption(own(options, "insecureShortSecret"), `${where}.insecureShortSecret`);
   const trimmedBody = flagOption(own(options, "trimmedBody"), `${where}.trimmedBody`);
   // Left out is a choice; a variable that is not set must not be one.

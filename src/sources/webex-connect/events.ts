@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
-import { assertOptions, own, stringOption } from "../../lib/options.js";
+import { assertOptions, optionKeys, own, stringOption } from "../../lib/options.js";
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../../types/source.js";
 import { memberOf, textOf } from "../reading.js";
 import { webexConnectAnswer } from "./answers.js";
-import { commonOptionNames, parseCommonOptions, type WebexConnectCommonOptions } from "./options.js";
+import { commonOptions, parseCommonOptions, type WebexConnectCommonOptions } from "./options.js";
 
 /** An event of the Custom Event API, with what its request says of all of them. */
 export interface WebexConnectCustomEvent {
@@ -46,7 +46,7 @@ const longestCorrelation = 50;
  */
 export function webexConnectEvents(options: WebexConnectEventsOptions = {}): Source<WebexConnectEventMap> {
   const where = "webexConnectEvents";
-  assertOptions(options, [...commonOptionNames, "id"], where);
+  assertOptions(options, optionKeys<WebexConnectEventsOptions>({ ...commonOptions, id: true }), where);
   const { answers, members } = parseCommonOptions(options, where);
   const id = own(options, "id");
   const path = id === undefined ? undefined : stringOption(id, `${where}.id`);

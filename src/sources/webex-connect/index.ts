@@ -1,9 +1,9 @@
-import { assertOptions, describe, OptionError, own, stringOption } from "../../lib/options.js";
+import { assertOptions, describe, OptionError, optionKeys, own, stringOption } from "../../lib/options.js";
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../../types/source.js";
 import { memberOf } from "../reading.js";
 import { pathOption } from "../settings.js";
 import { webexConnectAnswer } from "./answers.js";
-import { commonOptionNames, parseCommonOptions, type WebexConnectCommonOptions } from "./options.js";
+import { commonOptions, parseCommonOptions, type WebexConnectCommonOptions } from "./options.js";
 
 export {
   type WebexConnectAnswerOptions,
@@ -47,6 +47,14 @@ export interface WebexConnectOptions extends WebexConnectCommonOptions {
   readonly xml?: boolean | undefined;
 }
 
+const optionNames = optionKeys<WebexConnectOptions>({
+  ...commonOptions,
+  type: true,
+  id: true,
+  data: true,
+  xml: true,
+});
+
 /**
  * An inbound webhook of Webex Connect, with you as the platform: whoever has its URL sends any JSON or XML. Credentials are
  * the receiver's `auth`: the header `key`, or a service's JWT in `Authorization: Bearer` (`webexConnectServiceJwt`), which
@@ -59,7 +67,7 @@ export interface WebexConnectOptions extends WebexConnectCommonOptions {
  */
 export function webexConnect(options: WebexConnectOptions = {}): Source {
   const where = "webexConnect";
-  assertOptions(options, [...commonOptionNames, "type", "id", "data", "xml"], where);
+  assertOptions(options, optionNames, where);
   const { answers, members } = parseCommonOptions(options, where);
   const typeOf = parseType(own(options, "type"), `${where}.type`);
   const idPath = pathOption(own(options, "id"), `${where}.id`);
@@ -99,7 +107,7 @@ function readEvent(
 function parseType(value: unknown, where: string): (body: unknown) => unknown {
   if (value === undefined) return () => "inbound";
   if (typeof value === "object") {
-    assertOptions(value, ["name"], where);
+    assertOptions(value, optionKeys<{ readonly name: string }>({ name: true }), where);
     const name = stringOption(own(value, "name"), `${where}.name`);
     return () => name;
   }

@@ -51,7 +51,20 @@ export interface WebexConnectCommonOptions {
 }
 
 /** The names of the common options. */
-export const commonOptionNames = ["answers", "signature", "tokenInKeyHeader", "sandbox", "deadline"] as const;
+export const commonOptions = {
+  answers: true,
+  signature: true,
+  tokenInKeyHeader: true,
+  sandbox: true,
+  deadline: true,
+} as const;
+const signatureNames = optionKeys<WebexConnectSignature>({
+  header: true,
+  secret: true,
+  algorithm: true,
+  encoding: true,
+  insecureShortSecret: true,
+});
 
 /** The common options, resolved: how to answer, and the members of the source that they make. */
 export interface WebexConnectCommon {
@@ -82,7 +95,7 @@ export function parseCommonOptions(options: WebexConnectCommonOptions, where: st
 }
 
 function parseSignature(options: unknown, where: string): SignatureScheme {
-  assertOptions(options, ["header", "secret", "algorithm", "encoding", "insecureShortSecret"], where);
+  assertOptions(options, signatureNames, where);
   const keys = secretsOption(options, where);
   const hash = choiceOption(
     own(options, "algorithm"),

@@ -14,13 +14,18 @@ import {
   describe as describeValue,
   flagOption,
   numberOption,
+  optionKeys,
   optionPlaces,
   own,
   stringOption,
 } from "../../../src/lib/options.js";
 import { printable } from "../../../src/lib/printable.js";
 
-const known = ["maxBytes", "timeoutMs", "types"];
+const known = optionKeys<{ maxBytes: number; timeout: string; types: string[] }>({
+  maxBytes: true,
+  timeout: true,
+  types: true,
+});
 const bounds = { min: 1, max: 10, fallback: 5 };
 
 describe("assertOptions", () => {
@@ -38,12 +43,12 @@ describe("assertOptions", () => {
     expect(() => assertOptions({ maxbytes: 1 }, known, "body")).toThrow(
       `body has no option "maxbytes"; did you mean "maxBytes"?`,
     );
-    expect(() => assertOptions({ timeout: 1 }, known, "body")).toThrow(`did you mean "timeoutMs"?`);
+    expect(() => assertOptions({ timeouts: 1 }, known, "body")).toThrow(`did you mean "timeout"?`);
   });
 
   it("lists the known options where nothing is near", () => {
     expect(() => assertOptions({ somethingElse: 1 }, known, "body")).toThrow(
-      "known options: maxBytes, timeoutMs, types",
+      "known options: maxBytes, timeout, types",
     );
     expect(() => assertOptions({ [Symbol("x")]: 1 }, known, "body")).toThrow("Symbol(x)");
   });
