@@ -107,18 +107,17 @@ export function judgeKey(
   }
   const same = found.digest.length === 32 && timingSafeEqual(found.digest, presented.digest);
   if (!same || presented.tooLong) return judgeUnknown(presented, undefined, [kind]);
-  const name = nameOf(found);
   if (!found.active) {
-    return invalid("inactive", `${name} is inactive`);
+    return invalid("inactive", `${nameOf(found)} is inactive`);
   }
   // Written so that NaN, from a source of somebody's own, refuses.
   if (!(nowMs < found.expiresAtMs)) {
-    return invalid("expired", `${name} expired at ${new Date(found.expiresAtMs).toISOString()}`);
+    return invalid("expired", `${nameOf(found)} expired at ${new Date(found.expiresAtMs).toISOString()}`);
   }
   if (!(nowMs >= found.notBeforeMs)) {
     return invalid(
       "not-yet-valid",
-      `${name} is not valid before ${new Date(found.notBeforeMs).toISOString()}`,
+      `${nameOf(found)} is not valid before ${new Date(found.notBeforeMs).toISOString()}`,
     );
   }
   return found;

@@ -3,7 +3,7 @@ import { Refusal } from "../errors.js";
 import { memberAt } from "../lib/members.js";
 import { assertOptions, describe, OptionError, optionKeys, own, stringOption } from "../lib/options.js";
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
-import { IncomingEvent } from "./incoming-event.js";
+import type { RegisteredHandler } from "./handlers.js";
 
 /** Where something stands: a member path of the body (`"meta.type"`), a header, or a function that finds it. */
 export type Locator =
@@ -22,6 +22,28 @@ export interface EnvelopeOptions {
   readonly id?: Locator | undefined;
   /** Default: the whole body. `"data"` for senders that wrap their data. Not a header. */
   readonly data?: string | ((delivery: ParsedDelivery) => unknown) | undefined;
+}
+
+const nobody: readonly RegisteredHandler[] = Object.freeze([]);
+
+/** An event on its way from the body to the inbox or the handlers. Made as the sender put it; the checks fill in the rest. */
+export class IncomingEvent {
+  readonly type: string;
+  readonly id: string;
+  /** The data as the sender put it. */
+  readonly data: unknown;
+  /** Who wants it. */
+  handlers: readonly RegisteredHandler[] = nobody;
+  /** What the schema made of the data. Undefined where nobody wants it: then no schema was asked. */
+  checkedData: unknown = undefined;
+  /** How the data breaks its schema. */
+  fault: Refusal | undefined = undefined;
+
+  constructor(type: string, id: string, data: unknown) {
+    this.type = type;
+    this.id = id;
+    this.data = data;
+  }
 }
 
 /** Takes events out of deliveries. */

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { Refusal } from "../errors.js";
+import type { IncomingEvent } from "../events/extract.js";
 import type { RegisteredHandler } from "../events/handlers.js";
-import type { IncomingEvent } from "../events/incoming-event.js";
 import type { Clock } from "../lib/clock.js";
 import { describe } from "../lib/options.js";
 import { printable } from "../lib/printable.js";

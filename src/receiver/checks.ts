@@ -4,7 +4,7 @@ import { bodyHashMatches } from "../auth/jwt/verify.js";
 import { type ParsedBody, parseBody } from "../body/parse.js";
 import { isBodyless, readBody, refuseByLength } from "../body/read.js";
 import { Refusal } from "../errors.js";
-import type { IncomingEvent } from "../events/incoming-event.js";
+import type { IncomingEvent } from "../events/extract.js";
 import { refuseAddress } from "../ip/client-address.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
@@ -94,6 +94,7 @@ export function authenticateSender(
 
 export function admitCaller(delivery: IncomingDelivery, authenticated: Authenticated): Finding {
   delivery.authenticated = authenticated;
+  delivery.caller = authenticated.caller;
   return undefined;
 }
 
@@ -155,22 +156,20 @@ export function checkBodyHash(
   return undefined;
 }
 
-/** Undefined where bodies are not signed. */
 export function checkSignature(
   { method, url, headers, rawHeaders, rawBody, receivedAtMs }: IncomingDelivery,
   { signature }: Pick<ReceiverConfig, "signature">,
-): MaybePromise<SignatureMatch | Refusal | undefined> {
-  return signature?.({ method, url, headers, rawHeaders, rawBody }, receivedAtMs);
+): MaybePromise<SignatureMatch | Refusal> {
+  if (signature === undefined) throw new Error("there is nothing to check signatures with");
+  return signature({ method, url, headers, rawHeaders, rawBody }, receivedAtMs);
 }
 
 /** Where no credential was asked for, the signature alone says who sent it. */
 export function noteSigner(
   delivery: IncomingDelivery,
-  signed: SignatureMatch | undefined,
+  { keyId }: SignatureMatch,
   { name }: Pick<ReceiverConfig, "name">,
 ): Finding {
-  if (signed === undefined) return undefined;
-  const { keyId } = signed;
   delivery.signedBy = keyId;
   if (delivery.caller.method !== "none") return undefined;
   delivery.caller = { method: "signature", tenant: defaultTenant, service: name, credentialId: keyId };

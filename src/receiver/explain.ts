@@ -67,18 +67,19 @@ class Walk implements Ending<ReceiverConfig> {
     if (name === "schema") this.#warnings.push(...brokenData(delivery));
     const warnings = this.#warnings.splice(0);
     const result = warnings.length > 0 ? "warned" : detail === undefined ? "skipped" : "passed";
-    this.#note(name, result, [detail ?? "nothing to check", ...warnings].join("; "));
+    this.#note(name, result, [detail ?? nothingToCheck, ...warnings].join("; "));
   }
 
-  ended(delivery: IncomingDelivery, found: Finding, check: Check<ReceiverConfig>): void {
+  ended(delivery: IncomingDelivery, found: Finding, check: Check<ReceiverConfig> | undefined): void {
     const refusal = found instanceof Refusal ? found : undefined;
-    if (refusal !== undefined) this.#note(check.name, "refused", this.#refusalText(refusal, check));
-    else if (found !== undefined) this.#note(check.name, "answered", answerText(delivery, found as Outcome));
+    const name = check?.name ?? "";
+    if (refusal !== undefined) this.#note(name, "refused", this.#refusalText(refusal, check?.counted));
+    else if (found !== undefined) this.#note(name, "answered", answerText(delivery, found as Outcome));
     const outcome = outcomeOf(delivery, found, this.#config);
     this.#resolve({
       status: this.#config.answers.statusOf(outcome, delivery),
       code: refusal?.code,
-      steps: this.#checks.map(({ name, live }) => this.#steps.get(name) ?? skipped(name, live, found)),
+      steps: this.#checks.map((one) => this.#steps.get(one.name) ?? skipped(one, found, this.#config)),
     });
   }
 
@@ -90,7 +91,7 @@ class Walk implements Ending<ReceiverConfig> {
     this.#steps.set(name, { step: name as CheckName, result, detail });
   }
 
-  #refusalText({ code, reason }: Refusal, { counted }: Check<ReceiverConfig>): string {
+  #refusalText({ code, reason }: Refusal, counted: true | undefined): string {
     const limited = counted === true && this.#config.failureLimiter !== undefined;
     const limit = limited
       ? "; a live request is answered 429 instead once its address is over maxFailuresPerMinute"
@@ -100,14 +101,22 @@ class Walk implements Ending<ReceiverConfig> {
 }
 
 /** A check that was not asked, and why. Those of the load that stand before the end of the way say that they are left out. */
-function skipped(name: string, live: true | undefined, found: Finding): ExplainedStep {
+function skipped(
+  { name, live, applies }: Check<ReceiverConfig>,
+  found: Finding,
+  config: ReceiverConfig,
+): ExplainedStep {
   const early = found instanceof Refusal ? "refused" : "answered";
   const detail =
     live === true
       ? "not looked at: depends on what else is in progress; a live request may be answered 503"
-      : `an earlier check ${early} the request`;
+      : applies?.(config) === false
+        ? nothingToCheck
+        : `an earlier check ${early} the request`;
   return { step: name as CheckName, result: "skipped", detail };
 }
+
+const nothingToCheck = "nothing to check";
 
 /** What would become of a delivery that every check let pass, if the inbox or the handlers do their part. */
 function outcomeOf(delivery: IncomingDelivery, found: Finding, { inbox }: ReceiverConfig): Outcome {

@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.js";
+import type { IncomingEvent } from "../events/extract.js";
 import type { RegisteredHandler } from "../events/handlers.js";
-import type { IncomingEvent } from "../events/incoming-event.js";
 import {
   type Dispatch,
   type DispatchResult,
@@ -16,7 +16,7 @@ import type { Acceptance, NewDelivery } from "../types/engine.js";
 import type { Outcome } from "../types/outcome.js";
 import type { DeliveryInbox, ReceiverConfig } from "./config.js";
 import { type IncomingDelivery, waiting } from "./incoming-delivery.js";
-import { checkData, parseDelivery } from "./read-events.js";
+import { readData } from "./read-events.js";
 
 /** Behind the last check: the delivery goes into the inbox, or its events go to their handlers. */
 export function handOver(
@@ -156,12 +156,8 @@ class EventDispatch implements Dispatch {
 
   /** The same bytes passed once, so only a moody schema can fail here. */
   async nextData(): Promise<unknown> {
-    const { delivery, config, type, position } = this;
-    const { kind } = delivery.parsed;
-    const { rawBody, headers } = delivery;
-    const parsed = await parseDelivery(config, { kind, rawBody, headers });
-    if (parsed instanceof Refusal) throw parsed.toError();
-    const data = await checkData(config, type, config.envelope.data(parsed, position));
+    const { rawBody, headers, parsed } = this.delivery;
+    const data = await readData(this.config, this, { kind: parsed.kind, rawBody, headers });
     if (data instanceof Refusal) throw data.toError();
     return data.value;
   }

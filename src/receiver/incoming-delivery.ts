@@ -3,7 +3,7 @@ import type { Authenticated } from "../auth/authenticate.js";
 import { tokenUse } from "../auth/jwt/verify.js";
 import type { BodyListener } from "../body/read.js";
 import { Refusal } from "../errors.js";
-import type { IncomingEvent } from "../events/incoming-event.js";
+import type { IncomingEvent } from "../events/extract.js";
 import { networkOf } from "../ip/address.js";
 import type { ClientAddressResolver } from "../ip/client-address.js";
 import { findSender, proxyHint, type SenderAddress, type ShadowListener } from "../ip/client-address.js";
@@ -48,12 +48,21 @@ export interface Failure {
   readonly refusal: Refusal;
 }
 
+/** What no check has found yet. Whoever reads it throws, so that a list that leaves a check out lets nobody in. */
+const missing = new Proxy(
+  {},
+  {
+    get(_target, member) {
+      throw new Error(`${String(member)} was read before a check had found it`);
+    },
+  },
+) as never;
+
 const noEvents: readonly IncomingEvent[] = Object.freeze([]);
 
 /**
- * One delivery from its arrival to its outcome: one object, which the checks fill in on the way. What a check has yet to
- * say throws where it is read: a list that left the check out lets nobody in. Every field is set here, so that all
- * deliveries have one hidden class.
+ * One delivery from its arrival to its outcome: one object, which the checks fill in on the way. Every field is set here, so
+ * that all deliveries have one hidden class.
  */
 export class IncomingDelivery implements ShadowListener, BodyListener {
   readonly req: MarkedRequest;
@@ -70,19 +79,21 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
   at = 0;
   receivedAtMs = 0;
   address: string | undefined = undefined;
-  #sender: SenderAddress | undefined = undefined;
+  sender: SenderAddress = missing;
   /** How the body is to be read. */
   bodyKind: BodyKind | undefined = undefined;
-  #authenticated: Authenticated | undefined = undefined;
-  #caller: Caller | undefined = undefined;
+  authenticated: Authenticated = missing;
+  /** Who sent it, the signature included. */
+  caller: Caller = missing;
   /** The secret or key that verified the signature. */
   signedBy: string | undefined = undefined;
-  #rawBody: Buffer | undefined = undefined;
-  #parsed: ParsedDelivery | undefined = undefined;
+  rawBody: Buffer = missing;
+  /** The parsed body with the headers, as locators and sources see it. */
+  parsed: ParsedDelivery = missing;
   events: readonly IncomingEvent[] = noEvents;
   /** Why it was not handled. */
   failure: Failure | undefined = undefined;
-  /** The place that it holds among those under way. */
+  /** The place that it holds among those in progress. */
   place: "none" | "reading" | "handling" = "none";
   /** Who is counted for that place, where nothing vouches for the sender. */
   stranger: Stranger | undefined = undefined;
@@ -106,8 +117,8 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
   /** Notes when and from where it came. To be called before anything is awaited: a closed socket has no address (ATTACKS D19). */
   arrive({ clock, clientAddress }: ArrivalConfig): void {
     this.receivedAtMs = clock.now();
-    this.#sender = findSender(clientAddress, this.req.socket.remoteAddress, this.req.rawHeaders);
-    this.address = this.#sender.text;
+    this.sender = findSender(clientAddress, this.req.socket.remoteAddress, this.req.rawHeaders);
+    this.address = this.sender.text;
   }
 
   get headers(): IncomingHttpHeaders {
@@ -118,44 +129,9 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
     return this.req.rawHeaders;
   }
 
-  get sender(): SenderAddress {
-    return this.#sender ?? unknown("sender");
-  }
-
   /** What counts as the sender's address. */
   get network(): string {
     return networkOf(this.sender.ip);
-  }
-
-  get authenticated(): Authenticated {
-    return this.#authenticated ?? unknown("caller");
-  }
-
-  set authenticated(authenticated: Authenticated) {
-    this.#authenticated = authenticated;
-    this.#caller = authenticated.caller;
-  }
-
-  /** Who sent it, the signature included. */
-  get caller(): Caller {
-    return this.#caller ?? unknown("caller");
-  }
-
-  set caller(caller: Caller) {
-    this.#caller = caller;
-  }
-
-  get rawBody(): Buffer {
-    return this.#rawBody ?? unknown("body");
-  }
-
-  /** The parsed body with the headers, as locators and sources see it. */
-  get parsed(): ParsedDelivery {
-    return this.#parsed ?? unknown("parsed body");
-  }
-
-  set parsed(parsed: ParsedDelivery) {
-    this.#parsed = parsed;
   }
 
   /** The use of a token that is good for one delivery; undefined of any other. */
@@ -197,18 +173,14 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
   }
 
   bodyRead(body: Buffer | Refusal): void {
-    if (body instanceof Refusal) return this.resume(body);
-    this.#rawBody = body;
-    this.resume(undefined);
+    if (body instanceof Refusal) return this.#way.resume(this, body);
+    this.rawBody = body;
+    this.#way.resume(this, undefined);
   }
 
   wouldRefuse(refusal: Refusal): void {
     this.#way.wouldRefuse(this, refusal);
   }
-}
-
-function unknown(what: string): never {
-  throw new Error(`no check has found the ${what} yet`);
 }
 
 function urlOf(req: IncomingMessage): string {

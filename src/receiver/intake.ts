@@ -60,9 +60,9 @@ class LiveEnding implements Ending<ReceiverConfig> {
     this.#config.reporter.refused(delivery.reported(), refusal, false);
   }
 
-  ended(delivery: IncomingDelivery, found: Finding, { counted }: Check<ReceiverConfig>): void {
+  ended(delivery: IncomingDelivery, found: Finding, check: Check<ReceiverConfig> | undefined): void {
     if (found instanceof Refusal)
-      this.#refuse(delivery, counted === true ? this.#counted(delivery, found) : found);
+      this.#refuse(delivery, check?.counted === true ? this.#counted(delivery, found) : found);
     else if (found !== undefined) this.#answer(delivery, found);
     else this.threw(delivery, new Error("the list of checks has no end"));
   }
@@ -86,10 +86,10 @@ class LiveEnding implements Ending<ReceiverConfig> {
   }
 
   #answer(delivery: IncomingDelivery, outcome: Outcome): void {
-    const { answers, limiter } = this.#config;
+    const { answers, limiter, reporter } = this.#config;
     const { place, res } = delivery;
     delivery.place = "none";
-    if (outcome.status !== "refused") this.#delivered(delivery, outcome);
+    if (reporter.delivered !== undefined && outcome.status !== "refused") this.#delivered(delivery, outcome);
     // Answered first: whoever waits for the last place to be given back may exit behind it.
     if (res !== undefined) answers.send(res, outcome, delivery);
     if (place === "handling") limiter.stopHandling();
@@ -98,9 +98,8 @@ class LiveEnding implements Ending<ReceiverConfig> {
 
   #delivered({ requestId, address, events, receivedAtMs }: IncomingDelivery, { status }: Outcome): void {
     const { reporter, clock } = this.#config;
-    if (reporter.delivered === undefined) return;
     const tookMs = Math.max(0, timeOf(clock) - receivedAtMs);
-    reporter.delivered({ status, requestId, address, events, tookMs });
+    reporter.delivered?.({ status, requestId, address, events, tookMs });
   }
 }
 

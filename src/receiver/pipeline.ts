@@ -44,6 +44,12 @@ import {
 const LIVE = { live: true } as const;
 /** What it refuses counts towards `maxFailuresPerMinute`. */
 const COUNTED = { counted: true } as const;
+const WITH_HANDSHAKE = {
+  applies: ({ source }: Pick<ReceiverConfig, "source">) => source?.handshake !== undefined,
+};
+const WITH_SIGNATURE = {
+  applies: ({ signature }: Pick<ReceiverConfig, "signature">) => signature !== undefined,
+};
 
 /**
  * The way of a delivery. What costs least comes first, and nothing is buffered for a caller who is not let in. The first
@@ -52,7 +58,7 @@ const COUNTED = { counted: true } as const;
 export const checks: readonly Check<ReceiverConfig>[] = [
   check("method", checkMethod),
   check("address", checkAddress),
-  check("handshake", answerHandshake),
+  check("handshake", answerHandshake, WITH_HANDSHAKE),
   check("headers", checkHeaders),
   check("content type", checkContentType),
   check("capacity", checkCapacity, LIVE),
@@ -62,9 +68,9 @@ export const checks: readonly Check<ReceiverConfig>[] = [
   check("body", readBytes),
   check("capacity to handle", takeHandlingPlace, LIVE),
   check("body hash", checkBodyHash),
-  asyncCheck("signature", checkSignature, noteSigner, { ...COUNTED, late: signatureLate }),
+  asyncCheck("signature", checkSignature, noteSigner, { ...WITH_SIGNATURE, ...COUNTED, late: signatureLate }),
   asyncCheck("parse", parseBytes, keepParsed),
-  check("challenge", answerChallenge),
+  check("challenge", answerChallenge, WITH_HANDSHAKE),
   check("events", openEvents),
   check("handlers", findHandlers),
   asyncCheck("schema", askSchemas, refuseBrokenData, { late: schemaLate }),
@@ -77,40 +83,46 @@ export class Pipeline<Config extends ArrivalConfig> implements Way {
   readonly #ending: Ending<Config>;
 
   constructor(checks: readonly Check<Config>[], config: Config, ending: Ending<Config>) {
-    this.#checks = checks;
+    this.#checks = checks.filter(({ applies }) => applies === undefined || applies(config));
     this.#config = config;
     this.#ending = ending;
   }
 
   /** Takes a delivery from its arrival to its end. Throws only what `ending` throws. */
   run(delivery: IncomingDelivery): void {
+    let failed: Finding;
     try {
       delivery.arrive(this.#config);
     } catch (error) {
-      return this.#end(delivery, threw(error));
+      failed = threw(error);
     }
-    this.#runFrom(delivery, 0);
+    this.#go(delivery, failed);
   }
 
   resume(delivery: IncomingDelivery, found: Finding): void {
-    if (found !== undefined) return this.#end(delivery, found);
-    this.#passed(delivery);
-    this.#runFrom(delivery, delivery.at + 1);
+    if (found === undefined) {
+      this.#ending.passed?.(delivery, this.#checks[delivery.at] as Check<Config>);
+      delivery.at++;
+    }
+    this.#go(delivery, found);
   }
 
   wouldRefuse(delivery: IncomingDelivery, refusal: Refusal): void {
     this.#ending.wouldRefuse(delivery, refusal);
   }
 
-  #runFrom(delivery: IncomingDelivery, first: number): void {
-    for (let at = first; at < this.#checks.length; at++) {
-      delivery.at = at;
-      const found = this.#ask(delivery, this.#checks[at] as Check<Config>);
-      if (found === waiting) return;
-      if (found !== undefined) return this.#end(delivery, found);
-      this.#passed(delivery);
+  /** Asks the checks from `delivery.at` on, until one of them has found something or has to wait. */
+  #go(delivery: IncomingDelivery, before: Finding): void {
+    let found: Finding | typeof waiting = before;
+    while (found === undefined && delivery.at < this.#checks.length) {
+      const check = this.#checks[delivery.at] as Check<Config>;
+      found = this.#ask(delivery, check);
+      if (found === undefined) {
+        this.#ending.passed?.(delivery, check);
+        delivery.at++;
+      }
     }
-    this.#end(delivery, undefined);
+    if (found !== waiting) this.#ending.ended(delivery, found, this.#checks[delivery.at]);
   }
 
   /** Asks one check. It takes a promise only where the check gives one. */
@@ -122,7 +134,7 @@ export class Pipeline<Config extends ArrivalConfig> implements Way {
         void this.#await(delivery, check, found);
         return waiting;
       }
-      return check.take(delivery, found, this.#config);
+      return check.take === undefined ? (found as Finding) : check.take(delivery, found, this.#config);
     } catch (error) {
       return threw(error);
     }
@@ -137,7 +149,8 @@ export class Pipeline<Config extends ArrivalConfig> implements Way {
         late === undefined
           ? await asked
           : await withDeadline(asked, patience, (why) => (why === "gone" ? senderGone() : late(delivery)));
-      found = settled instanceof Refusal ? settled : check.take(delivery, settled, this.#config);
+      const isFinding = settled instanceof Refusal || check.take === undefined;
+      found = isFinding ? (settled as Finding) : check.take(delivery, settled, this.#config);
     } catch (error) {
       found = threw(error);
     }
@@ -147,24 +160,21 @@ export class Pipeline<Config extends ArrivalConfig> implements Way {
       this.#ending.threw(delivery, error);
     }
   }
-
-  #passed(delivery: IncomingDelivery): void {
-    this.#ending.passed?.(delivery, this.#checks[delivery.at] as Check<Config>);
-  }
-
-  #end(delivery: IncomingDelivery, found: Finding): void {
-    this.#ending.ended(delivery, found, this.#checks[delivery.at] as Check<Config>);
-  }
 }
 
-/** One entry of the list. What `ask` finds, now or later, is filled into the delivery by `take`, which may say no to it. */
-export interface Check<Config> extends CheckOptions {
+/**
+ * One entry of the list. What `ask` finds, now or later, is filled into the delivery by `take`, which may say no to it. Without
+ * `take`: what `ask` finds ends the request.
+ */
+export interface Check<Config> extends CheckOptions<Config> {
   readonly name: string;
   readonly ask: (delivery: IncomingDelivery, config: Config) => unknown;
-  readonly take: (delivery: IncomingDelivery, found: unknown, config: Config) => Finding;
+  readonly take?: (delivery: IncomingDelivery, found: unknown, config: Config) => Finding;
 }
 
-interface CheckOptions {
+interface CheckOptions<Config> {
+  /** Whether there is anything to check; asked once. Left out: there is. */
+  readonly applies?: (config: Config) => boolean;
   readonly live?: true;
   readonly counted?: true;
   /** The refusal where there is no answer within two seconds: the delivery holds a place meanwhile. */
@@ -177,7 +187,7 @@ export interface Ending<Config> {
   passed?(delivery: IncomingDelivery, check: Check<Config>): void;
   wouldRefuse(delivery: IncomingDelivery, refusal: Refusal): void;
   /** Told once: what `check` has found; undefined where every check let the delivery pass. */
-  ended(delivery: IncomingDelivery, found: Finding, check: Check<Config>): void;
+  ended(delivery: IncomingDelivery, found: Finding, check: Check<Config> | undefined): void;
   /** Told what `ended` threw where nobody else is there to catch it. */
   threw(delivery: IncomingDelivery, error: unknown): void;
 }
@@ -186,9 +196,9 @@ export interface Ending<Config> {
 export function check<Config>(
   name: CheckName,
   ask: (delivery: IncomingDelivery, config: Config) => Finding | typeof waiting,
-  options: CheckOptions = {},
+  options: CheckOptions<Config> = {},
 ): Check<Config> {
-  return { name, ask, take: (_delivery, found) => found as Finding, ...options };
+  return { name, ask, ...options };
 }
 
 /** A check that may have to wait. */
@@ -196,7 +206,7 @@ export function asyncCheck<Asked, Taken, Found>(
   name: CheckName | "hand over",
   ask: (delivery: IncomingDelivery, config: Asked) => MaybePromise<Found | Refusal | typeof waiting>,
   take: (delivery: IncomingDelivery, found: Found, config: Taken) => Finding,
-  options: CheckOptions = {},
+  options: CheckOptions<Asked & Taken> = {},
 ): Check<Asked & Taken> {
   return { name, ask, take: take as Check<Asked & Taken>["take"], ...options };
 }

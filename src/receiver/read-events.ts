@@ -8,7 +8,7 @@ import { andThen } from "../lib/maybe-promise.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { Task } from "../types/engine.js";
 import type { WebhookEvent } from "../types/event.js";
-import type { BodyKind, ParsedDelivery } from "../types/source.js";
+import type { BodyKind } from "../types/source.js";
 
 /** How bytes become events, for what comes in and for what is stored. */
 export interface EventReader {
@@ -23,16 +23,6 @@ export interface UnreadDelivery {
   readonly kind: BodyKind;
   readonly rawBody: Buffer;
   readonly headers: IncomingHttpHeaders;
-}
-
-/** The parsed body with the headers, as locators and sources see it. A promise only for XML. */
-export function parseDelivery(
-  reader: Pick<EventReader, "readsJson">,
-  { kind, rawBody, headers }: UnreadDelivery,
-): MaybePromise<ParsedDelivery | Refusal> {
-  return andThen(parseBody(rawBody, kind, reader), (body) =>
-    body instanceof Refusal ? body : { body: body.value, kind, headers },
-  );
 }
 
 /** Data that passed its schema. */
@@ -55,37 +45,60 @@ function checkedOrRefused(checked: Validation): CheckedData | Refusal {
   return new Refusal("ERR_EVENT_INVALID", `the data breaks the schema at ${paths}`, checked.issues, "schema");
 }
 
+/** Which event of a delivery is meant. */
+export interface EventPlace {
+  readonly type: string;
+  /** Its place in the delivery. */
+  readonly position: number;
+}
+
+/** The data of one event, read anew and held against its schema. A promise only for XML, and where the schema answers later. */
+export function readData(
+  reader: EventReader,
+  { type, position }: EventPlace,
+  delivery: UnreadDelivery,
+): MaybePromise<CheckedData | Refusal> {
+  return andThen(dataAt(reader, position, delivery), (raw) =>
+    raw instanceof Refusal ? raw : checkData(reader, type, raw.value),
+  );
+}
+
+function dataAt(
+  reader: EventReader,
+  position: number,
+  { kind, rawBody, headers }: UnreadDelivery,
+): MaybePromise<CheckedData | Refusal> {
+  return andThen(parseBody(rawBody, kind, reader), (body) =>
+    body instanceof Refusal
+      ? body
+      : { value: reader.envelope.data({ body: body.value, kind, headers }, position) },
+  );
+}
+
 /** What of a stored event says how to read it. */
 export type StoredEvent = Pick<Task, "event" | "delivery" | "position">;
 
-/** The data of a stored event by the schema as it is now. A promise only for XML, and where the schema answers later. */
-export function readStored(reader: EventReader, stored: StoredEvent): MaybePromise<CheckedData | Refusal> {
-  return andThen(rawDataOf(reader, stored), (raw) =>
-    raw instanceof Refusal ? raw : checkData(reader, stored.event.type, raw.value),
-  );
+/** The data of a stored event by the schema as it is now. */
+export function readStored(
+  reader: EventReader,
+  { event: { type }, position, delivery }: StoredEvent,
+): MaybePromise<CheckedData | Refusal> {
+  return readData(reader, { type, position }, unreadOf(delivery));
 }
 
 /** A stored event with its data by the schema as it is now, or as it came where it breaks it; undefined where it cannot be read. */
 export async function readStoredEvent(
   reader: EventReader,
-  stored: StoredEvent,
+  { event: { id, type }, position, delivery }: StoredEvent,
 ): Promise<{ readonly event: WebhookEvent; readonly isInvalid: boolean } | undefined> {
-  const raw = await rawDataOf(reader, stored);
+  const raw = await dataAt(reader, position, unreadOf(delivery));
   if (raw instanceof Refusal) return undefined;
-  const { id, type } = stored.event;
   const checked = await checkData(reader, type, raw.value);
   const isInvalid = checked instanceof Refusal;
   return { event: { id, type, data: isInvalid ? raw.value : checked.value }, isInvalid };
 }
 
-function rawDataOf(
-  reader: EventReader,
-  { delivery, position }: StoredEvent,
-): MaybePromise<CheckedData | Refusal> {
-  const { rawBody } = delivery;
-  const headers = delivery.headers as IncomingHttpHeaders;
-  const parsed = parseDelivery(reader, { kind: delivery.bodyKind as BodyKind, rawBody, headers });
-  return andThen(parsed, (read) =>
-    read instanceof Refusal ? read : { value: reader.envelope.data(read, position) },
-  );
+/** The store keeps the kind as text, and the headers without their types. */
+function unreadOf({ bodyKind, rawBody, headers }: StoredEvent["delivery"]): UnreadDelivery {
+  return { kind: bodyKind as BodyKind, rawBody, headers: headers as IncomingHttpHeaders };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
+import type { IncomingEvent } from "../../../src/events/extract.js";
 import { createEnvelope, type EnvelopeOptions } from "../../../src/events/extract.js";
-import type { IncomingEvent } from "../../../src/events/incoming-event.js";
 
 function open(
   options: EnvelopeOptions,

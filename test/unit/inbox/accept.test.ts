@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { Refusal } from "../../../src/errors.js";
+import { IncomingEvent } from "../../../src/events/extract.js";
 import { type RegisteredHandler, readHandler } from "../../../src/events/handlers.js";
-import { IncomingEvent } from "../../../src/events/incoming-event.js";
 import { type CheckedDelivery, newDelivery, reportStored, toOutcome } from "../../../src/inbox/accept.js";
 import type { Acceptance, NewEvent } from "../../../src/types/engine.js";
 import { listen } from "../../support/inbox-parts.js";
