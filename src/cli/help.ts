@@ -27,6 +27,7 @@ sends signed deliveries, and works on the events in an inbox.
   restore         put such a copy back
 
   hookgate <command> --help  shows its options. --version shows the version.
+Durations: 250ms, 30s, 5m, 1.5h, 90d.
 Exit codes: 0 done, 1 refused (nothing was changed), 2 not understood.
 `;
 
@@ -53,7 +54,7 @@ const filters = `Filters, all of which must hold:
   --until WHEN        accepted before then; likewise
 `;
 
-const naming = `EVENT is a record (rec_42), or the id that the sender gave where one event alone has it. After --, it may begin with -.
+const naming = `EVENT is a record (rec_42), or the id that the sender gave if only one event has it. After --, it may begin with -.
 `;
 
 const changing = `Says how many first; without --yes it changes nothing, and ends with 1.
@@ -74,8 +75,8 @@ export const commandHelp: ReadonlyMap<string, string> = new Map([
     `Usage: hookgate doctor MODULE
 
 Imports the module and looks at the receivers that it exports, and at the Express apps: event types without a handler,
-accepted kinds of credential that nobody holds, lists in shadow mode, app.post in place of app.all, body parsers ahead.
-Exit code 1 where there is something to look at. A server or receiver that the module starts runs until the command ends.
+accepted kinds of credential that nobody holds, lists in shadow mode, app.post instead of app.all, body parsers mounted before.
+Exit code 1 if there is something to look at. A server or receiver that the module starts runs until the command ends.
 
 Example: hookgate doctor ./receiver.js
 `,
@@ -179,7 +180,7 @@ commands do the same when they change such a file. Receivers with an earlier rel
 
 Prints a JWT on standard output, signed with the HMAC secret of the credential.
 
-${which}  --expires-in DURATION  30s, 5m (default), 12h …
+${which}  --expires-in TIME  30s, 5m (default), 12h …
   --audience NAME  default: the credential's first; may be given several times
   --claim NAME=TEXT, --claim NAME:=JSON  may be given several times
 
@@ -254,13 +255,13 @@ ${changeOptions}`,
   ],
   [
     "events purge",
-    `Usage: hookgate events purge --db PATH --state done|dead [--older-than DURATION] [--keep N] [options]
+    `Usage: hookgate events purge --db PATH --state done|dead [--older-than TIME] [--keep N] [options]
 
 Deletes events, oldest first, in small batches; none with a task that is waiting, blocked or running. When a dead
 letter that held others back is deleted, those run. --older-than, --keep or both are required.
 
 ${db}  --state STATE       done (ignored ones, too) or dead
-  --older-than DURATION  accepted longer ago than this: 12h, 30d …
+  --older-than TIME   accepted longer ago than this: 12h, 30d …
   --keep N            leave the N newest of this state
   --receiver NAME     only this receiver's
   --trust-clock       delete by age even if the clock is more than an hour ahead of the last activity in the inbox
