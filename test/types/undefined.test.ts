@@ -30,7 +30,7 @@ export const jwt: JwtOptions = {
 export const auth: AuthOptions[] = [
   { serviceKey: text, jwt: { issuer: "orders", secret: text } },
   { serviceKey: [text, text], jwt: undefined },
-  { serviceKey: { header: text, keys: [{ id: "a", key: text, insecureShortKey: on }, { id: "b", digest: text, notBefore: text }] } },
+  { serviceKey: { header: text, keys: [{ id: "a", key: text, insecureShortKey: on }, { digest: text, notBefore: text }, { id: text, key: text }] } },
   { jwt: [{ issuer: "orders", secret: { base64: text } }, { issuer: "bank", jwksUri: { uri: text, ca: text, timeout: undefined } }] },
   { credentials: defineCredentials({ tenants: {} }, { clock: undefined }), accept: undefined, keyHeader: text },
 ];

@@ -235,12 +235,20 @@ function member(name: string): string {
   return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }
 
+/** One of several forms of options, of which `id` may be left out. */
+type WithOptionalId<Options> = Options extends unknown
+  ? Omit<Options, "id"> & {
+      /** Stable name, unique within its owner, in logs; 1 to 100 printable ASCII characters. Default: `key-1`, `key-2` … */
+      readonly id?: string | undefined;
+    }
+  : never;
+
 /** Keys of a single service with their ids, lifetimes and header. */
 export interface ServiceKeysWithHeader {
   /** The header that keys are sent in. Default: `"key"`. */
   readonly header?: string | undefined;
-  /** The keys; any active one is accepted. */
-  readonly keys: readonly KeyOptions[];
+  /** The keys; any active one is accepted. `id` may be left out: `key-1`, `key-2` … by position. */
+  readonly keys: readonly WithOptionalId<KeyOptions>[];
 }
 
 /** The keys of a single service: one, several, or with ids, lifetimes and a header of your own. */
@@ -337,6 +345,13 @@ function namedKey(key: unknown, at: number, place: string): PlacedKey {
 }
 
 function withDefaultId(key: unknown, at: number): unknown {
-  if (typeof key !== "object" || key === null || Array.isArray(key) || Object.hasOwn(key, "id")) return key;
-  return { id: `key-${at + 1}`, ...key };
+  if (
+    typeof key !== "object" ||
+    key === null ||
+    Array.isArray(key) ||
+    own(key as { id?: unknown }, "id") !== undefined
+  ) {
+    return key;
+  }
+  return { ...key, id: `key-${at + 1}` };
 }

@@ -271,6 +271,8 @@ describe("singleServiceCredentials", () => {
       serviceKey: { header: "X-Api-Key", keys: [{ id: "2026", key: one }, { key: two }] },
     });
     expect([idOf(full, one), idOf(full, two), full.keyHeader]).toEqual(["2026", "key-2", "x-api-key"]);
+    const unset = make({ serviceKey: { keys: [{ id: undefined, key: one }] } });
+    expect(idOf(unset, one)).toBe("key-1");
   });
 
   it("belongs to the tenant default and the service of the receiver's name", () => {
