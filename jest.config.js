@@ -38,8 +38,15 @@ export default {
   coverageProvider: "v8",
   coverageReporters: ["text-summary", "lcovonly", "json-summary"],
   coverageThreshold: {
-    "./src/auth/": { branches: 100 },
-    "./src/ip/": { branches: 100 },
+    // The rooms that decide who gets in. Not `signatures/sign*.ts` and `signatures/http-message/sign.ts`, which sign
+    // deliveries for tests and `hookgate send`, nor `auth/credentials`, which reads what operators write.
+    "./src/{ip,keys,body}/*.ts": { branches: 100 },
+    "./src/auth/{*,jwt/*}.ts": { branches: 100 },
+    "./src/signatures/{header-signature,public-url,signature,signed-content,signing-keys}.ts": {
+      branches: 100,
+    },
+    "./src/signatures/http-message/{components,structured-fields,verify}.ts": { branches: 100 },
+    "./src/lib/{base64,header,json,members,request-target}.ts": { branches: 100 },
     global: { statements: 98, branches: 95.5, functions: 97.5, lines: 98 },
   },
 };

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from "node:net";
-import { formatIp, parseIp } from "../../ip/address.js";
+import { formatIp, parseIp, wordAt } from "../../ip/address.js";
+import type { IpAddress } from "../../types/ip.js";
 
 /**
  * IPv4 blocks that are not on the public internet (IANA special-purpose registry, RFC 6890): this network, private use,
@@ -59,17 +60,16 @@ export function createPrivateAddressCheck(): (address: string) => boolean {
   for (const [address, prefix] of privateV6) blocked.addSubnet(address, prefix, "ipv6");
   for (const [address, prefix] of publicV6) open.addSubnet(address, prefix, "ipv6");
   return (address) => {
-    const family = isIP(address);
-    if (family !== 6) return family === 0 || blocked.check(address, "ipv4");
-    if (address.includes("%") || !open.check(address, "ipv6") || blocked.check(address, "ipv6")) return true;
-    const embedded = isatapAddress(address);
+    if (isIP(address) === 4) return blocked.check(address, "ipv4");
+    const ip = parseIp(address);
+    if (ip === undefined || !open.check(address, "ipv6") || blocked.check(address, "ipv6")) return true;
+    const embedded = isatapAddress(ip);
     return embedded !== undefined && blocked.check(embedded, "ipv4");
   };
 }
 
-/** The IPv4 address within an ISATAP one: the last 32 bits behind `0:5efe` or `200:5efe`. */
-function isatapAddress(address: string): string | undefined {
-  const [, , third, last] = parseIp(address)?.words ?? [];
-  if (last === undefined || ((third as number) & ~0x0200_0000) !== 0x5efe) return undefined;
-  return formatIp({ family: 4, words: [last] });
+/** The IPv4 address within an ISATAP one: the last 32 bits, after `0:5efe` or `200:5efe`. */
+function isatapAddress({ family, words }: IpAddress): string | undefined {
+  if (family !== 6 || (wordAt(words, 2) & ~0x0200_0000) !== 0x5efe) return undefined;
+  return formatIp({ family: 4, words: [wordAt(words, 3)] });
 }

@@ -99,6 +99,19 @@ describe("authenticate", () => {
     expect(await ask(policy, [], "/?access_token=x")).toEqual({ method: "none" });
   });
 
+  it("A29 takes no token that is good for one delivery where nothing remembers its use", async () => {
+    const credentials = source("service-key", orders);
+    const credential = tokenCredential(orders);
+    const once = { ...credential, policy: { ...credential.policy, oneTimeUse: true } };
+    const asked = policyWith({ ...credentials, findTokenCredentials: () => [once] });
+    const headers = [
+      "authorization",
+      `Bearer ${await signer.sign({ iss: "orders", exp: nowMs / 1000 + 60, jti: "j" })}`,
+    ];
+    expect(await ask(asked, headers)).toBe("ERR_INTERNAL");
+    expect(await ask({ ...asked, remembersUses: true }, headers)).toMatchObject({ method: "jwt" });
+  });
+
   it("B06 refuses a token in the query before it looks at any header", async () => {
     const credentials = source("service-key", orders);
     expect(await ask(policyWith(credentials), ["key", key], "/?access_token=x")).toBe(

@@ -41,6 +41,16 @@ describe("policyFault", () => {
     },
   );
 
+  it.each([undefined, "", "j".repeat(256)])("A29 refuses jti %j of a token that is good once", (jti) => {
+    expect(fault(jti === undefined ? {} : { jti }, { oneTimeUse: true })).toBe(
+      "jti is missing, empty or longer than 255 characters; oneTimeUse requires it",
+    );
+  });
+
+  it("A29 takes a token that is good once by its jti", () => {
+    expect(fault({ jti: "j".repeat(255) }, { oneTimeUse: true })).toBeUndefined();
+  });
+
   it("A16 takes typ JWT or none by default, and only the configured one otherwise", () => {
     for (const typ of ["secevent+jwt", "at+jwt", "dpop+jwt", "logout+jwt", "jose", ""]) {
       expect(fault({}, {}, { typ })).toBe('the token\'s typ is not "jwt"');

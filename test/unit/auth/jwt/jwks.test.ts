@@ -103,6 +103,29 @@ describe("remoteKeySet", () => {
     expect(set.find("a", "RS256")).not.toHaveProperty("then");
   });
 
+  it("A32 reports a failed refresh as an outage where the clock fails, too", async () => {
+    const machine = clock;
+    let broken = false;
+    clock = Object.assign(Object.create(machine) as FakeClock, {
+      now: () => {
+        if (broken) throw new TypeError("no time");
+        return machine.now();
+      },
+      after: machine.after.bind(machine),
+    });
+    const set = create();
+    expect(await kidsOf(set, "a")).toEqual(["a"]);
+    server.answer = (_request, response) => {
+      broken = true;
+      response.writeHead(500).end();
+    };
+    machine.advance(11 * 60_000);
+    expect(await kidsOf(set, "a")).toEqual(["a"]);
+    await until(() => reports.length > 0);
+    clock = machine;
+    expect(reports).toMatchObject([{ level: "error" }]);
+  });
+
   it("A31 fetches once for all who ask at the same time", async () => {
     const set = create();
     const answers = await Promise.all(Array.from({ length: 50 }, () => kidsOf(set, "a")));

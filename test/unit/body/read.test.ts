@@ -1,5 +1,9 @@
+import type { IncomingMessage } from "node:http";
+import { PassThrough } from "node:stream";
 import { describe, expect, it } from "@jest/globals";
-import { parseBodyOptions } from "../../../src/body/read.js";
+import { isBodyless, parseBodyOptions, readBody } from "../../../src/body/read.js";
+import type { Refusal } from "../../../src/errors.js";
+import { createFakeClock } from "../../../src/testing/fake-clock.js";
 
 const parse = (options: unknown) => parseBodyOptions(options, "createReceiver.body");
 
@@ -68,5 +72,66 @@ describe("parseBodyOptions", () => {
     expect(() => parse(null)).toThrow("createReceiver.body must be an object, not null");
     expect(() => parse({ maxbytes: 1 })).toThrow('did you mean "maxBytes"?');
     expect(() => parse({ limit: "1mb" })).toThrow("known options: maxBytes, timeout, types, rawBodyFrom");
+  });
+});
+
+/** A request whose bytes are written by the test. */
+function requestOf(headers: Readonly<Record<string, string>>) {
+  const stream = new PassThrough();
+  return { stream, req: Object.assign(stream, { headers }) as unknown as IncomingMessage };
+}
+
+function read(req: IncomingMessage): Promise<Buffer | Refusal> {
+  const clock = createFakeClock();
+  const options = { maxBytes: 100, timeoutMs: 10_000, clock };
+  return new Promise((bodyRead) => readBody(req, options, { bodyRead }));
+}
+
+describe("readBody", () => {
+  it.each([
+    ["{}", "more than announced"],
+    ["{", "less than announced"],
+  ])("E07 refuses %j, which is %s", async (text, what) => {
+    const { stream, req } = requestOf({ "content-length": what.startsWith("more") ? "1" : "3" });
+    const body = read(req);
+    stream.end(text);
+    expect(await body).toMatchObject({ code: "ERR_BODY_ABORTED" });
+  });
+
+  it("puts the pieces of an announced body together", async () => {
+    const { stream, req } = requestOf({ "content-length": "3" });
+    const body = read(req);
+    for (const piece of ["a", "b", "c"]) stream.write(piece);
+    stream.end();
+    expect(await body).toEqual(Buffer.from("abc"));
+  });
+
+  it("reads a chunked body, and refuses it beyond its bound", async () => {
+    const chunked = { "transfer-encoding": "chunked" };
+    const [small, large] = [requestOf(chunked), requestOf(chunked)];
+    const bodies = [read(small.req), read(large.req)];
+    small.stream.end("abc");
+    large.stream.end("a".repeat(101));
+    expect(await Promise.all(bodies)).toMatchObject([Buffer.from("abc"), { code: "ERR_BODY_TOO_LARGE" }]);
+  });
+
+  it("E07 refuses a chunked body that breaks off before it is looked at", async () => {
+    const { stream, req } = requestOf({ "transfer-encoding": "chunked" });
+    const body = read(req);
+    stream.emit("close");
+    expect(await body).toMatchObject({ code: "ERR_BODY_ABORTED" });
+    expect(stream.listenerCount("data")).toBe(0);
+  });
+});
+
+describe("isBodyless", () => {
+  it.each([
+    [{}, true],
+    [{ "content-length": "0" }, true],
+    [{ "content-length": "1" }, false],
+    [{ "transfer-encoding": "chunked" }, false],
+    [{ "content-length": "0", "transfer-encoding": "chunked" }, false],
+  ])("of %j is %p", (headers, expected) => {
+    expect(isBodyless(headers)).toBe(expected);
   });
 });
