@@ -45,7 +45,7 @@ export interface InboxFilter extends Omit<EventFilter, "receiver" | "fromMs" | "
 /** What `inbox.list` takes: filters, and which page. */
 export interface InboxListQuery extends InboxFilter, Omit<InboxQuery, keyof EventFilter> {}
 
-/** Which events: by the store's names of them, or by filter; `{ filter: {} }` is all of the receiver's. */
+/** Which events: by their record ids, or by filter. `{ filter: {} }` selects all events of the receiver. */
 export type InboxSelection =
   | {
       /** The store's own ids of the events, such as `rec_42`. */
@@ -58,11 +58,11 @@ export type InboxSelection =
 
 /** Options of a retry, a replay or a drop. */
 export interface ChangeOptions<State extends TaskState = TaskState> {
-  /** Only tasks in these states. */
+  /** Only tasks in these states. The default depends on the method. */
   readonly states?: readonly State[] | undefined;
-  /** Only tasks of these handlers. Default: of all. */
+  /** Only tasks of these handlers. Default: all handlers. */
   readonly handlers?: readonly string[] | undefined;
-  /** Only count. Default: false. */
+  /** `true` only counts the tasks. Default: false. */
   readonly dryRun?: boolean | undefined;
 }
 
@@ -70,9 +70,9 @@ export interface ChangeOptions<State extends TaskState = TaskState> {
 export interface InboxPurgeOptions {
   /** Which events: done (and ignored) ones, or those with a dead letter. */
   readonly state: "done" | "dead";
-  /** Only those accepted longer ago than this, "0ms" to "3650d". Default: of any age. */
+  /** Only events accepted longer ago than this, "0ms" to "3650d". Default: events of any age. */
   readonly olderThan?: Duration | undefined;
-  /** Leave as many of the newest of the state. Default: none. */
+  /** Number of the newest events of this state to keep, 0 to 1,000,000,000,000. Default: 0. */
   readonly keep?: number | undefined;
   /**
    * Delete by age even if the machine's clock is more than an hour ahead of the last activity in the inbox. Default:
@@ -88,9 +88,9 @@ export interface InboxPurgeOptions {
 export interface Inbox {
   /** Events by filter, newest first unless `oldestFirst`, without bodies and histories; pages of 50 unless `limit` says. */
   list(query?: InboxListQuery): Promise<Page<EventRecord>>;
-  /** One event by the store's name of it, with body, attempts and replays; undefined if there is none. */
+  /** One event by its record id, with body, attempts and replays; undefined if there is none. */
   get(recordId: string): Promise<EventRecord | undefined>;
-  /** How many tasks wait, run and are dead, how late the work is, and what was done in the last minutes. */
+  /** How many tasks are waiting, running or dead, how late the work is, and the throughput of the last minutes. */
   stats(): Promise<InboxStats>;
   /**
    * Makes waiting tasks due now, and resolves with their number; they keep their attempts. A task that waits for another one

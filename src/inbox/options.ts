@@ -20,25 +20,25 @@ import { parseRetention, type Retention, type RetentionOptions } from "./retenti
 export interface InboxOptions<Tx = never> {
   /** What deliveries are stored in: `sqliteEngine(path)` of `hookgate/sqlite`, or one of your own. */
   readonly engine: InboxEngine<Tx>;
-  /** `false`: this process accepts only; another one with the same handlers runs them. Default: true. */
+  /** `false`: this process only accepts deliveries; another one with the same handlers runs the tasks. Default: true. */
   readonly workers?: boolean | undefined;
-  /** Headers to be stored beside content-type and user-agent; those with credentials are refused. Default: none. */
+  /** Headers to store in addition to content-type and user-agent. Names of credentials are refused. Default: none. */
   readonly keepHeaders?: readonly string[] | undefined;
   /** How long an event's id is remembered, "0ms" to "365d". Default: "7d". */
   readonly deduplicateFor?: Duration | undefined;
-  /** Tasks of this receiver that may wait or run, 1 to 1,000,000,000; beyond them 503. Default: 1,000,000. */
+  /** Maximum number of waiting and running tasks of this receiver, 1 to 1,000,000,000; then 503 (ERR_OVERLOADED). Default: 1,000,000. */
   readonly maxBacklog?: number | undefined;
-  /** Data that breaks its schema: stored as a dead letter and answered 202, or refused with 422. Default: "dead-letter". */
+  /** Data that breaks its schema: stored as a dead letter and answered 202, or refused with 422 (ERR_EVENT_INVALID). Default: "dead-letter". */
   readonly onInvalid?: "dead-letter" | "refuse" | undefined;
-  /** How long the store may take for a delivery, "10ms" to "5m"; then 503. Default: "5s". */
+  /** How long the store may take for a delivery, "10ms" to "5m"; then 503 (ERR_STORE_UNAVAILABLE). Default: "5s". */
   readonly acceptTimeout?: Duration | undefined;
-  /** Time without a heartbeat after which a process's tasks go to another, "300ms" to "1h". Default: "10s". */
+  /** Time without a heartbeat after which another process takes over the tasks, "300ms" to "1h". Default: "10s". */
   readonly lease?: Duration | undefined;
-  /** Attempts after which a task is a dead letter, 1 to 10,000. Default: 20. */
+  /** Attempts after which a task becomes a dead letter, 1 to 10,000. Default: 20. */
   readonly maxAttempts?: number | undefined;
-  /** When a failed task is tried again. Default: back-off from 1 s to 6 h with full jitter. */
+  /** When a failed task is tried again. Default: exponential back-off with full jitter, from "1s" to at most "6h". */
   readonly retry?: RetryOptions | undefined;
-  /** How long events are kept whose tasks have ended. Default: done ones 7 days, dead ones 30 days. */
+  /** How long finished events are kept. Default: done and ignored ones "7d", those with a dead letter "30d". */
   readonly retention?: RetentionOptions | undefined;
 }
 
