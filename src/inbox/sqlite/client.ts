@@ -1,10 +1,10 @@
 import type { Host } from "./host.js";
 import type { Answers, Reply, Request, Times } from "./protocol.js";
 
-interface Pending {
-  readonly request: Request;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
+/** Requests that share a message, and who waits for their answers. */
+interface Outgoing {
+  readonly requests: Request[];
+  readonly waiting: { resolve(value: unknown): void; reject(error: unknown): void }[];
 }
 
 /** Requests that write whatever they find. */
@@ -18,9 +18,9 @@ export class StoreClient {
   readonly #host: Host;
   readonly #times: () => Times;
   readonly #failed: (error: unknown) => void;
-  /** To go with the next message. */
-  #outbox: Pending[] = [];
-  readonly #inFlight = new Set<readonly Pending[]>();
+  #outbox: Outgoing = { requests: [], waiting: [] };
+  readonly #inFlight = new Set<Outgoing>();
+  readonly #flush = (): void => this.#send();
   #opening = false;
   #closed = false;
   #wroteAtMs = Number.NEGATIVE_INFINITY;
@@ -49,8 +49,8 @@ export class StoreClient {
   ask<Op extends Request["op"]>(request: Extract<Request, { op: Op }>): Promise<Answers[Op]> {
     if (this.#closed) return Promise.reject(new Error("the engine was closed"));
     return new Promise<unknown>((resolve, reject) => {
-      this.#outbox.push({ request, resolve, reject });
-      if (this.#outbox.length === 1) queueMicrotask(() => this.#send());
+      this.#outbox.waiting.push({ resolve, reject });
+      if (this.#outbox.requests.push(request) === 1) queueMicrotask(this.#flush);
     }) as Promise<Answers[Op]>;
   }
 
@@ -69,7 +69,10 @@ export class StoreClient {
   async abandon(): Promise<void> {
     this.#closed = true;
     const error = new Error("the engine was closed");
-    for (const pending of [...[...this.#inFlight].flat(), ...this.#outbox.splice(0)]) pending.reject(error);
+    for (const { waiting } of [...this.#inFlight, this.#outbox]) {
+      for (const { reject } of waiting) reject(error);
+    }
+    this.#outbox = { requests: [], waiting: [] };
     await this.#host.abandon();
   }
 
@@ -79,23 +82,23 @@ export class StoreClient {
   }
 
   #send(): void {
-    if (this.#opening || this.#outbox.length === 0) return;
     const message = this.#outbox;
-    this.#outbox = [];
+    if (this.#opening || message.requests.length === 0) return;
+    this.#outbox = { requests: [], waiting: [] };
     this.#inFlight.add(message);
-    const requests = message.map(({ request }) => request);
-    this.#host.send(requests, this.#times()).then(
+    this.#host.send(message.requests, this.#times()).then(
       (replies) => this.#answered(message, replies),
       (error: unknown) => this.#lost(message, error),
     );
   }
 
-  #answered(message: readonly Pending[], replies: readonly Reply[]): void {
+  #answered(message: Outgoing, replies: readonly Reply[]): void {
     this.#inFlight.delete(message);
-    for (const [index, { request, resolve, reject }] of message.entries()) {
+    for (const [index, { resolve, reject }] of message.waiting.entries()) {
       const reply = replies[index];
+      const request = message.requests[index];
       if (reply?.ok === true) {
-        if (writes.has(request.op)) this.#wroteAtMs = performance.now();
+        if (request !== undefined && writes.has(request.op)) this.#wroteAtMs = performance.now();
         resolve(reply.value);
       } else {
         this.#failed(reply?.error);
@@ -105,9 +108,9 @@ export class StoreClient {
     this.#checkIdle();
   }
 
-  #lost(message: readonly Pending[], error: unknown): void {
+  #lost(message: Outgoing, error: unknown): void {
     this.#inFlight.delete(message);
-    for (const { reject } of message) {
+    for (const { reject } of message.waiting) {
       this.#failed(error);
       reject(error);
     }
@@ -115,7 +118,7 @@ export class StoreClient {
   }
 
   #checkIdle(): void {
-    if (this.#opening || this.#inFlight.size > 0 || this.#outbox.length > 0) return;
+    if (this.#opening || this.#inFlight.size > 0 || this.#outbox.requests.length > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

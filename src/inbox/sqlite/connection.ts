@@ -92,7 +92,7 @@ export class Connection {
 
   /** Throws a StoreEndedError if a newer version has changed the tables since the file was opened. */
   assertStillKnown(): void {
-    assertStillKnown((sql) => this.statement(sql), this.#path);
+    assertStillKnown(this, this.#path);
   }
 
   /** Commits the transaction. Throws a FileChangedError if the files were replaced. */

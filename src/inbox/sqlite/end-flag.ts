@@ -55,23 +55,26 @@ export class EndFlag {
 }
 
 /** Milliseconds between two tries, the last one repeated; as in SQLite's busy handler, which cannot be interrupted. */
-export const delaysMs = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
+const delaysMs = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
+
+/** How long a lock of another process is waited for. */
 export interface BusyRetry {
   /** Milliseconds to wait for another process's transaction. */
   readonly busyTimeoutMs: number;
   readonly end: EndFlag;
 }
 
-/** Yields the milliseconds to wait before each further try; `attempt` returns true if it met a lock. */
-export function* whileBusy(
+/** Yields the milliseconds to wait before each further try; `attempt` returns true if it met a lock again. */
+export function* retryWhileBusy(
   attempt: () => boolean,
   { busyTimeoutMs, end }: BusyRetry,
 ): Generator<number, void> {
   const giveUpAtMs = performance.now() + busyTimeoutMs;
-  for (let tries = 0; attempt(); tries++) {
+  for (let tries = 0; ; tries++) {
     const leftMs = giveUpAtMs - performance.now();
     if (leftMs <= 0 || end.raised) return;
     yield Math.min(delaysMs[Math.min(tries, delaysMs.length - 1)] ?? 0, leftMs);
+    if (!attempt()) return;
   }
 }
 

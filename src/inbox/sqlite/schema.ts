@@ -156,8 +156,11 @@ function beginWithRetry(db: SqliteDatabase, isOver: () => boolean): void {
  * Throws a StoreEndedError if a newer process has migrated the tables since the file was opened. One read of the ledger, cheap
  * enough for every transaction.
  */
-export function assertStillKnown(statement: (sql: string) => SqliteStatement, path: string): void {
-  const { version } = statement(latestApplied).get() as { version: number };
+export function assertStillKnown(
+  connection: { statement(sql: string): SqliteStatement },
+  path: string,
+): void {
+  const { version } = connection.statement(latestApplied).get() as { version: number };
   if (version <= latestVersion) return;
   throw new StoreEndedError(
     `a newer hookgate has updated the tables of ${path} to version ${version}, and this process knows version ${latestVersion}: ` +

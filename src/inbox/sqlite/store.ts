@@ -5,7 +5,7 @@ import { WallClock } from "./clocks.js";
 import { Connection, type ConnectionOptions, memoryPath } from "./connection.js";
 import { Counters } from "./counters.js";
 import { loadDriver, type OpenDatabase } from "./driver.js";
-import { type BusyRetry, EndFlag, whileBusy } from "./end-flag.js";
+import { type BusyRetry, EndFlag, retryWhileBusy } from "./end-flag.js";
 import { explainError, isBusy, isFatal, StoreEndedError } from "./errors.js";
 import { changeOf, FileChangedError } from "./file-identity.js";
 import { IdTable, type QueryContext } from "./id-table.js";
@@ -120,16 +120,21 @@ export class Store {
   /** Carries out the requests of a message; one reply each, in their order. Never throws. */
   handle(requests: readonly Request[], times: Times): readonly Reply[] {
     const replies = new Map<Request, Reply>();
-    const group = requests.filter(({ op }) => sharingTransaction.has(op));
-    this.#transact(group, times, replies);
+    const together: Request[] = [];
+    for (const request of requests) if (sharingTransaction.has(request.op)) together.push(request);
+    this.#transact(together, times, replies);
     for (const request of requests) {
       if (!replies.has(request)) this.#transact([request], times, replies);
     }
     this.#assertKept(replies);
-    if (!this.#end.raised && requests.some(({ op }) => op === "heartbeat")) this.#shortenLog();
-    return requests.map(
-      (request) => replies.get(request) ?? { ok: false, error: new Error("not carried out") },
-    );
+    const inOrder: Reply[] = [];
+    let hasHeartbeat = false;
+    for (const request of requests) {
+      inOrder.push(replies.get(request) ?? { ok: false, error: new Error("not carried out") });
+      if (request.op === "heartbeat") hasHeartbeat = true;
+    }
+    if (hasHeartbeat && !this.#end.raised) this.#shortenLog();
+    return inOrder;
   }
 
   #transact(requests: readonly Request[], times: Times, replies: Map<Request, Reply>): void {
@@ -138,9 +143,14 @@ export class Store {
       this.#assertGoingOn();
       const opened = this.#opened ?? this.#reconnect();
       if (this.#options.readOnly) opened.connection.assertStillKnown();
-      const values = requests.map((request) => this.#perform(opened, request, times));
+      const values: unknown[] = [];
+      let isInUse = false;
+      for (const request of requests) {
+        values.push(this.#perform(opened, request, times));
+        if (signsOfLife.has(request.op)) isInUse = true;
+      }
       opened.counters.write(times.wallMs);
-      if (requests.some(({ op }) => signsOfLife.has(op))) opened.wallClock.note(times.wallMs);
+      if (isInUse) opened.wallClock.note(times.wallMs);
       this.#commit(opened.connection);
       opened.ids.commit();
       for (const [index, request] of requests.entries())
@@ -326,17 +336,23 @@ function completeWith(
 }
 
 /** Opens a store; the reply is the store's clock. Yields the milliseconds to wait before each further try. */
-export function* openWithRetry(store: Store, patience: BusyRetry): Generator<number, Reply> {
-  let reply: Reply = { ok: true, value: 0 };
-  yield* whileBusy(() => {
-    try {
-      reply = { ok: true, value: store.open() };
-    } catch (error) {
-      reply = { ok: false, error };
-    }
-    return metLock(reply);
-  }, patience);
+export function* openWithRetry(store: Store, retry: BusyRetry): Generator<number, Reply> {
+  let reply = tryToOpen(store);
+  if (metLock(reply)) {
+    yield* retryWhileBusy(() => {
+      reply = tryToOpen(store);
+      return metLock(reply);
+    }, retry);
+  }
   return reply;
+}
+
+function tryToOpen(store: Store): Reply {
+  try {
+    return { ok: true, value: store.open() };
+  } catch (error) {
+    return { ok: false, error };
+  }
 }
 
 /** Carries out a message; requests that met a lock are tried again together. Yields as `openWithRetry`. */
@@ -344,19 +360,22 @@ export function* handleWithRetry(
   store: Store,
   requests: readonly Request[],
   times: Times,
-  patience: BusyRetry,
+  retry: BusyRetry,
 ): Generator<number, readonly Reply[]> {
-  const replies = new Map<Request, Reply>();
-  let left = requests;
-  yield* whileBusy(() => {
-    const given = store.handle(left, times);
-    for (const [index, request] of left.entries()) replies.set(request, given[index] as Reply);
-    left = left.filter((_, index) => metLock(given[index] as Reply));
-    return left.length > 0;
-  }, patience);
-  return requests.map((request) => replies.get(request) as Reply);
+  const replies = [...store.handle(requests, times)];
+  if (!replies.some(metLock)) return replies;
+  yield* retryWhileBusy(() => {
+    const busy = [...replies.keys()].filter((at) => metLock(replies[at]));
+    const again = store.handle(
+      busy.map((at) => requests[at] as Request),
+      times,
+    );
+    for (const [index, at] of busy.entries()) replies[at] = again[index] as Reply;
+    return replies.some(metLock);
+  }, retry);
+  return replies;
 }
 
-export function metLock(reply: Reply): boolean {
-  return !reply.ok && isBusy(reply.error);
+function metLock(reply: Reply | undefined): boolean {
+  return reply?.ok === false && isBusy(reply.error);
 }
