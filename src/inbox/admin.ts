@@ -393,7 +393,7 @@ const pageSize = 200;
  * the handler is registered for their type. A task without an ordering key gets one if its handler has `orderingKey` by now: a
  * replay must not run two tasks of one key at the same time.
  */
-export async function* replaySteps(
+async function* replaySteps(
   parts: ReplayParts,
   selection: Selection,
   change: Pick<Change, "action" | "states" | "handlers" | "dryRun">,

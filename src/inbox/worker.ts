@@ -222,7 +222,7 @@ export interface VerdictParts {
 const done: Verdict = { outcome: "done" };
 
 /** The verdict on a task by the result of its run. Never throws, whatever was thrown. */
-export function verdictOf(result: HandlerResult, parts: VerdictParts): Verdict {
+function verdictOf(result: HandlerResult, parts: VerdictParts): Verdict {
   if (result.outcome === "done") return done;
   const thrown: unknown = result.error;
   if (isInstance(thrown, InvalidData)) return { outcome: "dead", error: invalidDataError(thrown.refusal) };

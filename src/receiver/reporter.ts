@@ -1,6 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "../errors.js";
-import type { NextAttempt } from "../inbox/reporter.js";
+import type { InboxReporter, NextAttempt } from "../inbox/reporter.js";
 import type { Clock } from "../lib/clock.js";
 import { spanOf } from "../lib/duration.js";
 import { errorFrom, errorText, isError, keptError, taskErrorOf } from "../lib/kept-error.js";
@@ -11,18 +11,8 @@ import { printable } from "../lib/printable.js";
 import { stderrLogger } from "../telemetry/logger.js";
 import type { CredentialProvider, CredentialReport } from "../types/credential.js";
 import type { Caller } from "../types/delivery.js";
-import type { TaskError } from "../types/engine.js";
 import type { Logger } from "../types/logger.js";
-import type {
-  AcceptedReport,
-  FailedReport,
-  HandlerRun,
-  Hooks,
-  IgnoredReport,
-  RefusedReport,
-  ReplayedReport,
-  ReportedTask,
-} from "../types/report.js";
+import type { AcceptedReport, HandlerRun, Hooks, IgnoredReport, RefusedReport } from "../types/report.js";
 
 /** The parts of a refusal that are known wherever it happens. */
 export interface RefusedRequest {
@@ -32,10 +22,7 @@ export interface RefusedRequest {
 }
 
 /** Tells hooks, `node:diagnostics_channel` (`hookgate:accepted` …) and the logger. */
-export interface Reporter {
-  readonly logger: Logger;
-  /** Whether kept errors have their stack. */
-  readonly keepStacks: boolean;
+export interface Reporter extends InboxReporter {
   accepted(
     delivery: Pick<AcceptedReport, "requestId" | "address" | "caller" | "signedBy">,
     event: AcceptedReport["event"],
@@ -43,16 +30,6 @@ export interface Reporter {
   refused(request: RefusedRequest, refusal: Refusal, enforced: boolean): void;
   /** `stored`: an inbox keeps it nevertheless. */
   ignored(requestId: string, event: IgnoredReport["event"], stored: boolean): void;
-  handled(run: HandlerRun): void;
-  /** `next`: with an inbox, what becomes of the task. */
-  failed(run: HandlerRun, code: FailedReport["code"], error: AnyHookgateError, next?: NextAttempt): void;
-  claimed(task: ReportedTask): void;
-  retried(task: ReportedTask, delayMs: number, error: TaskError): void;
-  /** `ran`: a failed attempt of it was told just before. */
-  dead(task: ReportedTask, error: TaskError, ran?: boolean): void;
-  replayed(report: Omit<ReplayedReport, "receiver">): void;
-  storeFailed(error: unknown): void;
-  storeRecovered(downMs: number): void;
   /**
    * Says what is not tied to one delivery: a credentials file that cannot be read, a late rejection. Of `err`, and of any
    * other Error among the details, only what `taskErrorOf` keeps is logged.

@@ -372,7 +372,7 @@ export interface Slot {
 }
 
 /** The slots of a consumer's handlers, and what to claim for them. */
-export class Slots {
+class Slots {
   readonly #slots: ReadonlyMap<string, Slot>;
 
   constructor(handlers: ReadonlyMap<string, HandlerPolicy>) {
@@ -418,7 +418,7 @@ export class Slots {
 }
 
 /** Whether more is due than a claim brought. */
-export function hasMore(claims: Claims): boolean {
+function hasMore(claims: Claims): boolean {
   return (
     claims.nextDueMs !== undefined && claims.nextDueMs <= 0 && claims.tasks.length + claims.dead.length > 0
   );

@@ -59,17 +59,12 @@ export function copyDatabase({ db, open, file, target, partial }: CopyParts): Ba
 }
 
 /** A temporary name next to the target. */
-export function partialOf(target: string): string {
+function partialOf(target: string): string {
   return join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.partial`);
 }
 
 /** Writes a copy next to its target, synced and checked; returns its path. */
-export function writeCopy({
-  db,
-  open,
-  target,
-  partial = partialOf(target),
-}: Omit<CopyParts, "file">): string {
+function writeCopy({ db, open, target, partial = partialOf(target) }: Omit<CopyParts, "file">): string {
   try {
     // SQLite writes into an empty file, whose mode is ours.
     closeSync(openSync(partial, "wx", 0o600));
@@ -115,7 +110,7 @@ export function backUpFile(
 }
 
 /** Throws if the name is taken, or if another database left files next to it that SQLite would take for this one's. */
-export function assertFree(target: string): void {
+function assertFree(target: string): void {
   if (isThere(target)) throw new Error(`${target} exists already; nothing was written to it`);
   const left = companions.map((suffix) => `${target}${suffix}`).find(isThere);
   if (left === undefined) return;
@@ -127,7 +122,7 @@ function isThere(path: string): boolean {
 }
 
 /** Throws if a database is corrupt that nobody else uses. */
-export function assertWhole(open: OpenDatabase, path: string): void {
+function assertWhole(open: OpenDatabase, path: string): void {
   const db = open(path, { readOnly: true });
   try {
     db.exec(sql.file.cacheKib(checkCacheKib));

@@ -330,7 +330,7 @@ async function closeAll(clients: readonly StoreClient[]): Promise<void> {
 const recentMs = 5_000;
 
 /** Whether the file takes writes: by the last one, or by a probe that changes nothing and is synced like any other. */
-export async function probeWrites(client: StoreClient): Promise<Pick<EngineHealth, "writable" | "reason">> {
+async function probeWrites(client: StoreClient): Promise<Pick<EngineHealth, "writable" | "reason">> {
   if (client.wroteAgoMs() < recentMs) return { writable: true };
   try {
     await client.ask({ op: "probe" });
@@ -341,7 +341,7 @@ export async function probeWrites(client: StoreClient): Promise<Pick<EngineHealt
 }
 
 /** The sizes of the file and its log, and the free space on its disk, without opening them. Empty for a store in memory. */
-export function sizesOf(path: string): Pick<EngineHealth, "fileBytes" | "logBytes" | "freeBytes"> {
+function sizesOf(path: string): Pick<EngineHealth, "fileBytes" | "logBytes" | "freeBytes"> {
   if (path === memoryPath) return {};
   const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   try {

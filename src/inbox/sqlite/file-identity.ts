@@ -221,7 +221,7 @@ function isSameFile(one: FileState, other: FileState): boolean {
 }
 
 /** Reads the real files. The log may be opened, since SQLite locks nothing in it; the other two must not. */
-export const systemProbe: FileProbe = {
+const systemProbe: FileProbe = {
   state: (path) => statSync(path, { bigint: true, throwIfNoEntry: false }),
   salt(log) {
     const header = Buffer.alloc(24);
@@ -264,7 +264,7 @@ export interface LockedByte {
 const maxTries = 5;
 
 /** The POSIX locks of this process, as Linux lists them: no system call tells one's own. */
-export class ProcessLocks {
+class ProcessLocks {
   readonly #descriptor: number;
   #buffer = Buffer.alloc(16_384);
 

@@ -232,4 +232,4 @@ class ExitHook {
 }
 
 /** The process has one end, hence one of these. */
-export const exitHook = new ExitHook();
+const exitHook = new ExitHook();

@@ -19,7 +19,7 @@ function leadingTask(connection: Connection, handler: OrderedHandler, key: strin
 }
 
 /** The oldest task of a key in a state. */
-export function oldestOf(
+function oldestOf(
   connection: Connection,
   handler: OrderedHandler,
   key: string,

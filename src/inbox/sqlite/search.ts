@@ -229,7 +229,7 @@ export function scopesOf(
 }
 
 /** The numbers of the handlers of a name, or of all; of one receiver, or of all. */
-export function handlersOf(
+function handlersOf(
   connection: Connection,
   receiver: string | undefined,
   handler: string | undefined,

@@ -14,7 +14,7 @@ import type {
 type Wants = Parameters<TaskQueue<string>["claim"]>[0];
 
 /** A store in an array, whose every answer a test may replace. */
-class FakeSource implements TaskQueue<string> {
+class FakeQueue implements TaskQueue<string> {
   readonly due: ClaimedTask[] = [];
   readonly wants: Wants[] = [];
   readonly settles: [string, Verdict][] = [];
@@ -132,7 +132,7 @@ interface Tx {
 }
 
 interface Scene {
-  readonly source: FakeSource;
+  readonly queue: FakeQueue;
   readonly consumer: Consumer;
   readonly reports: SettledReport[];
   readonly notes: string[];
@@ -146,11 +146,11 @@ function scene(options: {
   readonly leaseMs?: number;
   readonly pollMs?: number;
   readonly atomic?: boolean;
-  readonly source?: FakeSource;
+  readonly queue?: FakeQueue;
   readonly settled?: (report: SettledReport) => void;
   readonly note?: () => void;
 }): Scene {
-  const source = options.source ?? new FakeSource();
+  const queue = options.queue ?? new FakeQueue();
   const [reports, notes]: [SettledReport[], string[]] = [[], []];
   const handlers = new Map(
     Object.entries(options.handlers ?? { a: {} }).map(([name, policy]): [string, HandlerPolicy] => [
@@ -163,7 +163,7 @@ function scene(options: {
     return { tx: { run: (write) => void writes.push(write) }, writes };
   };
   const consumer = createConsumer<Tx, string>(
-    source,
+    queue,
     {
       receiver: "r",
       handlers,
@@ -184,7 +184,7 @@ function scene(options: {
     },
   );
   consumers.push(consumer);
-  return { source, consumer, reports, notes };
+  return { queue, consumer, reports, notes };
 }
 
 afterEach(async () => {
@@ -195,12 +195,12 @@ const done: Verdict = { outcome: "done" };
 
 describe("claiming", () => {
   test("claims no more than the free places of each handler, one claim at a time", async () => {
-    const source = new FakeSource();
-    source.add(50);
-    source.add(50, "b");
+    const queue = new FakeQueue();
+    queue.add(50);
+    queue.add(50, "b");
     const running = { a: 0, b: 0, mostA: 0, mostB: 0 };
     const { reports } = scene({
-      source,
+      queue,
       handlers: { a: { concurrency: 3 }, b: { concurrency: 1 } },
       run: async (task) => {
         const handler = task.handler === "a" ? "a" : "b";
@@ -213,21 +213,21 @@ describe("claiming", () => {
       },
     });
     await until(() => reports.length === 100);
-    expect([running.mostA, running.mostB, source.most]).toEqual([3, 1, 1]);
-    expect(source.wants[0]).toEqual([
+    expect([running.mostA, running.mostB, queue.most]).toEqual([3, 1, 1]);
+    expect(queue.wants[0]).toEqual([
       { handler: "a", limit: 3 },
       { handler: "b", limit: 1 },
     ]);
   });
 
   test("claims for a freed place before the verdict is stored", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const stored = gate<boolean>();
-    source.onSettle = () => stored.promise;
-    source.add(3);
+    queue.onSettle = () => stored.promise;
+    queue.add(3);
     let runs = 0;
     scene({
-      source,
+      queue,
       handlers: { a: { concurrency: 1 } },
       run: async () => {
         runs += 1;
@@ -235,53 +235,53 @@ describe("claiming", () => {
       },
     });
     await until(() => runs === 3);
-    expect(source.settles).toEqual([]);
+    expect(queue.settles).toEqual([]);
     stored.open(true);
-    await until(() => source.settles.length === 3);
+    await until(() => queue.settles.length === 3);
   });
 
   test("claims again when work came while a claim was under way", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const first = gate<void>();
-    source.onClaim = () => first.promise;
-    const { reports } = scene({ source, run: async () => done });
-    await until(() => source.wants.length === 1);
-    source.onClaim = async () => undefined;
-    source.work();
+    queue.onClaim = () => first.promise;
+    const { reports } = scene({ queue, run: async () => done });
+    await until(() => queue.wants.length === 1);
+    queue.onClaim = async () => undefined;
+    queue.work();
     await new Promise(setImmediate);
     await new Promise(setImmediate);
-    expect(source.wants).toHaveLength(1);
+    expect(queue.wants).toHaveLength(1);
     first.open();
-    await until(() => source.wants.length === 2);
+    await until(() => queue.wants.length === 2);
     expect(reports).toEqual([]);
-    source.add(1);
+    queue.add(1);
     await until(() => reports.length === 1);
   });
 
   test("sleeps until the next task is due", async () => {
-    const source = new FakeSource();
-    source.nextDueMs = 30;
-    scene({ source, run: async () => done });
-    await until(() => source.wants.length >= 3);
+    const queue = new FakeQueue();
+    queue.nextDueMs = 30;
+    scene({ queue, run: async () => done });
+    await until(() => queue.wants.length >= 3);
   });
 
   test("asks again after pollMs, work or not", async () => {
-    const { source, reports } = scene({ run: async () => done, pollMs: 20 });
-    await until(() => source.wants.length >= 2);
-    source.due.push(taskOf("rec_x", "a", 1));
+    const { queue, reports } = scene({ run: async () => done, pollMs: 20 });
+    await until(() => queue.wants.length >= 2);
+    queue.due.push(taskOf("rec_x", "a", 1));
     await until(() => reports.length === 1);
   });
 
   test("comes back for a retry that is due before the next poll", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     let runs = 0;
-    source.onSettle = async (task, verdict) => {
-      if (verdict.outcome === "retry") source.due.push({ ...task, attempt: 2, fence: 99 });
+    queue.onSettle = async (task, verdict) => {
+      if (verdict.outcome === "retry") queue.due.push({ ...task, attempt: 2, fence: 99 });
       return true;
     };
-    source.add(1);
+    queue.add(1);
     const { reports } = scene({
-      source,
+      queue,
       run: async () => {
         runs += 1;
         return runs === 1 ? { outcome: "retry", delayMs: 20, error: { name: "E", message: "m" } } : done;
@@ -292,7 +292,7 @@ describe("claiming", () => {
   });
 
   test("reports dead letters made at the claim", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const dead: SettledReport = {
       recordId: "rec_9",
       handler: "a",
@@ -301,47 +301,47 @@ describe("claiming", () => {
       verdict: { outcome: "dead", error: { name: "E", message: "m" } },
       kept: true,
     };
-    source.dead = [dead];
-    const { reports } = scene({ source, run: async () => done });
+    queue.dead = [dead];
+    const { reports } = scene({ queue, run: async () => done });
     await until(() => reports.length === 1);
     expect(reports).toEqual([dead]);
   });
 
   test("H16: a claim that fails is tried again, and told once", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     let failures = 0;
-    source.onClaim = async () => {
+    queue.onClaim = async () => {
       failures += 1;
       if (failures <= 4) throw new Error("gone");
     };
-    source.add(1);
-    const { reports, notes } = scene({ source, run: async () => done, pollMs: 5 });
+    queue.add(1);
+    const { reports, notes } = scene({ queue, run: async () => done, pollMs: 5 });
     await until(() => reports.length === 1);
     expect(notes).toEqual(["tasks could not be claimed; it is tried again"]);
   });
 
   test("gives back a task of a handler it does not have", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const strange = taskOf("rec_1", "other", 1);
     let given = false;
-    source.claim = async () => {
+    queue.claim = async () => {
       const tasks = given ? [] : [strange];
       given = true;
       return { tasks, dead: [], nextDueMs: undefined };
     };
-    scene({ source, run: async () => done });
-    await until(() => source.settles.length === 1);
-    expect(source.settles).toEqual([["rec_1", { outcome: "release" }]]);
+    scene({ queue, run: async () => done });
+    await until(() => queue.settles.length === 1);
+    expect(queue.settles).toEqual([["rec_1", { outcome: "release" }]]);
   });
 });
 
 describe("verdicts", () => {
   test("a run that rejects is tried again after a second, whatever it threw", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const thrown: unknown[] = [new RangeError("far"), null, Object.create(null)];
-    source.add(3);
+    queue.add(3);
     const { reports } = scene({
-      source,
+      queue,
       run: () => {
         throw thrown.shift();
       },
@@ -359,16 +359,16 @@ describe("verdicts", () => {
   });
 
   test("H16: a verdict the store cannot take is tried until it can, and holds its place", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     let [tries, runs] = [0, 0];
-    source.onSettle = async () => {
+    queue.onSettle = async () => {
       tries += 1;
       if (tries <= 2) throw Object.assign(new Error("disk"), { code: "SQLITE_FULL" });
       return true;
     };
-    source.add(5);
+    queue.add(5);
     const { reports, notes } = scene({
-      source,
+      queue,
       handlers: { a: { concurrency: 1 } },
       run: async () => {
         runs += 1;
@@ -384,47 +384,47 @@ describe("verdicts", () => {
   });
 
   test("verdicts of one turn go to the store together, and with the claim for the places that they free", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const order: string[] = [];
-    const { settle, claim } = source;
-    source.settle = (runs) => {
+    const { settle, claim } = queue;
+    queue.settle = (runs) => {
       order.push(`settle ${runs.length}`);
-      return settle.call(source, runs);
+      return settle.call(queue, runs);
     };
-    source.claim = (wants) => {
+    queue.claim = (wants) => {
       order.push("claim");
       queueMicrotask(() => order.push("end of turn"));
-      return claim.call(source, wants);
+      return claim.call(queue, wants);
     };
-    source.add(3);
-    const { reports } = scene({ source, handlers: { a: { concurrency: 3 } }, run: async () => done });
+    queue.add(3);
+    const { reports } = scene({ queue, handlers: { a: { concurrency: 3 } }, run: async () => done });
     await until(() => reports.length === 3);
     expect(order.slice(0, 4)).toEqual(["claim", "end of turn", "settle 3", "claim"]);
   });
 
   test("H16: a verdict that the store cannot take takes no other with it", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     let broken = true;
-    source.onSettle = async ({ recordId }) => {
+    queue.onSettle = async ({ recordId }) => {
       if (broken && recordId === "rec_2") throw new Error("too big");
       return true;
     };
-    source.add(3);
-    const { reports } = scene({ source, handlers: { a: { concurrency: 3 } }, run: async () => done });
+    queue.add(3);
+    const { reports } = scene({ queue, handlers: { a: { concurrency: 3 } }, run: async () => done });
     await until(() => reports.length === 2);
     expect(reports.map(({ recordId, kept }) => `${recordId} ${kept}`)).toEqual(["rec_1 true", "rec_3 true"]);
     broken = false;
     await until(() => reports.length === 3);
-    expect(source.groups.slice(0, 4)).toEqual([3, 1, 1, 1]);
+    expect(queue.groups.slice(0, 4)).toEqual([3, 1, 1, 1]);
   });
 
   test("H08: a verdict that is refused is reported as not kept, and the run hears that its lease is lost", async () => {
-    const source = new FakeSource();
-    source.onSettle = async () => false;
+    const queue = new FakeQueue();
+    queue.onSettle = async () => false;
     let lost = 0;
-    source.add(1);
+    queue.add(1);
     const { reports } = scene({
-      source,
+      queue,
       run: async (_task, lease) => {
         lease.onLost(() => {
           lost += 1;
@@ -437,28 +437,28 @@ describe("verdicts", () => {
   });
 
   test("listeners that throw break nothing", async () => {
-    const source = new FakeSource();
-    source.onClaim = async () => {
-      source.onClaim = async () => undefined;
+    const queue = new FakeQueue();
+    queue.onClaim = async () => {
+      queue.onClaim = async () => undefined;
       throw new Error("once");
     };
-    source.add(3);
+    queue.add(3);
     const fail = (): never => {
       throw new Error("of the listener");
     };
-    const { reports } = scene({ source, pollMs: 5, settled: fail, note: fail, run: async () => done });
+    const { reports } = scene({ queue, pollMs: 5, settled: fail, note: fail, run: async () => done });
     await until(() => reports.length === 3);
   });
 });
 
 describe("the lease", () => {
   test("H08: a heartbeat that says so loses the leases claimed before it, and their verdicts are not sent", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const [finish, beat] = [gate<Verdict>(), gate<boolean>()];
     let [runs, lost] = [0, 0];
-    source.add(1);
+    queue.add(1);
     const { reports } = scene({
-      source,
+      queue,
       leaseMs: 100,
       run: async (_task, lease) => {
         runs += 1;
@@ -470,12 +470,12 @@ describe("the lease", () => {
       },
     });
     await until(() => runs === 1);
-    source.onBeat = () => beat.promise;
-    const sent = source.beats;
-    await until(() => source.beats > sent);
-    source.add(1);
+    queue.onBeat = () => beat.promise;
+    const sent = queue.beats;
+    await until(() => queue.beats > sent);
+    queue.add(1);
     await until(() => runs === 2);
-    source.onBeat = async () => true;
+    queue.onBeat = async () => true;
     beat.open(false);
     await until(() => lost === 1);
     finish.open(done);
@@ -486,47 +486,47 @@ describe("the lease", () => {
         ["rec_2", true],
       ]),
     );
-    expect(source.settles).toContainEqual(["rec_2", done]);
-    expect(source.settles).not.toContainEqual(["rec_1", done]);
+    expect(queue.settles).toContainEqual(["rec_2", done]);
+    expect(queue.settles).not.toContainEqual(["rec_1", done]);
     expect(lost).toBe(1);
   });
 
   test("H07: claims nothing new when no sign of life has come through for the length of the lease", async () => {
-    const source = new FakeSource();
-    source.onBeat = async () => {
+    const queue = new FakeQueue();
+    queue.onBeat = async () => {
       throw new Error("gone");
     };
-    const { notes, reports } = scene({ source, run: async () => done, leaseMs: 60, pollMs: 5 });
-    await until(() => source.beats >= 13);
-    const before = source.wants.length;
-    source.add(1);
-    const beats = source.beats;
-    await until(() => source.beats >= beats + 4);
-    expect(source.wants.length).toBe(before);
+    const { notes, reports } = scene({ queue, run: async () => done, leaseMs: 60, pollMs: 5 });
+    await until(() => queue.beats >= 13);
+    const before = queue.wants.length;
+    queue.add(1);
+    const beats = queue.beats;
+    await until(() => queue.beats >= beats + 4);
+    expect(queue.wants.length).toBe(before);
     expect(notes).toEqual(["a lease could not be renewed; it is tried again"]);
-    source.onBeat = async () => true;
+    queue.onBeat = async () => true;
     await until(() => reports.length === 1);
   });
 
   test("a verdict on its way to a store that fails is given up when the lease is lost", async () => {
-    const source = new FakeSource();
-    source.onSettle = async () => {
+    const queue = new FakeQueue();
+    queue.onSettle = async () => {
       throw new Error("gone");
     };
-    source.add(1);
-    const { reports } = scene({ source, run: async () => done, leaseMs: 40 });
-    source.onBeat = async () => source.wants.length === 0 || reports.length > 0;
+    queue.add(1);
+    const { reports } = scene({ queue, run: async () => done, leaseMs: 40 });
+    queue.onBeat = async () => queue.wants.length === 0 || reports.length > 0;
     await until(() => reports.length === 1);
     expect(reports[0]?.kept).toBe(false);
   });
 
   test("onLost calls at once where the lease is lost", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const lost: string[] = [];
-    source.onComplete = async () => false;
-    source.add(1);
+    queue.onComplete = async () => false;
+    queue.add(1);
     const { reports } = scene({
-      source,
+      queue,
       run: async (_task, lease) => {
         lease.onLost(() => lost.push("before"));
         await lease.complete((tx) => tx.run("one")).catch(() => undefined);
@@ -541,10 +541,10 @@ describe("the lease", () => {
 
 describe("complete", () => {
   test("commits the writes, and the verdict that follows is not looked at", async () => {
-    const source = new FakeSource();
-    source.add(1);
+    const queue = new FakeQueue();
+    queue.add(1);
     const { reports } = scene({
-      source,
+      queue,
       run: async (_task, lease) => {
         await lease.complete(async (tx) => {
           tx.run("one");
@@ -555,18 +555,18 @@ describe("complete", () => {
       },
     });
     await until(() => reports.length === 1);
-    expect(source.commits).toEqual([["one", "two"]]);
-    expect(source.settles).toEqual([]);
+    expect(queue.commits).toEqual([["one", "two"]]);
+    expect(queue.settles).toEqual([]);
     expect(reports[0]).toMatchObject({ verdict: done, kept: true });
   });
 
   test("without writes is a verdict like any other, and is refused by the same fence", async () => {
-    const source = new FakeSource();
-    source.add(2);
-    source.onSettle = async (task) => task.recordId !== "rec_2";
+    const queue = new FakeQueue();
+    queue.add(2);
+    queue.onSettle = async (task) => task.recordId !== "rec_2";
     const outcomes: string[] = [];
     const { reports } = scene({
-      source,
+      queue,
       handlers: { a: { concurrency: 2 } },
       run: async (task, lease) => {
         const outcome = await lease.complete().then(
@@ -579,8 +579,8 @@ describe("complete", () => {
     });
     await until(() => reports.length === 2);
     expect(outcomes).toEqual(["rec_1 completed", "rec_2 lost"]);
-    expect(source.commits).toEqual([]);
-    expect(source.groups[0]).toBe(2);
+    expect(queue.commits).toEqual([]);
+    expect(queue.groups[0]).toBe(2);
   });
 
   /** What `complete` of a task rejects with. */
@@ -589,11 +589,11 @@ describe("complete", () => {
     call: (lease: Parameters<ConsumeOptions<Tx>["run"]>[1]) => Promise<void>,
   ): Promise<unknown> {
     let error: unknown;
-    const source = given.source ?? new FakeSource();
-    source.add(1);
+    const queue = given.queue ?? new FakeQueue();
+    queue.add(1);
     const { reports } = scene({
       ...given,
-      source,
+      queue,
       run: async (_task, lease) => {
         await call(lease).catch((caught) => {
           error = caught;
@@ -606,11 +606,11 @@ describe("complete", () => {
   }
 
   test("H08: rejects with LeaseLostError where the store refuses it", async () => {
-    const source = new FakeSource();
-    source.onComplete = async () => false;
-    const error = await errorOf({ source }, (lease) => lease.complete((tx) => tx.run("one")));
+    const queue = new FakeQueue();
+    queue.onComplete = async () => false;
+    const error = await errorOf({ queue }, (lease) => lease.complete((tx) => tx.run("one")));
     expect(error).toBeInstanceOf(LeaseLostError);
-    expect(source.settles).not.toContainEqual(["rec_1", done]);
+    expect(queue.settles).not.toContainEqual(["rec_1", done]);
   });
 
   test("takes no function where the engine has no atomic effects", async () => {
@@ -620,20 +620,20 @@ describe("complete", () => {
   });
 
   test("is for once", async () => {
-    const source = new FakeSource();
-    const error = await errorOf({ source }, (lease) =>
+    const queue = new FakeQueue();
+    const error = await errorOf({ queue }, (lease) =>
       Promise.all([lease.complete((tx) => tx.run("one")), lease.complete()]).then(),
     );
     expect(error).toBeInstanceOf(TypeError);
-    expect(source.commits).toHaveLength(1);
+    expect(queue.commits).toHaveLength(1);
   });
 
   test("may be called again after the store or the function failed", async () => {
-    const source = new FakeSource();
-    const error = await errorOf({ source }, async (lease) => {
-      source.onComplete = () => Promise.reject(new Error("constraint"));
+    const queue = new FakeQueue();
+    const error = await errorOf({ queue }, async (lease) => {
+      queue.onComplete = () => Promise.reject(new Error("constraint"));
       await expect(lease.complete((tx) => tx.run("one"))).rejects.toThrow("constraint");
-      source.onComplete = async () => true;
+      queue.onComplete = async () => true;
       const own = (): never => {
         throw new Error("own");
       };
@@ -641,16 +641,16 @@ describe("complete", () => {
       await lease.complete((tx) => tx.run("two"));
     });
     expect(error).toBeUndefined();
-    expect(source.commits).toEqual([["two"]]);
+    expect(queue.commits).toEqual([["two"]]);
   });
 
   test("comes too late after the end of the run", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     let late: Promise<void> | undefined;
     const after = gate<void>();
-    source.add(1);
+    queue.add(1);
     const { reports } = scene({
-      source,
+      queue,
       run: async (_task, lease) => {
         late = after.promise.then(() => lease.complete());
         return done;
@@ -659,21 +659,21 @@ describe("complete", () => {
     await until(() => reports.length === 1);
     after.open();
     await expect(late).rejects.toBeInstanceOf(LeaseLostError);
-    expect(source.commits).toEqual([]);
+    expect(queue.commits).toEqual([]);
   });
 
   test("that nobody waits for is waited for; where it fails the task is not done", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const answers = [true, new Error("constraint")];
-    source.onComplete = async () => {
+    queue.onComplete = async () => {
       await new Promise(setImmediate);
       const answer = answers.shift();
       if (answer instanceof Error) throw answer;
       return true;
     };
-    source.add(2);
+    queue.add(2);
     const { reports } = scene({
-      source,
+      queue,
       run: async (_task, lease) => {
         void lease.complete((tx) => tx.run("one"));
         return done;
@@ -681,19 +681,19 @@ describe("complete", () => {
     });
     await until(() => reports.length === 2);
     expect(reports.map((report) => report.verdict.outcome)).toEqual(["done", "retry"]);
-    expect(source.settles.map(([recordId]) => recordId)).toEqual(["rec_2"]);
+    expect(queue.settles.map(([recordId]) => recordId)).toEqual(["rec_2"]);
   });
 });
 
 describe("stop", () => {
   test("H17: claims nothing more, waits for runs and verdicts, then leaves", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const [finish, stored] = [gate<Verdict>(), gate<boolean>()];
     let runs = 0;
-    source.onSettle = () => stored.promise;
-    source.add(1);
+    queue.onSettle = () => stored.promise;
+    queue.add(1);
     const { consumer, reports } = scene({
-      source,
+      queue,
       run: () => {
         runs += 1;
         return finish.promise;
@@ -701,49 +701,49 @@ describe("stop", () => {
     });
     await until(() => runs === 1);
     const stopped = consumer.stop();
-    source.add(5);
+    queue.add(5);
     finish.open({ outcome: "release" });
     await new Promise(setImmediate);
-    expect(source.left).toBe(0);
+    expect(queue.left).toBe(0);
     stored.open(true);
     await stopped;
-    expect([runs, source.left, source.listeners, reports.length]).toEqual([1, 1, 0, 1]);
-    expect(source.settles).toEqual([["rec_1", { outcome: "release" }]]);
+    expect([runs, queue.left, queue.listeners, reports.length]).toEqual([1, 1, 0, 1]);
+    expect(queue.settles).toEqual([["rec_1", { outcome: "release" }]]);
     await consumer.stop();
-    expect(source.left).toBe(1);
+    expect(queue.left).toBe(1);
   });
 
   test("H17: gives back what a claim under way brings", async () => {
-    const source = new FakeSource();
+    const queue = new FakeQueue();
     const first = gate<void>();
-    source.onClaim = () => first.promise;
-    source.add(1);
+    queue.onClaim = () => first.promise;
+    queue.add(1);
     let runs = 0;
     const { consumer } = scene({
-      source,
+      queue,
       run: async () => {
         runs += 1;
         return done;
       },
     });
-    await until(() => source.wants.length === 1);
+    await until(() => queue.wants.length === 1);
     const stopped = consumer.stop();
     first.open();
     await stopped;
-    expect(source.settles).toEqual([["rec_1", { outcome: "release" }]]);
+    expect(queue.settles).toEqual([["rec_1", { outcome: "release" }]]);
     expect(runs).toBe(0);
   });
 
   test("H17: waits neither for runs nor for the store once its signal aborts", async () => {
-    const source = new FakeSource();
-    source.leave = () => new Promise(() => {});
-    source.add(1);
+    const queue = new FakeQueue();
+    queue.leave = () => new Promise(() => {});
+    queue.add(1);
     let runs = 0;
     const run = (): Promise<Verdict> => {
       runs += 1;
       return new Promise(() => {});
     };
-    const { consumer } = scene({ source, run });
+    const { consumer } = scene({ queue, run });
     await until(() => runs === 1);
     const controller = new AbortController();
     const stopped = consumer.stop({ signal: controller.signal });
@@ -752,11 +752,11 @@ describe("stop", () => {
   });
 
   test("H17: tries the last verdicts for no more than their time", async () => {
-    const source = new FakeSource();
-    source.onSettle = () => Promise.reject(new Error("gone"));
-    source.leave = () => Promise.reject(new Error("gone"));
-    source.add(1);
-    const { consumer, reports, notes } = scene({ source, run: async () => done });
+    const queue = new FakeQueue();
+    queue.onSettle = () => Promise.reject(new Error("gone"));
+    queue.leave = () => Promise.reject(new Error("gone"));
+    queue.add(1);
+    const { consumer, reports, notes } = scene({ queue, run: async () => done });
     await until(() => notes.length === 1);
     await consumer.stop();
     await until(() => reports.length === 1);

@@ -23,13 +23,13 @@ function watcher() {
   };
   const parts = { client: { ask } as StoreClient, clock: new StoreClock(0), work: new WorkSignal() };
   const options = { receiver: "orders", handlers: new Map(), leaseMs: 1_000 };
-  const source = new SqliteTaskQueue(parts, options, () => nowMs);
+  const queue = new SqliteTaskQueue(parts, options, () => nowMs);
   return {
     expired,
     async look(afterMs: number, beat: number, leaseMs = 1_000): Promise<void> {
       nowMs += afterMs;
       others = [{ consumer: 7, beat, leaseMs }];
-      await source.heartbeat();
+      await queue.heartbeat();
     },
   };
 }
