@@ -143,7 +143,7 @@ class ClaimLoop<Tx, Write> {
   /** Stores a verdict in a batch. */
   #store(run: EndedRun): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      this.#verdicts.add(run, (kept) => (typeof kept === "boolean" ? resolve(kept) : reject(kept)));
+      this.#verdicts.add(run, (kept) => (kept instanceof Error ? reject(kept) : resolve(kept)));
     });
   }
 
