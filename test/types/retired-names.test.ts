@@ -28,6 +28,7 @@ import { vonage } from "hookgate/vonage";
 import { webexConnect, webexConnectEvents, webexConnectServiceJwt } from "hookgate/webex-connect";
 import { OptionError } from "../../src/lib/options.js";
 import { retiredOptions } from "../../src/lib/retired-names.js";
+import { readPages } from "../docs/pages.js";
 import { publicNamesOf } from "./public-names.js";
 import { readPublicProgram } from "./public-program.js";
 
@@ -314,6 +315,19 @@ describe("docs/migrating.md", () => {
       expect(hint).toContain(after[0]?.split(":")[0]);
       expect(given).toBeDefined();
     }
+  });
+
+  it("is the only page for users that has the old names of options", () => {
+    // What an engine is handed has the names that options had; a file of version 1 keeps its own.
+    const others =
+      /^(CHANGELOG|docs\/migrating|docs\/guides\/write-an-engine|docs\/reference\/credentials-file|docs\/design\/)/;
+    const names = [...retiredOptions.keys()].filter((name) => name !== "replay").join("|");
+    const written = new RegExp(`(?<![\\w.])(?:${names})(?=\\??: ["\\d{]|\`)`, "g");
+    const found = readPages()
+      .filter(({ path }) => !others.test(path))
+      .flatMap(({ path, text }) => [...text.matchAll(written)].map(([name]) => `${path}: ${name}`));
+    expect(found).toEqual([]);
+    expect("in `leaseMs`, or leaseMs: 5".match(written)).toHaveLength(2);
   });
 
   it("has every other member that was renamed, with the name that is there now", () => {
