@@ -3,14 +3,17 @@ import { describe, expect, it } from "@jest/globals";
 import { expectTypeOf } from "expect-type";
 import {
   createReceiver,
+  type Duration,
   type EventOf,
   type HandlerContext,
   type HandlerOf,
   type Inbox,
   type InboxContext,
   type InboxReceiver,
+  parseDuration,
   type Receiver,
   type ReceiverOptions,
+  RetryAfterError,
   type WebhookEvent,
 } from "hookgate";
 import type { InboxEngine } from "hookgate/engine";
@@ -195,5 +198,28 @@ describe("a receiver with an inbox", () => {
     const open = createReceiver({ name: "orders", auth });
     expectTypeOf<EventOf<typeof open, "anything">>().toEqualTypeOf<WebhookEvent<string, unknown>>();
     expect(receiver.off(onEvery)).toBe(true);
+  });
+});
+
+describe("durations", () => {
+  it("are text with a unit; a number does not compile", async () => {
+    const inbox = { lease: String("30s") };
+    const refused = [
+      // @ts-expect-error: a number of milliseconds
+      () => createReceiver({ name: "orders", auth, handlerTimeout: 10_000 }),
+      // @ts-expect-error: no unit
+      () => createReceiver({ name: "orders", auth, body: { timeout: "10" } }),
+      // @ts-expect-error: an unknown unit
+      () => createReceiver({ name: "orders", auth, inbox: { engine: idleEngine(), lease: "10 min" } }),
+      // @ts-expect-error: any text
+      () => createReceiver({ name: "orders", auth, inbox: { engine: idleEngine(), lease: inbox.lease } }),
+    ];
+    for (const make of refused.slice(0, 3)) expect(make).toThrow("must be a duration");
+    const fromEnvironment: Duration = `${parseDuration(inbox.lease)}ms`;
+    const receiver = createReceiver({ name: "orders", auth, handlerTimeout: fromEnvironment });
+    // @ts-expect-error: a number of milliseconds
+    await expect(receiver.close({ grace: 5_000 })).rejects.toThrow('write grace: "5s"');
+    // @ts-expect-error: a number of milliseconds
+    expect(() => new RetryAfterError("busy", 60_000)).toThrow("must be a duration");
   });
 });
