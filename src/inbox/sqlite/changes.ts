@@ -15,16 +15,6 @@ interface EventRow {
   readonly name: string;
 }
 
-interface TaskRow {
-  readonly handler: number;
-  readonly state: number;
-  readonly due: number;
-  readonly attempts: number;
-  readonly started_ms: number | null;
-  readonly duration_ms: number | null;
-  readonly order_key: string | null;
-}
-
 /** Retries, replays and drops tasks. */
 export class ChangeQueries {
   readonly #parts: QueryContext;
@@ -56,7 +46,7 @@ export class ChangeQueries {
   #changeEvent(row: EventRow, change: Change, given: readonly ReplayTask[], times: Times): number {
     const { connection, ids } = this.#parts;
     const { event } = row;
-    const tasks = connection.statement(sql.tasks.ofEvent).all(event) as TaskRow[];
+    const tasks = connection.statement(sql.tasks.ofEvent).all(event) as sql.TaskRow[];
     const changed: string[] = [];
     const had = new Set<string>();
     for (const task of tasks) {
@@ -83,11 +73,11 @@ export class ChangeQueries {
     return changed.length;
   }
 
-  #retry(event: number, task: TaskRow, times: Times): void {
+  #retry(event: number, task: sql.TaskRow, times: Times): void {
     this.#parts.connection.statement(sql.tasks.setDue).run(Math.floor(times.storeMs), event, task.handler);
   }
 
-  #replay(event: number, task: TaskRow, handler: HandlerRow, times: Times): void {
+  #replay(event: number, task: sql.TaskRow, handler: HandlerRow, times: Times): void {
     const { connection, ids, counters } = this.#parts;
     if (task.state === taskStates.done && task.started_ms !== null) {
       const run = { event, handler: task.handler, attempts: task.attempts, started_ms: task.started_ms };
@@ -122,7 +112,7 @@ export class ChangeQueries {
     promote(connection, handler, key, times.storeMs);
   }
 
-  #drop(event: number, task: TaskRow, handler: HandlerRow, times: Times): void {
+  #drop(event: number, task: sql.TaskRow, handler: HandlerRow, times: Times): void {
     const { connection, counters } = this.#parts;
     connection.statement(sql.tasks.drop).run(event, task.handler);
     if (task.state !== taskStates.dead) counters.addBacklog(handler.receiver, -1);
@@ -136,7 +126,7 @@ export class ChangeQueries {
   }
 }
 
-function isTaken(task: TaskRow, { action, states }: Change, times: Times): boolean {
+function isTaken(task: sql.TaskRow, { action, states }: Change, times: Times): boolean {
   const found = taskStateOf(task);
   const taken: readonly TaskState[] = changeableStates[action];
   if (!states.includes(found) || !taken.includes(found)) return false;

@@ -34,16 +34,9 @@ interface EventRow {
   readonly service: string;
 }
 
-interface TaskRow {
-  readonly handler: number;
+interface TaskRow extends sql.TaskRow {
   readonly name: string;
   readonly hold: number;
-  readonly state: number;
-  readonly due: number;
-  readonly attempts: number;
-  readonly started_ms: number | null;
-  readonly duration_ms: number | null;
-  readonly order_key: string | null;
   readonly error: string | null;
 }
 

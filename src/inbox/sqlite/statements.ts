@@ -82,6 +82,17 @@ export const events = {
   addReplay: "INSERT INTO hookgate_replays(event, at_ms, handlers) VALUES (?, ?, ?)",
 };
 
+/** A row of `tasks.ofEvent`, and more, of `records.tasks`. */
+export interface TaskRow {
+  readonly handler: number;
+  readonly state: number;
+  readonly due: number;
+  readonly attempts: number;
+  readonly started_ms: number | null;
+  readonly duration_ms: number | null;
+  readonly order_key: string | null;
+}
+
 /** Tasks, from their acceptance to their end. */
 export const tasks = {
   add: "INSERT INTO hookgate_tasks(event, handler, state, due, order_key, error) VALUES (?, ?, ?, ?, ?, ?)",
