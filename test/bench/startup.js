@@ -1,5 +1,6 @@
-// `node test/bench/startup.js` after a build: how long Express takes to import and listen, and what ours adds to it; then
-// what a production install adds to Express's. Processes take turns; medians.
+// `node test/bench/startup.js` after a build: what importing `hookgate` after Express adds to what its dependencies alone
+// add; how long Express takes to import and listen, and what ours adds to it; then what a production install adds to
+// Express's. Processes take turns; medians.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -42,7 +43,36 @@ function run(body) {
   );
 }
 
+const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const imports = {
+  "its dependencies": Object.keys(dependencies)
+    .map((name) => `import("${name}")`)
+    .join(","),
+  hookgate: `import("hookgate")`,
+};
+
+/** Milliseconds that imports take in a process that has Express. */
+function runImports(list) {
+  const script = `await import("express");
+    const start = performance.now();
+    await Promise.all([${list}]);
+    console.log(performance.now() - start);
+    process.exit();`;
+  return Number(
+    execFileSync(process.execPath, ["--input-type=module", "-e", script], { cwd: root, encoding: "utf8" }),
+  );
+}
+
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+const importTimes = new Map(Object.keys(imports).map((name) => [name, []]));
+for (let round = 0; round < rounds; round++) {
+  for (const [name, list] of Object.entries(imports)) importTimes.get(name).push(runImports(list));
+}
+const [dependenciesMs, hookgateMs] = [...importTimes.values()].map(median);
+console.log("| imported after Express | ms |\n|---|--:|");
+for (const [name, values] of importTimes) console.log(`| ${name} | ${median(values).toFixed(1)} |`);
+console.log(`| more than its dependencies | ${(hookgateMs - dependenciesMs).toFixed(1)} |\n`);
 
 const times = new Map(Object.keys(ways).map((name) => [name, []]));
 for (let round = 0; round < rounds; round++) {
@@ -94,7 +124,6 @@ const [packed] = JSON.parse(
 );
 const installed = new Map([[`${packed.name}@${packed.version}`, packed.unpackedSize]]);
 const brought = closure("express", root);
-const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 for (const name of Object.keys(dependencies)) {
   for (const [id, folder] of closure(name, root)) if (!brought.has(id)) installed.set(id, bytesIn(folder));
 }
