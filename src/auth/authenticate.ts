@@ -26,9 +26,9 @@ export interface AuthPolicy {
   readonly credentials: CredentialProvider | undefined;
   /** Tokens checked against `credentials`; undefined where no JWT is accepted. */
   readonly tokens: VerifiedTokenCache | undefined;
-  /** Where tokens stand. Left out: `Authorization: Bearer`. */
+  /** Where tokens are sent. Left out: `Authorization: Bearer`. */
   readonly tokenCarrier?: TokenCarrier | undefined;
-  /** Where keys and tokens stand besides. Left out: nowhere. */
+  /** Further places of keys and tokens. Left out: none. */
   readonly places?: CredentialPlaces | undefined;
   /** Why a token that verified does not pass for this path and query, for the operator, or undefined. */
   readonly checkToken?: ((claims: JwtClaims, url: string) => string | undefined) | undefined;
@@ -85,7 +85,7 @@ export function authenticate(
   return byKey(rawHeaders, policy, policy.credentials, nowMs);
 }
 
-/** Where keys are accepted besides: whoever sent a good one wonders why it did not help. */
+/** Says, where keys are accepted as well, that the key was not read: its sender wonders why it did not help. */
 function keyUnread<T>(decided: T | Refusal, { keyKinds }: AuthPolicy): T | Refusal {
   if (!(decided instanceof Refusal) || decided.code !== "ERR_TOKEN_INVALID" || keyKinds.length === 0) {
     return decided;
@@ -140,7 +140,7 @@ function tokenPlace({ header, scheme }: TokenCarrier): string {
   return scheme === undefined ? header : `${header}: ${scheme}`;
 }
 
-interface TokenScene {
+interface TokenRequest {
   readonly url: string;
   readonly policy: AuthPolicy;
   readonly tokens: VerifiedTokenCache;
@@ -148,7 +148,7 @@ interface TokenScene {
   readonly network: string | undefined;
 }
 
-function byToken(token: string, scene: TokenScene): MaybePromise<Authenticated | Refusal> {
+function byToken(token: string, scene: TokenRequest): MaybePromise<Authenticated | Refusal> {
   const { url, policy, tokens, nowMs, network } = scene;
   if (token === "") {
     const place = tokenPlace(policy.tokenCarrier ?? bearer);
@@ -215,12 +215,12 @@ function asCaller(found: Awaited<ReturnType<typeof findCaller>>): Authenticated 
   return { caller, owner, tokenCredential: undefined };
 }
 
-/** A token as it was sent, not yet looked at; empty where nothing stood in its place. */
+/** A token as it was sent and not checked yet; empty where the scheme came alone. */
 interface SentToken {
   readonly token: string;
 }
 
-/** Where tokens stand unless a source says otherwise (RFC 6750 section 2.1). */
+/** Where tokens are sent unless a source says otherwise (RFC 6750 section 2.1). */
 const bearer: TokenCarrier = { header: "authorization", scheme: "Bearer" };
 
 /** `readToken` of `Authorization: Bearer`. */
@@ -246,10 +246,10 @@ export function readToken(
       return new Refusal("ERR_HEADER_MALFORMED", `the header ${header} holds control or non-ASCII bytes`);
     }
   }
-  return scheme === undefined ? { token: value } : behindScheme(value, scheme);
+  return scheme === undefined ? { token: value } : tokenAfterScheme(value, scheme);
 }
 
-function behindScheme(value: string, scheme: string): SentToken | Refusal | undefined {
+function tokenAfterScheme(value: string, scheme: string): SentToken | Refusal | undefined {
   const end = scheme.length;
   if (value.slice(0, end).toLowerCase() !== scheme.toLowerCase()) return undefined;
   if (value.length === end) return { token: "" };
@@ -280,8 +280,8 @@ export function readKey(rawHeaders: readonly string[], header: string): string |
 }
 
 /**
- * A key that stands in `Authorization` without a scheme, undefined where there is none: no header, or a scheme with
- * something behind it. Two lines, or two values joined by a comma, are ERR_CREDENTIAL_REPEATED; control or non-ASCII
+ * A key sent in `Authorization` without a scheme, undefined where there is none: no header, or a scheme and
+ * something after it. Two lines, or two values joined by a comma, are ERR_CREDENTIAL_REPEATED; control or non-ASCII
  * bytes ERR_HEADER_MALFORMED.
  */
 export function readBareKey(rawHeaders: readonly string[]): string | Refusal | undefined {

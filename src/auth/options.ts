@@ -136,7 +136,7 @@ function resolveForm(auth: unknown, where: string, context: AuthContext): Resolv
   if (auth === undefined || auth === null) throw new OptionError(where, ` is missing: ${howTo}`);
   assertOptions(auth, authOptionNames, where);
   for (const credential of ["serviceKey", "jwt", "credentials"]) {
-    // Left out is one thing; here something was meant to stand, and a kind of credential would silently not count.
+    // Not the same as left out: a value was intended, and without it a kind of credential would silently not be checked.
     if (Object.hasOwn(auth, credential) && auth[credential] === undefined) {
       throw new OptionError(
         `${where}.${credential}`,

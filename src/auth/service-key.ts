@@ -55,9 +55,9 @@ export function findCaller(
       const kind = kinds[tried] as KeyKind;
       const found = source.findKey(hex, kind);
       if (isPromise(found)) return finishLater(found, { presented, hex, kinds, tried, source, nowMs });
-      if (found !== undefined) return judgeKey(found, kind, presented, nowMs);
+      if (found !== undefined) return checkKey(found, kind, presented, nowMs);
     }
-    return judgeUnknown(presented, otherKindOf(hex, kinds, source), kinds);
+    return refuseKey(presented, otherKindOf(hex, kinds, source), kinds);
   } catch (error) {
     return refusalOf(error);
   }
@@ -81,22 +81,22 @@ async function finishLater(
     let pending: MaybePromise<KeyCredential | undefined> = first;
     for (const kind of kinds.slice(search.tried)) {
       const found = await (pending ?? source.findKey(hex, kind));
-      if (found !== undefined) return judgeKey(found, kind, presented, nowMs);
+      if (found !== undefined) return checkKey(found, kind, presented, nowMs);
       pending = undefined;
     }
     // Keys of other kinds are not asked for here: a guess would cost the user's database a second query.
-    return judgeUnknown(presented, undefined, kinds);
+    return refuseKey(presented, undefined, kinds);
   } catch (error) {
     return refusalOf(error);
   }
 }
 
 /**
- * Judges a key that the source found. The digests are compared once more in constant time, so that a source which
+ * Checks a key that the source found. The digests are compared once more in constant time, so that a source which
  * matches loosely lets nobody in (ATTACKS C01, C06). Times count to the millisecond: a key is refused from
  * `expiresAtMs` on (C08). ERR_KEY_INVALID, or ERR_INTERNAL where the source returned what it was not asked for.
  */
-export function judgeKey(
+export function checkKey(
   found: KeyCredential,
   kind: KeyKind,
   presented: PresentedKey,
@@ -106,7 +106,7 @@ export function judgeKey(
     return new Refusal("ERR_INTERNAL", `the lookup of a ${kind} returned another kind of credential`);
   }
   const same = found.digest.length === 32 && timingSafeEqual(found.digest, presented.digest);
-  if (!same || presented.tooLong) return judgeUnknown(presented, undefined, [kind]);
+  if (!same || presented.tooLong) return refuseKey(presented, undefined, [kind]);
   if (!found.active) {
     return invalid("inactive", `${nameOf(found)} is inactive`);
   }
@@ -123,7 +123,7 @@ export function judgeKey(
   return found;
 }
 
-function judgeUnknown(
+function refuseKey(
   presented: PresentedKey,
   other: KeyCredential | undefined,
   kinds: readonly KeyKind[],
@@ -309,7 +309,7 @@ export function parseId(value: unknown, where: string): string {
   return id;
 }
 
-/** The header that keys stand in unless configured. */
+/** The key header unless configured. */
 export const defaultKeyHeader = "key";
 
 /** The lower-case name of the key header; `key` where it was left out. A TypeError says what is wrong with it. */

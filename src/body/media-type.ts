@@ -28,7 +28,7 @@ const rememberedHeaders = 16;
  * Prepares the check of Content-Type and Content-Encoding for the kinds of body that a receiver accepts
  * (RFC 9110 sections 8.3, 8.4, 15.5.16). It reads `rawHeaders`, because `headers` hides a second line. Required: one
  * line, visible ASCII without comma, `charset` absent or utf-8, no coding but `identity`. The type is never guessed
- * from the body. `further`: types beside the usual ones of each kind, in lower case.
+ * from the body. `further`: types in addition to the usual ones of each kind, in lower case.
  */
 export function createMediaTypes(
   accepted: readonly BodyKind[],

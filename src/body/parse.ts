@@ -14,7 +14,7 @@ const loadXml = onFirstUse(() => import("./xml.js"));
  * What a body says, read as the kind that its content type named; or a Refusal with ERR_BODY_MALFORMED (also for an
  * empty body) or, for a token in a form, ERR_CREDENTIAL_REPEATED. See `parseStrictJson`, `parseForm`
  * and `readXml`. A promise for XML alone. Of `bytes` the value is a copy, of `empty` undefined. `readsJson`: the receiver reads JSON, too. Then a
- * form or XML that could be JSON is refused: the content type is not signed, so whoever recorded signed JSON could send it
+ * form or XML that could be JSON is refused: the content type is not signed, so anyone who recorded signed JSON could send it
  * again as the other kind, and text inside it would become fields.
  */
 export function parseBody(
@@ -110,7 +110,7 @@ function readField(field: string): readonly [name: string, value: string] | unde
   }
 }
 
-/** Throws URIError for a broken `%` and for bytes behind it that are not UTF-8. */
+/** Throws URIError for a broken `%` and for percent-encoded bytes that are not UTF-8. */
 function decode(text: string): string {
   // Measured: replaceAll takes five times as long for a body that is all plus signs.
   return decodeURIComponent(text.replace(/\+/g, " "));

@@ -111,7 +111,7 @@ const slowestBytesPerSecond = 1_024;
 const longestStartMs = 5_000;
 const betweenLooksMs = 1_000;
 
-/** What `readBody` needs beside the request. */
+/** What `readBody` needs in addition to the request. */
 export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "timeoutMs"> {
   readonly rawBodyFrom?: ParsedBodyOptions["rawBodyFrom"];
   readonly clock: Clock;

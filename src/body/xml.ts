@@ -161,7 +161,7 @@ function readStart(reading: Reading): Fault {
 function readAttributes(reading: Reading, { members }: Open): Fault {
   const { text } = reading;
   for (;;) {
-    const start = behindSpace(text, reading.at);
+    const start = skipWhiteSpace(text, reading.at);
     if (text.charAt(start) === ">" || text.startsWith("/>", start)) {
       reading.at = start;
       return undefined;
@@ -170,8 +170,8 @@ function readAttributes(reading: Reading, { members }: Open): Fault {
     if (name === "" || start === reading.at) return "has a tag that is not well-formed";
     reading.at = start;
     if (++reading.nodes > mostXmlNodes) return `has more than ${mostXmlNodes} elements and attributes`;
-    const equals = behindSpace(text, start + name.length);
-    const from = behindSpace(text, equals + 1);
+    const equals = skipWhiteSpace(text, start + name.length);
+    const from = skipWhiteSpace(text, equals + 1);
     const quote = text.charAt(from);
     const end = quote === '"' || quote === "'" ? text.indexOf(quote, from + 1) : -1;
     if (text.charAt(equals) !== "=" || end === -1) return "has an attribute without a value in quotes";
@@ -189,7 +189,7 @@ function readEnd(reading: Reading): Fault {
   const { text, at, open } = reading;
   const element = open.at(-1);
   const name = nameAt(text, at + 2);
-  const end = behindSpace(text, at + 2 + name.length);
+  const end = skipWhiteSpace(text, at + 2 + name.length);
   if (element?.name !== name || text.charAt(end) !== ">") return "has an end tag that ends no element";
   reading.at = end + 1;
   close(reading, element);
@@ -223,7 +223,7 @@ const predefined: ReadonlyMap<string, string> = new Map([
   ["apos", "'"],
 ]);
 
-/** Line ends are one line feed to whoever reads (XML 1.0 section 2.11). */
+/** Every line end becomes one line feed (XML 1.0 section 2.11). */
 function withLineFeeds(text: string): string {
   return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
 }
@@ -235,7 +235,7 @@ function withPlainSpaces(text: string): string {
 
 /**
  * Text with its references resolved; undefined where one is no character and none of the five predefined entities.
- * What a reference stands for is never read again, so nothing grows.
+ * What a reference resolves to is never read again, so nothing grows.
  */
 function resolveReferences(text: string): string | undefined {
   const [first = "", ...rest] = text.split("&");
@@ -281,14 +281,14 @@ const nameRest = `${nameStart}\\-.0-9\\u{b7}\\u{300}-\\u{36f}\\u{203f}\\u{2040}`
 // Sticky, and told where to begin before each use. Measured: a new one for each name takes twice as long.
 const name = new RegExp(`[${nameStart}][${nameRest}]*`, "uy");
 
-/** The name (XML 1.0 section 2.3) that stands at an offset; empty where none does. */
+/** The name (XML 1.0 section 2.3) at an offset; empty where there is none. */
 function nameAt(text: string, at: number): string {
   name.lastIndex = at;
   return name.exec(text)?.[0] ?? "";
 }
 
-/** The offset behind the white space at an offset. */
-function behindSpace(text: string, at: number): number {
+/** The offset after the white space at an offset. */
+function skipWhiteSpace(text: string, at: number): number {
   let end = at;
   while (isSpace(text.charCodeAt(end))) end++;
   return end;
@@ -296,7 +296,7 @@ function behindSpace(text: string, at: number): number {
 
 /** Whether text is nothing but white space. */
 function isBlank(text: string): boolean {
-  return behindSpace(text, 0) === text.length;
+  return skipWhiteSpace(text, 0) === text.length;
 }
 
 function isSpace(code: number): boolean {

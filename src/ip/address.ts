@@ -127,7 +127,7 @@ function parseIp6(text: string): IpAddress | undefined {
   return finishIp6(words, count, gap);
 }
 
-/** Opens the gap that "::" stands for, at least one group wide, and tells IPv4-mapped addresses from the rest. */
+/** Opens the gap of "::", at least one group wide, and tells IPv4-mapped addresses from the rest. */
 function finishIp6(words: number[], count: number, gap: number): IpAddress | undefined {
   if ((count === 8) !== (gap === -1)) return undefined;
   if (gap !== -1) {
@@ -140,7 +140,7 @@ function finishIp6(words: number[], count: number, gap: number): IpAddress | und
   return mapped ? ip4(wordAt(words, 3)) : { family: 6, words };
 }
 
-/** The value of a hexadecimal digit, or -1; NaN, the code behind the end of a text, is none. */
+/** The value of a hexadecimal digit, or -1; NaN, the code past the end of a text, is none. */
 function hexDigit(code: number): number {
   if (code >= zero && code <= nine) return code - zero;
   const lower = code | 32;

@@ -10,7 +10,7 @@ export interface Range {
   readonly last: readonly number[];
 }
 
-/** What stands on either side of the slash. */
+/** The two sides of the slash. */
 export interface Network {
   readonly address: IpAddress;
   /** How many leading bits are the network's, 0 to 32 or 0 to 128. */
@@ -19,7 +19,7 @@ export interface Network {
 
 /**
  * Reads one address or CIDR range (RFC 4632, RFC 4291 section 2.3); undefined where it cannot be read, or where
- * bits are set behind its prefix. A range of IPv4-mapped addresses is the IPv4 range.
+ * bits are set after its prefix. A range of IPv4-mapped addresses is the IPv4 range.
  */
 export function parseRange(text: string): Range | undefined {
   const slash = text.indexOf("/");
@@ -34,7 +34,7 @@ export function parseRange(text: string): Range | undefined {
   return first.every((word, index) => word === words[index]) ? { family, first, last } : undefined;
 }
 
-/** Reads address and prefix and looks no further: bits behind the prefix may be set. */
+/** Reads address and prefix. Bits after the prefix may be set. */
 export function readNetwork(text: string, slash: number): Network | undefined {
   const written = text.slice(0, slash);
   const address = parseIp(written);
@@ -43,11 +43,11 @@ export function readNetwork(text: string, slash: number): Network | undefined {
   if (address === undefined || prefix === undefined) return undefined;
   if (!isIp6 || address.family === 6) return { address, prefix };
   if (prefix >= 96) return { address, prefix: prefix - 96 };
-  // Cut before the mark of a mapped address ends: an IPv6 range, and the mark's last bit is behind the prefix.
+  // The prefix ends within `::ffff:0:0/96`: an IPv6 range, and the last bit of `ffff` comes after its prefix.
   return { address: { family: 6, words: [0, 0, 0xffff, wordAt(address.words, 0)] }, prefix };
 }
 
-/** The first and the last address of a network, whatever is set behind its prefix. */
+/** The first and the last address of a network, whatever bits are set after its prefix. */
 export function bounds(network: Network): {
   readonly first: readonly number[];
   readonly last: readonly number[];
@@ -162,7 +162,7 @@ function explainAddress(text: string, names: readonly string[]): string {
   if (names.length > 0)
     return `is neither an address nor one of ${names.map((name) => `"${name}"`).join(", ")}`;
   if (text === "localhost") return 'is a name; write "127.0.0.1" and "::1"';
-  return "is not an address; names are not looked up, because whoever holds a name decides what it points to";
+  return "is not an address; names are not looked up, because the owner of a name decides what it points to";
 }
 
 function explainIp4(parts: readonly string[]): string {
@@ -177,11 +177,11 @@ function explainIp4(parts: readonly string[]): string {
 
 function explainPrefix(address: string): string {
   const max = address.includes(":") ? 128 : 32;
-  return `has no usable prefix: behind the slash stands a whole number from 0 to ${max}, no netmask and no leading zero; such as "${address}/${max}" for this one address`;
+  return `has no usable prefix: after the slash comes a whole number from 0 to ${max}, no netmask and no leading zero, such as "${address}/${max}" for this one address`;
 }
 
 function explainHostBits(network: Network): string {
   const { address, prefix } = network;
   const masked = formatIp({ family: address.family, words: bounds(network).first });
-  return `has bits set behind its prefix; write "${masked}/${prefix}" for the range, or "${formatIp(address)}" for the one address`;
+  return `has bits set after its prefix; write "${masked}/${prefix}" for the range, or "${formatIp(address)}" for the one address`;
 }

@@ -148,7 +148,7 @@ class ListedProxies implements ClientAddressResolver {
     const hops = this.#header.read(rawHeaders);
     if (hops instanceof UnknownAddress) return hops;
     if (peer === undefined && hops.length === 0) {
-      return new UnknownAddress(`the proxy behind the Unix socket sent no ${this.#header.name}`);
+      return new UnknownAddress(`the proxy at the Unix socket sent no ${this.#header.name}`);
     }
     for (let place = 1; place <= hops.length; place++) {
       address = this.#header.address(hops, place);
@@ -296,8 +296,8 @@ const tokenCharacters: ReadonlySet<string> = new Set(
 );
 
 /**
- * One entry of X-Forwarded-For, spaces and tabs around it aside: an address, or one with a port, where IPv6 then
- * stands in brackets. Undefined for anything else: "unknown", quotes, names that hide an address (ATTACKS D03).
+ * One entry of X-Forwarded-For, spaces and tabs around it aside: an address, or one with a port, where IPv6 is then
+ * in brackets. Undefined for anything else: "unknown", quotes, names that hide an address (ATTACKS D03).
  */
 function readForwardedForEntry(text: string): IpAddress | undefined {
   const start = skipSpace(text, 0);
@@ -308,8 +308,8 @@ function readForwardedForEntry(text: string): IpAddress | undefined {
 }
 
 /**
- * The value of a `for` parameter of Forwarded (RFC 7239 section 6): an address, with or without a port; IPv6 stands
- * in brackets always. Undefined for anything else.
+ * The value of a `for` parameter of Forwarded (RFC 7239 section 6): an address, with or without a port; IPv6 is
+ * always in brackets. Undefined for anything else.
  */
 function readForwardedNode(text: string): IpAddress | undefined {
   return readNode(text, (port) => isPort(port) || /^_[\w.-]+$/.test(port));
@@ -318,7 +318,7 @@ function readForwardedNode(text: string): IpAddress | undefined {
 /**
  * Reads one line of Forwarded (RFC 7239 section 4) and gives the `for` of each element, left to right, undefined
  * where an element has none. Undefined for the whole line where it breaks the grammar anywhere: quotes that a
- * sender left open would otherwise swallow what the proxies wrote behind them.
+ * sender left open would otherwise swallow what the proxies wrote after them.
  */
 function parseForwarded(line: string): readonly (string | undefined)[] | undefined {
   const nodes: (string | undefined)[] = [];
@@ -366,7 +366,7 @@ function readValue(line: string, from: number): Piece<string> | undefined {
   return token.text === "" ? undefined : token;
 }
 
-/** What stands up to the closing quote (RFC 9110 section 5.6.4); undefined where there is none. */
+/** The text up to the closing quote (RFC 9110 section 5.6.4); undefined where there is none. */
 function readQuoted(line: string, from: number): Piece<string> | undefined {
   let text = "";
   for (let at = from; at < line.length; at++) {
@@ -376,7 +376,7 @@ function readQuoted(line: string, from: number): Piece<string> | undefined {
       at++;
       character = line.charAt(at);
     }
-    // Also true of the nothing behind a last backslash.
+    // Also true after a last backslash, where the character is empty.
     if ((character < " " && character !== "\t") || character === "\x7f") return undefined;
     text += character;
   }

@@ -115,7 +115,7 @@ export interface RangeListRules {
   readonly allowAny: boolean;
   /** What to write instead of such a list. */
   readonly anyFix: string;
-  /** Words that stand for ranges. Default: none. */
+  /** Names of ranges. Default: none. */
   readonly names?: ReadonlyMap<string, readonly Range[]>;
 }
 
@@ -160,7 +160,7 @@ function explainList(value: unknown): string {
   return `must be an array of strings such as "203.0.113.0/24", not ${describe(value)}`;
 }
 
-/** The ranges that an entry stands for, or why it cannot be used. */
+/** The ranges of an entry, or why it cannot be used. */
 function readEntry(entry: unknown, rules: RangeListRules): readonly Range[] | string {
   if (typeof entry === "string") {
     const named = rules.names?.get(entry);

@@ -183,7 +183,7 @@ export function readPublicPem(pem: string, where: string): PublicKey {
     throw new OptionError(
       where,
       ` has the frame of a PEM key but cannot be read: is it cut, or are its line breaks lost? ` +
-        'In an environment variable they may stand as \\n: .replaceAll("\\\\n", "\\n")',
+        'In an environment variable they may be written as \\n: .replaceAll("\\\\n", "\\n")',
       { cause },
     );
   }

@@ -67,7 +67,7 @@ export function guessableSecret(secret: Buffer): string | undefined {
     sampleSecrets.includes(text.toLowerCase()) ||
     sampleSecretsBase64url.includes(text) ||
     sampleSecretsBase64url.includes(secret.toString("base64url"));
-  return isSample ? "is a sample secret that stands in public documentation" : undefined;
+  return isSample ? "is a sample secret from public documentation" : undefined;
 }
 
 /** The length of the shortest unit whose repetition gives the bytes; the last repetition may be cut off. */

@@ -20,7 +20,7 @@ export const systemClock: Clock = {
 
 /**
  * The clock of an option, or the machine's. One that fails must not end the process: `now` then throws an error of ours, so
- * that whoever judges by it refuses, and `after` takes the machine's timers.
+ * that every check by it refuses, and `after` takes the machine's timers.
  */
 export function parseClock(value: unknown, where: string): Clock {
   if (value === undefined) return systemClock;

@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.js";
 
 /** How long something is waited for. */
-export interface Patience {
+export interface DeadlineOptions {
   readonly clock: Clock;
   readonly deadlineMs: number;
   /** Calls the listener where nobody waits for the answer any more; returns the function that ends that. Left out: never. */
@@ -14,7 +14,7 @@ export interface Patience {
  */
 export function withDeadline<T, Late>(
   pending: Promise<T>,
-  { clock, deadlineMs, onGone }: Patience,
+  { clock, deadlineMs, onGone }: DeadlineOptions,
   give: (why: "late" | "gone") => Late,
 ): Promise<T | Late> {
   return new Promise((resolve, reject) => {

@@ -84,7 +84,7 @@ class Reader {
   }
 }
 
-/** The offset behind the quote that ends the string whose content `from` is in; the length if none does. */
+/** The offset after the quote that ends the string whose content `from` is in; the length if none does. */
 function afterString(text: string, from: number): number {
   for (let at = from; at < text.length; at++) {
     const char = text.charCodeAt(at);
@@ -142,7 +142,7 @@ export function parseStrictJsonBytes(bytes: Uint8Array, limits?: { readonly maxD
 }
 
 /**
- * The text behind UTF-8 bytes, or undefined where they are not valid UTF-8 (RFC 3629). A byte order mark is kept, as
+ * The text of UTF-8 bytes, or undefined where they are not valid UTF-8 (RFC 3629). A byte order mark is kept, as
  * U+FEFF: no JSON text starts with it, so `parseStrictJson` refuses it.
  */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
@@ -203,7 +203,7 @@ function closingQuote(bytes: Uint8Array, from: number): number {
   for (;;) {
     const quote = bytes.indexOf(0x22, at);
     if (quote < 0) return bytes.length;
-    // An odd number of backslashes escapes the quote. Each run of them stands before one quote only: still linear.
+    // An odd number of backslashes escapes the quote. Each run of them precedes one quote only: still linear.
     let run = quote;
     while (run > at && bytes[run - 1] === 0x5c) run--;
     if ((quote - run) % 2 === 0) return quote;
@@ -251,7 +251,7 @@ const nothing = Object.freeze({});
 
 // Runs on refused text only, so it is written to be read rather than to be fast. Linear all the same.
 
-/** What may come next. "name" and "value" stand for: no closing bracket here, a comma was before. */
+/** What may come next. "name" and "value" mean: no closing bracket here, a comma was before. */
 type Expected = "value" | "value or ]" | "name" | "name or }" | "colon" | "comma or end" | "nothing";
 
 /** An open object with the names seen in it, or an open array. */
@@ -259,7 +259,7 @@ type Frame = Set<string> | "array";
 
 /**
  * Says where and why a text is not strict JSON (see `parseStrictJson`): the kind of fault and its offset in UTF-16
- * units from 0, never the text itself. Reads as a sentence behind "the body".
+ * units from 0, never the text itself. Completes a sentence that begins with "the body".
  */
 function locateJsonFault(text: string, maxDepth: number): string {
   if (text.charCodeAt(0) === 0xfeff) {
@@ -282,7 +282,7 @@ function locateJsonFault(text: string, maxDepth: number): string {
   return `is not valid JSON: it ends too soon, at character ${text.length}`;
 }
 
-/** What may follow a token, or what is wrong with it; undefined: it may not stand here. */
+/** What may follow a token, or what is wrong with it; undefined: it is not allowed here. */
 function step(
   token: string,
   expected: Expected,

@@ -4,7 +4,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * What stands at the end of a path of members, undefined where the path leads nowhere. Own members only, so that no path
+ * The value at the end of a path of members, undefined where the path leads nowhere. Own members only, so that no path
  * reaches into a prototype; those of an array are its indexes.
  */
 export function memberAt(value: unknown, path: readonly string[]): unknown {

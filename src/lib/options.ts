@@ -253,7 +253,7 @@ export function describe(value: unknown): string {
   return `a${/^[aeiou]/.test(typeof value) ? "n" : ""} ${typeof value}`;
 }
 
-/** The known name that a misspelled one most likely stood for, or undefined where none is within so many letters. */
+/** The known name that a misspelled one was most likely meant to be, or undefined where none is within so many letters. */
 export function nearest(name: string, known: readonly string[], mostFaults = 3): string | undefined {
   let best: string | undefined;
   let bestDistance = mostFaults + 1;

@@ -8,7 +8,7 @@ import { networkOf } from "../ip/address.js";
 import type { ClientAddressResolver } from "../ip/client-address.js";
 import { findSender, proxyHint, type SenderAddress, type ShadowListener } from "../ip/client-address.js";
 import type { Clock } from "../lib/clock.js";
-import type { Patience } from "../lib/deadline.js";
+import type { DeadlineOptions } from "../lib/deadline.js";
 import type { Caller } from "../types/delivery.js";
 import type { TokenUse } from "../types/engine.js";
 import type { Outcome } from "../types/outcome.js";
@@ -147,7 +147,7 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
   }
 
   /** How long a check of the user's own may take: the delivery holds a place meanwhile. */
-  patience(clock: Clock, deadlineMs: number): Patience {
+  patience(clock: Clock, deadlineMs: number): DeadlineOptions {
     const { res } = this;
     if (res === undefined) return { clock, deadlineMs };
     // Not the request: its "close" comes as soon as its body is read.

@@ -32,7 +32,7 @@ interface Variant extends Readable {
 }
 
 /**
- * Prepares the check of a signature that stands in a header of its own. Everything is compared over the raw bytes and in
+ * Prepares the check of a signature in a header of its own. Everything is compared over the raw bytes and in
  * constant time; nothing of the body is parsed. TypeError for a scheme that cannot be meant: a timestamp without
  * bounds, no keys, an unknown algorithm or encoding.
  */
@@ -56,7 +56,7 @@ export function createHeaderCheck(given: HeaderScheme, where: string): CheckSign
     const content = contentOf(request, read.parts);
     if ("fault" in content) return content;
     const contents = "anyOf" in content ? content.anyOf : [content];
-    return judge(read.candidates, contents, nowMs);
+    return matchKey(read.candidates, contents, nowMs);
   };
 }
 
@@ -141,7 +141,7 @@ function timeCheck(
   };
 }
 
-function judge(
+function matchKey(
   candidates: readonly Candidate<Variant>[],
   contents: readonly SignedContent[],
   nowMs: number,
@@ -178,7 +178,7 @@ interface Candidate<Variant> {
   readonly signature: Buffer;
 }
 
-/** Signatures of a request, and what is signed beside its body. */
+/** Signatures of a request, and what is signed in addition to its body. */
 interface ReadSignature<Variant> {
   readonly candidates: readonly Candidate<Variant>[];
   readonly parts: SignedParts;
@@ -215,7 +215,7 @@ interface ReadHeader<Variant> {
   readonly timestamp: string | undefined;
 }
 
-/** The set that the sender speaks: one header of it makes it that one, so that no header of another can stand in. */
+/** The set that the sender speaks: one header of it makes it that one, so that no header of another can replace it. */
 function presentSet(sets: readonly SignatureHeaders[], rawHeaders: readonly string[]): SignatureHeaders {
   const [first] = sets as readonly [SignatureHeaders];
   if (sets.length === 1) return first;
@@ -237,7 +237,7 @@ function singleValue(rawHeaders: readonly string[], name: string): string | Sign
   return value;
 }
 
-/** A header that is one signature, behind a prefix or none. */
+/** A header that is one signature, with or without a prefix. */
 function readPlain<Variant extends Readable>(
   header: string,
   variants: readonly Variant[],

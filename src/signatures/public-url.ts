@@ -2,7 +2,7 @@ import { describe, OptionError } from "../lib/options.js";
 import { originForm } from "../lib/request-target.js";
 
 /**
- * Reads the option `publicUrl`: the origin under which senders reach us, which stands for the origin alone and is
+ * Reads the option `publicUrl`: the origin under which senders reach us, which is
  * joined with path and query as they came; or a URL with a path, for a proxy that rewrites paths, which is joined with
  * the query alone. Nothing of it comes from the request's Host or forwarding headers (ATTACKS E26).
  */

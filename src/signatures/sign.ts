@@ -173,17 +173,17 @@ function signHeader(
   const seconds = scheme.timestampUnit === "milliseconds" ? delivery.nowMs : delivery.nowMs / 1_000;
   const timestamp = String(Math.floor(seconds));
   const id = set.id === undefined ? undefined : (delivery.headers[set.id] ?? delivery.id);
-  const beside: Record<string, string> = {
+  const extra: Record<string, string> = {
     ...(set.timestamp === undefined ? {} : { [set.timestamp]: timestamp }),
     ...(set.id === undefined || id === undefined ? {} : { [set.id]: id }),
   };
-  const signed = { ...delivery, headers: { ...delivery.headers, ...beside } };
+  const signed = { ...delivery, headers: { ...delivery.headers, ...extra } };
   const signature = signatureOf(algorithm, key, contentOf(scheme, signed, { timestamp, id }), scheme);
   const { parts } = scheme;
-  if (parts === undefined) return { ...beside, [set.signature]: `${label}${signature}` };
+  if (parts === undefined) return { ...extra, [set.signature]: `${label}${signature}` };
   const time = parts.timestamp === undefined ? [] : [`${parts.timestamp}${parts.assign}${timestamp}`];
   const header = [...time, `${label}${parts.assign}${signature}`].join(parts.separator);
-  return { ...beside, [set.signature]: header };
+  return { ...extra, [set.signature]: header };
 }
 
 /** Names of headers of sets in which the delivery is not signed; with them, it would be read as one of those. */

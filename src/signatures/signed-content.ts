@@ -7,7 +7,7 @@ import type {
   SignedRequest,
 } from "../types/signature.js";
 
-/** What a scheme reads beside the signature. */
+/** What a scheme reads in addition to the signature. */
 export interface SignedParts {
   readonly timestamp: string | undefined;
   readonly id: string | undefined;

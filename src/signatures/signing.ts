@@ -21,7 +21,7 @@ export interface SigningOptions {
   readonly privateKey?: string | KeyObject | undefined;
   /** The token's `iss`, where the source finds keys by it. */
   readonly issuer?: string | undefined;
-  /** Claims of the token, beside and before its usual ones; undefined leaves one out. */
+  /** Claims of the token, in addition to its usual ones or in their place; undefined leaves one out. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined;
   /** The headers of the signature, for a source whose check is code. `publicUrl` as its scheme says. */
   readonly sign?:
@@ -42,7 +42,7 @@ export interface Unsigned {
   readonly nowMs: number;
 }
 
-/** The delivery as whoever checks it will see it. */
+/** The delivery as its receiver will see it. */
 export function asSignedRequest(
   { method, url, headers, rawBody }: Unsigned,
   publicUrl: string | undefined,

@@ -31,7 +31,7 @@ interface IndexedToken {
 const none: readonly TokenCredential[] = [];
 
 /**
- * Builds an index and finds what must not stand together: the same key twice anywhere (ATTACKS C11), two ids alike
+ * Builds an index and finds what conflicts: the same key twice anywhere (ATTACKS C11), two ids alike
  * within an owner, two JWT credentials between which a token could not choose (A28). Maps throughout, so that
  * `__proto__` is a name like any other (C06).
  */

@@ -52,7 +52,7 @@ const tenantNames = optionKeys<TenantDefinition>({ profileKeys: true, services: 
 const serviceNames = optionKeys<ServiceDefinition>({ serviceKeys: true, jwt: true, allowIps: true });
 const defineNames = optionKeys<DefineCredentialsOptions>({ clock: true });
 
-/** What the parsing of a definition needs beside the definition. */
+/** What parsing a definition needs in addition to it. */
 interface ModelContext {
   readonly clock: Clock;
   readonly onEvent: (report: CredentialReport) => void;
@@ -302,7 +302,7 @@ export function singleServiceCredentials(
 interface PlacedKey {
   readonly value: unknown;
   readonly place: string;
-  /** Where the key's text stands, if the options around it are ours. */
+  /** The place of the key's text, where the options around it are ours. */
   readonly textPlace?: string;
 }
 

@@ -39,8 +39,8 @@ export function parseCredentialsJson(bytes: Buffer): unknown {
 }
 
 /**
- * Replaces references by what they refer to, and refuses secrets that stand in the file itself: keys stand as
- * `digest`, HMAC secrets as `{ "env": NAME }` or `{ "file": PATH }`. Public keys and key sets may stand in the file
+ * Replaces references by what they refer to, and refuses secrets that are written in the file itself: keys are given as
+ * `digest`, HMAC secrets as `{ "env": NAME }` or `{ "file": PATH }`. Public keys and key sets may be in the file
  * or be `{ "file": PATH }`. Throws one TypeError that names every mistake. What has another shape than expected is
  * passed on untouched, for `indexDefinition` to name.
  */

@@ -52,7 +52,7 @@ export interface FileCredentials extends Credentials {
 /**
  * Credentials from a JSON file of the shape that `defineCredentials` takes, read at once and again whenever it, or a
  * file that it refers to, changes. A new state is swapped in whole; one that is not usable leaves the last good one
- * in place, is reported once, and is tried again until it is good. In the file keys stand as `digest`, HMAC secrets
+ * in place, is reported once, and is tried again until it is good. In the file, keys are given as `digest`, HMAC secrets
  * as `{ "env": NAME }` or `{ "file": PATH }`. Replace the file by renaming, as `npx hookgate key` does. Throws where
  * the first state is not usable.
  */

@@ -1,6 +1,6 @@
 import type { CredentialReport } from "../../types/credential.js";
 
-/** Passes a source's reports to whoever observes it. */
+/** Passes a source's reports to its observers. */
 export interface Reports {
   tell(report: CredentialReport): void;
   observe(listener: (report: CredentialReport) => void): () => void;

@@ -29,11 +29,11 @@ export class VerifiedTokenCache {
     if (known === undefined) return this.#verifyAnew(token, digest, nowMs, network);
     if (nowMs >= known.expiresAtMs || nowMs < known.notBeforeMs)
       return this.#verifyAnew(token, digest, nowMs, network);
-    const standing = stillStands(known, this.#source, network);
-    if (isPromise(standing)) {
-      return standing.then((stands) => (stands ? known : this.#verifyAnew(token, digest, nowMs, network)));
+    const valid = isStillValid(known, this.#source, network);
+    if (isPromise(valid)) {
+      return valid.then((still) => (still ? known : this.#verifyAnew(token, digest, nowMs, network)));
     }
-    return standing ? known : this.#verifyAnew(token, digest, nowMs, network);
+    return valid ? known : this.#verifyAnew(token, digest, nowMs, network);
   }
 
   async #verifyAnew(
@@ -50,7 +50,7 @@ export class VerifiedTokenCache {
 }
 
 /** False also where the source or the key set fails: the whole check will then say how. */
-function stillStands(
+function isStillValid(
   known: VerifiedToken,
   source: CredentialProvider,
   network: string | undefined,
@@ -58,14 +58,14 @@ function stillStands(
   try {
     const { issuer } = known.credential.policy;
     const found = source.findTokenCredentials({ issuer, keyId: known.keyId, network });
-    if (isPromise(found)) return found.then((list) => holdsKey(list, known)).catch(() => false);
-    return holdsKey(found, known);
+    if (isPromise(found)) return found.then((list) => hasKey(list, known)).catch(() => false);
+    return hasKey(found, known);
   } catch {
     return false;
   }
 }
 
-function holdsKey(credentials: readonly TokenCredential[], known: VerifiedToken): MaybePromise<boolean> {
+function hasKey(credentials: readonly TokenCredential[], known: VerifiedToken): MaybePromise<boolean> {
   if (!credentials.includes(known.credential)) return false;
   const keys = known.credential.keys.find(known.keyId, known.algorithm);
   return isPromise(keys) ? keys.then((list) => list.includes(known.key)) : keys.includes(known.key);

@@ -84,7 +84,7 @@ const optionNames = optionKeys<JwksUriOptions>({
   dangerouslyAllowPrivateAddress: true,
 });
 
-/** What a remote set needs beside its options. */
+/** What a remote set needs in addition to its options. */
 interface RemoteContext {
   readonly where: string;
   /** Algorithms that are asked for; undefined: the usual one of each key. */
@@ -184,7 +184,7 @@ interface GoodSet {
 class RemoteKeySet implements KeySet {
   readonly #settings: Settings;
   readonly #closing = new AbortController();
-  /** Where the set stands, without its query, which may hold a secret. */
+  /** The set's URL without its query, which may contain a secret. */
   readonly #name: string;
   #good: GoodSet | undefined;
   #startedAtMs = Number.NEGATIVE_INFINITY;

@@ -92,7 +92,7 @@ export interface JwtOptions extends LifetimeOptions {
   readonly insecureShortSecret?: boolean | undefined;
 }
 
-/** What the parsing of JWT options needs beside them. */
+/** What parsing JWT options needs in addition to them. */
 interface JwtOptionsContext {
   readonly owner: Owner;
   /** The credential's id where the options have none. */

@@ -110,7 +110,7 @@ function parsePart(part: string, name: string): Part | string {
   const parsed = parseStrictJsonBytes(bytes, { maxDepth: maxTokenDepth });
   if (!parsed.ok) return `the token's ${name} ${parsed.reason}`;
   if (!isObject(parsed.value)) return `the token's ${name} is not a JSON object`;
-  // A look at the bytes first: only a token that spells the name, or may hide it behind an escape, pays for the walk.
+  // The bytes first: only a token that has the name, or an escape that may hide it, pays for the walk.
   if ((bytes.includes("__proto__") || bytes.includes(backslash)) && holdsProto(parsed.value)) {
     return `the token's ${name} has a member "__proto__"`;
   }
@@ -119,7 +119,7 @@ function parsePart(part: string, name: string): Part | string {
 
 const backslash = 0x5c;
 
-/** Whether a member `__proto__` stands anywhere in a value; the depth is bounded by the parser. */
+/** Whether any object in a value has a member `__proto__`; the parser has bounded the depth. */
 function holdsProto(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   return Object.hasOwn(value, "__proto__") || Object.values(value).some(holdsProto);

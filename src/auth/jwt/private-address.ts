@@ -26,7 +26,7 @@ const privateV4: readonly (readonly [address: string, prefix: number])[] = [
 
 /**
  * Where IPv6 may be on the public internet: global unicast (RFC 4291 section 2.4), and what leads to IPv4, mapped or
- * behind the well-known NAT64 prefix. All else is loopback, local, multicast or not assigned, SIIT's `::ffff:0:a.b.c.d`
+ * under the well-known NAT64 prefix. All else is loopback, local, multicast or not assigned, SIIT's `::ffff:0:a.b.c.d`
  * (RFC 2765) and IPv4-compatible addresses among it.
  */
 const publicV6: readonly (readonly [address: string, prefix: number])[] = [
@@ -45,7 +45,7 @@ const privateV6: readonly (readonly [address: string, prefix: number])[] = [
 
 /**
  * Makes the check whether an address, as DNS or a URL gives it, lies outside the public internet. IPv4 within IPv6
- * (RFC 4291 section 2.5.5.2) and behind NAT64 (RFC 6052) counts as the IPv4 address it leads to, and so does IPv4 in an
+ * (RFC 4291 section 2.5.5.2) and under the NAT64 prefix (RFC 6052) counts as the IPv4 address it leads to, and so does IPv4 in an
  * ISATAP interface (RFC 5214 section 6.1). Text that is not an address counts as private, and one with a zone as well.
  * A NAT64 prefix of a network's own cannot be told from any other address.
  */

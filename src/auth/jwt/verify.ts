@@ -102,7 +102,7 @@ function sameText(given: string, expected: string): boolean {
 interface Scene {
   readonly token: string;
   readonly parsed: ParsedToken;
-  /** `iss`, or what stands for it. */
+  /** `iss`, or the default issuer. */
   readonly issuer: string;
   readonly now: number;
 }
@@ -158,7 +158,7 @@ async function tryKeys(
     } catch (error) {
       const refusal = failure(error);
       if (refusal.code === "ERR_INTERNAL") return refusal;
-      // A key set that is out of reach does not stand in the way of another credential's key.
+      // A key set that is out of reach does not prevent another credential's key from being tried.
       unavailable ??= refusal;
     }
   }

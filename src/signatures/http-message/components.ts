@@ -18,7 +18,7 @@ import {
 export interface Component {
   /** Of a field in lower case; of a derived component with its `@`. */
   readonly name: string;
-  /** As it stands in the signature base. */
+  /** As written in the signature base. */
   readonly identifier: string;
   /** The same for identifiers that differ in the order of their parameters alone. */
   readonly identity: string;
@@ -126,7 +126,7 @@ function fieldFault(name: string, parameters: Parameters): string | undefined {
   }
   const isBytes = parameters.has("bs");
   if (isBytes && (parameters.has("sf") || parameters.has("key")))
-    return "has bs beside a form that bs excludes";
+    return "has bs together with a form that bs excludes";
   return undefined;
 }
 

@@ -179,7 +179,7 @@ class FieldReader {
       if (this.#isAtEnd()) return;
       if (!this.#skip(",")) this.#fail("no comma between members");
       this.#take(patterns.optionalSpace);
-      if (this.#isAtEnd()) this.#fail("a comma behind the last member");
+      if (this.#isAtEnd()) this.#fail("a comma after the last member");
     }
   }
 

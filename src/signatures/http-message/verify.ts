@@ -271,7 +271,7 @@ interface Candidate {
   readonly signature: Buffer;
 }
 
-/** The signatures of a message; labels must stand in both headers (RFC 9421 section 4). */
+/** The signatures of a message; labels must be in both headers (RFC 9421 section 4). */
 function candidatesOf(fields: Fields): readonly Candidate[] | SignatureFault {
   const inputs = dictionaryOf(fields, "signature-input");
   if ("fault" in inputs) return inputs as SignatureFault;

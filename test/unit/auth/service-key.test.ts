@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import { findCaller, hashKey, judgeKey, parseKeyOptions } from "../../../src/auth/service-key.js";
+import { checkKey, findCaller, hashKey, parseKeyOptions } from "../../../src/auth/service-key.js";
 import { CredentialsUnavailableError, Refusal } from "../../../src/errors.js";
 import type {
   CredentialProvider,
@@ -216,10 +216,10 @@ describe("findCaller", () => {
   });
 });
 
-describe("judgeKey", () => {
+describe("checkKey", () => {
   it("C01 compares digests once more, so that a source that matches loosely lets nobody in", () => {
     const loose = (digest: Buffer): unknown =>
-      judgeKey(credential({ digest }), "service-key", hashKey(key), now);
+      checkKey(credential({ digest }), "service-key", hashKey(key), now);
     expect(loose(sha256(`${key}x`))).toMatchObject({ code: "ERR_KEY_INVALID" });
     expect(loose(sha256(key).subarray(0, 31))).toMatchObject({ code: "ERR_KEY_INVALID" });
     expect(loose(Buffer.alloc(0))).toMatchObject({ code: "ERR_KEY_INVALID" });
@@ -227,7 +227,7 @@ describe("judgeKey", () => {
   });
 
   it("I02 escapes what stands in names", () => {
-    const refusal = judgeKey(credential({ id: "a\nb", active: false }), "service-key", hashKey(key), now);
+    const refusal = checkKey(credential({ id: "a\nb", active: false }), "service-key", hashKey(key), now);
     expect((refusal as Refusal).reason).toContain('"a\\u000ab"');
   });
 });

@@ -187,9 +187,7 @@ describe("with proxies listed", () => {
   it("D05 believes a Unix socket only where unix is named", () => {
     const unix = { trustedProxies: ["unix", "10.0.0.0/8"] };
     expect(find(unix, undefined, xff("1.2.3.4, 10.0.0.2"))).toBe("1.2.3.4");
-    expect(find(unix, undefined, [])).toBe(
-      "unknown: the proxy behind the Unix socket sent no x-forwarded-for",
-    );
+    expect(find(unix, undefined, [])).toBe("unknown: the proxy at the Unix socket sent no x-forwarded-for");
     expect(find(unix, "nowhere", xff("1.2.3.4"))).toMatch(/^unknown: the connection's peer/);
     expect(find(unix, "192.0.2.1", xff("1.2.3.4"))).toBe("192.0.2.1");
   });

@@ -166,7 +166,7 @@ describe("parseRanges", () => {
 
   it.each(vectors.cidrHostBits)("D12 refuses $input and names $masked", ({ input, masked }) => {
     const message = messageOf([input]);
-    expect(message).toContain(`"${input}" has bits set behind its prefix`);
+    expect(message).toContain(`"${input}" has bits set after its prefix`);
     expect(message).toContain(`"${masked}"`);
   });
 
@@ -212,7 +212,7 @@ describe("parseRanges", () => {
     ["1.257.1.1/24", "goes over 255"],
     ["localhost", 'write "127.0.0.1" and "::1"'],
     ["my-host.example", "names are not looked up"],
-    ["10.0.0.0/33", 'from 0 to 32, no netmask and no leading zero; such as "10.0.0.0/32"'],
+    ["10.0.0.0/33", 'from 0 to 32, no netmask and no leading zero, such as "10.0.0.0/32"'],
     ["10.0.0.0/08", "leading zero"],
     ["10.0.0.0/", "no usable prefix"],
     ["10.0.0.0/1000", "no usable prefix"],
