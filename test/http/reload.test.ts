@@ -27,7 +27,9 @@ function contentOf(generation: number): string {
     { id: "stable", digest: digestOf(stable) },
     { id: `generation-${generation}`, digest: digestOf(keyOf(generation)) },
   ];
-  return JSON.stringify({ version: 2, tenants: { acme: { services: { orders: { serviceKeys } } } } });
+  // Format versions 1 and 2 in turn.
+  const version = generation % 2 === 0 ? {} : { version: 2 };
+  return JSON.stringify({ ...version, tenants: { acme: { services: { orders: { serviceKeys } } } } });
 }
 
 /** As the command line does it: beside the file, then by renaming. */
