@@ -18,7 +18,7 @@ export interface RunSubject {
   readonly clock: Clock;
   /** Time limit in milliseconds of handlers without one of their own. */
   readonly defaultTimeoutMs: number;
-  /** Told when a handler settles behind its deadline, after its result was given. What it throws is dropped. */
+  /** Called when a handler finishes after its deadline. What it throws is dropped. */
   readonly onLate?: ((late: LateResult) => void) | undefined;
 }
 
@@ -40,7 +40,7 @@ export type HandlerResult =
   | (Ended & { readonly outcome: "timed-out"; readonly error: HandlerTimeoutError })
   | (Ended & { readonly outcome: "aborted"; readonly error: Error });
 
-/** How a handler ended behind its deadline. */
+/** How a handler ended after its deadline. */
 export type LateResult = Done | Failed;
 
 type Ending = { readonly outcome: "done" } | { readonly outcome: "failed"; readonly error: unknown };

@@ -110,8 +110,8 @@ export function takeReadingPlace(
   delivery: IncomingDelivery,
   { limiter }: Pick<ReceiverConfig, "limiter">,
 ): Finding {
-  if (delivery.caller.method === "none") delivery.markStranger();
-  const refusal = limiter.startReading(delivery.stranger);
+  if (delivery.caller.method === "none") delivery.markAnonymous();
+  const refusal = limiter.startReading(delivery.anonymous);
   if (refusal === undefined) delivery.place = "reading";
   return refusal;
 }
@@ -131,7 +131,7 @@ export function takeHandlingPlace(
   { limiter }: Pick<ReceiverConfig, "limiter">,
 ): Finding {
   delivery.place = "none";
-  const refusal = limiter.startHandling(delivery.stranger);
+  const refusal = limiter.startHandling(delivery.anonymous);
   if (refusal !== undefined) return refusal;
   delivery.place = "handling";
   delivery.req.rawBody = delivery.rawBody;
@@ -216,7 +216,7 @@ export function openEvents(
   return events.length === 0 ? { status: "ignored", ids: [], stored: false } : undefined;
 }
 
-/** Who wants the events; ERR_EVENT_INVALID where nobody wants one, and `unknownTypes` says so. */
+/** Finds the handlers of each event; ERR_EVENT_INVALID for an event without handlers, if `unknownTypes` is "refuse". */
 export function findHandlers(
   delivery: IncomingDelivery,
   { handlers, unknownTypes, unhandled }: Pick<ReceiverConfig, "handlers" | "unknownTypes" | "unhandled">,
@@ -268,7 +268,7 @@ export function schemaLate({ events }: IncomingDelivery): Refusal {
   return new Refusal("ERR_INTERNAL", `the schema of ${types} gave no answer within ${checkDeadlineMs} ms`);
 }
 
-/** Nobody is left to answer to; whoever sends it again is checked anew. */
+/** A sender that repeats the delivery has it checked again. */
 export function senderGone(): Refusal {
   return new Refusal("ERR_BODY_ABORTED", "the sender closed the connection before its delivery was checked");
 }

@@ -1,7 +1,7 @@
 import { Refusal } from "../errors.js";
 
-/** Who sends a body that nothing vouches for yet. */
-export interface Stranger {
+/** A sender without a credential. */
+export interface AnonymousSender {
   /** What counts as one address. */
   readonly network: string;
   /** The address for the operator, with a hint on proxies where none is declared. */
@@ -17,19 +17,19 @@ export class ConcurrencyLimiter {
   readonly #max: number;
   #reading = 0;
   #handling = 0;
-  /** Reading places by the network of the stranger who holds them. */
-  readonly #strangers = new Map<string, number>();
+  /** Reading places held by senders without a credential, by network. */
+  readonly #anonymousByNetwork = new Map<string, number>();
   #closed: string | undefined;
   #stopping = false;
   readonly #waiting: (() => void)[] = [];
 
-  /** `closed`: why nobody may enter yet, until `open` is called; left out: everybody may at once. */
+  /** `closed`: why no delivery may enter until `open` is called. Left out: deliveries may enter immediately. */
   constructor(maxConcurrent: number, closed?: string) {
     this.#max = maxConcurrent;
     this.#closed = closed;
   }
 
-  /** Whether a delivery was refused because `open` had not been called. */
+  /** Whether a delivery came before `open` was called. */
   refusedBeforeOpen = false;
 
   /** Lets deliveries in, unless `stop` was called. */
@@ -47,49 +47,49 @@ export class ConcurrencyLimiter {
     return this.#refuseHandling();
   }
 
-  /** Takes a place among those whose bodies are read, or says why not. `stranger`: left out after a credential. */
-  startReading(stranger?: Stranger): Refusal | undefined {
+  /** Takes a place for reading a body, or says why not. `anonymous`: the sender, if it had no credential. */
+  startReading(anonymous?: AnonymousSender): Refusal | undefined {
     const refusal = this.refuse();
     if (refusal !== undefined) return refusal;
-    if (stranger !== undefined) {
-      const held = this.#strangers.get(stranger.network) ?? 0;
+    if (anonymous !== undefined) {
+      const held = this.#anonymousByNetwork.get(anonymous.network) ?? 0;
       if (this.#reading > this.#max / 2 && held >= Math.max(1, Math.floor(this.#max / 4))) {
         return new Refusal(
           "ERR_OVERLOADED",
-          `${stranger.describe()} already has ${held} of the ${this.#reading} bodies being read, and maxConcurrent is ` +
+          `${anonymous.describe()} already has ${held} of the ${this.#reading} bodies being read, and maxConcurrent is ` +
             `${this.#max}: above half of that, one address may have at most a quarter`,
           undefined,
           "one-address",
         );
       }
-      this.#strangers.set(stranger.network, held + 1);
+      this.#anonymousByNetwork.set(anonymous.network, held + 1);
     }
     this.#reading++;
     return undefined;
   }
 
-  /** Gives that place back without handling. `stranger`: as given to `startReading`. */
-  stopReading(stranger?: Stranger): void {
-    this.#endReading(stranger);
+  /** Gives that place back without handling. `anonymous`: as given to `startReading`. */
+  stopReading(anonymous?: AnonymousSender): void {
+    this.#endReading(anonymous);
     this.#wake();
   }
 
   /** Changes that place for one among those that are handled, or gives it back and says why. Others came in meanwhile. */
-  startHandling(stranger?: Stranger): Refusal | undefined {
+  startHandling(anonymous?: AnonymousSender): Refusal | undefined {
     const refusal = this.#refuseHandling();
     if (refusal === undefined) {
       this.#handling++;
-      this.#endReading(stranger);
-    } else this.stopReading(stranger);
+      this.#endReading(anonymous);
+    } else this.stopReading(anonymous);
     return refusal;
   }
 
-  #endReading(stranger: Stranger | undefined): void {
+  #endReading(anonymous: AnonymousSender | undefined): void {
     this.#reading--;
-    if (stranger === undefined) return;
-    const held = this.#strangers.get(stranger.network) ?? 1;
-    if (held === 1) this.#strangers.delete(stranger.network);
-    else this.#strangers.set(stranger.network, held - 1);
+    if (anonymous === undefined) return;
+    const held = this.#anonymousByNetwork.get(anonymous.network) ?? 1;
+    if (held === 1) this.#anonymousByNetwork.delete(anonymous.network);
+    else this.#anonymousByNetwork.set(anonymous.network, held - 1);
   }
 
   /** Gives the place of a delivery that was handled back. */
@@ -103,7 +103,7 @@ export class ConcurrencyLimiter {
     return this.#reading + this.#handling;
   }
 
-  /** Lets nobody in from now on; resolves when nobody is left. */
+  /** Lets no further delivery in; resolves when none is in progress. */
   stop(): Promise<void> {
     this.#stopping = true;
     this.#closed = "the receiver was closed";

@@ -15,7 +15,7 @@ import type { Source } from "../types/source.js";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.js";
 import type { EventReader } from "./read-events.js";
 import type { Reporter } from "./reporter.js";
-import type { UnknownTypes } from "./unhandled-events.js";
+import type { UnhandledTypes } from "./unhandled-events.js";
 
 /** Where deliveries are stored. */
 export interface DeliveryInbox extends Pick<ReceiverInbox<never>, "accept"> {
@@ -48,7 +48,7 @@ export interface ReceiverConfig extends EventReader {
   readonly handlers: Pick<HandlerRegistry, "handlersFor" | "all" | "types">;
   /** What becomes of events that no handler is registered for. */
   readonly unknownTypes: "ignore" | "refuse";
-  readonly unhandled: UnknownTypes;
+  readonly unhandled: UnhandledTypes;
   readonly handlerTimeoutMs: number;
   readonly limiter: ConcurrencyLimiter;
   /** Undefined: handlers run before the answer. */

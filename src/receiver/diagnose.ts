@@ -4,7 +4,7 @@ import type { CredentialKind } from "../types/credential.js";
 import type { ReceiverConfig } from "./config.js";
 import { answerToIgnored } from "./unhandled-events.js";
 
-/** What is allowed and seldom meant, each with what to do about it. Nothing of a request is needed. */
+/** What is allowed but rarely intended, each with the fix. */
 export function findingsOf(config: ReceiverConfig): readonly string[] {
   return [
     ...unhandledTypes(config),
@@ -15,10 +15,10 @@ export function findingsOf(config: ReceiverConfig): readonly string[] {
   ];
 }
 
-/** What `start()` logs: the findings. That an engine made for tests is not durable is meant. */
+/** What `start()` logs: the findings, except that an engine made for tests is not durable. */
 export function startWarningsOf(config: ReceiverConfig): readonly string[] {
-  const meant = config.inbox?.settings.engine.forTests === true ? notDurable(config) : [];
-  return findingsOf(config).filter((finding) => !meant.includes(finding));
+  const intended = config.inbox?.settings.engine.forTests === true ? notDurable(config) : [];
+  return findingsOf(config).filter((finding) => !intended.includes(finding));
 }
 
 function ofEngine({ inbox }: ReceiverConfig): readonly string[] {
@@ -62,7 +62,7 @@ function openDoors(config: ReceiverConfig): string[] {
   return found;
 }
 
-/** A kind that is accepted, while nobody holds a usable credential of it. Only sources that list theirs can be asked. */
+/** Kinds that are accepted although no usable credential of them exists. Only providers that list their credentials can be asked. */
 function uselessCredentials(config: ReceiverConfig): string[] {
   const all = listed(config.auth.credentials);
   if (all === undefined) return [];

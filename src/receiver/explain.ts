@@ -24,9 +24,9 @@ export async function explain(
 ): Promise<Explanation> {
   const req = readRequest(request);
   return new Promise((resolve, reject) => {
-    const walk = new Walk(config, checks, [resolve, reject]);
+    const explainer = new Explainer(config, checks, [resolve, reject]);
     const asked = checks.filter(({ live }) => live !== true);
-    const pipeline = new Pipeline(asked, withoutMemory(config), walk);
+    const pipeline = new Pipeline(asked, withoutMemory(config), explainer);
     pipeline.run(new IncomingDelivery(pipeline, "explained", req));
   });
 }
@@ -39,7 +39,7 @@ function withoutMemory(config: ReceiverConfig): ReceiverConfig {
 }
 
 /** Notes each check, and makes the explanation at the end. */
-class Walk implements Ending<ReceiverConfig> {
+class Explainer implements Ending<ReceiverConfig> {
   readonly #config: ReceiverConfig;
   readonly #checks: readonly Check<ReceiverConfig>[];
   readonly #resolve: (explanation: Explanation) => void;
@@ -100,7 +100,7 @@ class Walk implements Ending<ReceiverConfig> {
   }
 }
 
-/** A check that was not asked, and why. Those of the load that stand before the end of the way say that they are left out. */
+/** A check that did not run, and why. */
 function skipped(
   { name, live, applies }: Check<ReceiverConfig>,
   found: Finding,

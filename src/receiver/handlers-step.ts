@@ -18,7 +18,7 @@ import type { DeliveryInbox, ReceiverConfig } from "./config.js";
 import { type IncomingDelivery, waiting } from "./incoming-delivery.js";
 import { readData } from "./read-events.js";
 
-/** Behind the last check: the delivery goes into the inbox, or its events go to their handlers. */
+/** The last step, after every check: the delivery goes into the inbox, or its events go to their handlers. */
 export function handOver(
   delivery: IncomingDelivery,
   config: ReceiverConfig,
@@ -49,7 +49,7 @@ export function conclude(
     : { status: "handled", ids };
 }
 
-/** Goes on when the store has answered: by a callback, so that nothing before the store takes a promise. */
+/** Continues when the store has answered: by a callback, so that nothing before the store takes a promise. */
 function store(
   delivery: IncomingDelivery,
   config: ReceiverConfig,
@@ -67,7 +67,7 @@ function store(
   return waiting;
 }
 
-/** An engine of somebody's own may answer what no one foresaw: nobody may be left waiting. */
+/** A custom engine may return anything: the sender must get an answer nevertheless. */
 function outcomeOf(
   delivery: IncomingDelivery,
   config: ReceiverConfig,
@@ -96,7 +96,7 @@ function noteIgnored(
   { id, type }: IncomingEvent,
   { reporter, unhandled, inbox }: ReceiverConfig,
 ): void {
-  unhandled.tell(type);
+  unhandled.report(type);
   reporter.ignored(requestId, { id, type }, inbox !== undefined);
 }
 
@@ -122,7 +122,7 @@ async function handleInTurn(
   return undefined;
 }
 
-/** An event with its handlers. A class, so that a delivery makes one object of it and no closures. */
+/** An event and its handlers. A class: one object per event and no closures. */
 class EventDispatch implements Dispatch {
   readonly delivery: IncomingDelivery;
   readonly config: ReceiverConfig;
@@ -154,7 +154,7 @@ class EventDispatch implements Dispatch {
     this.defaultTimeoutMs = config.handlerTimeoutMs;
   }
 
-  /** The same bytes passed once, so only a moody schema can fail here. */
+  /** The same bytes passed before, so this fails only if the schema is not deterministic. */
   async nextData(): Promise<unknown> {
     const { rawBody, headers, parsed } = this.delivery;
     const data = await readData(this.config, this, { kind: parsed.kind, rawBody, headers });
@@ -163,14 +163,14 @@ class EventDispatch implements Dispatch {
   }
 
   onLate({ name, durationMs, ...late }: LateResult): void {
-    const message = `handler "${name}" settled behind its deadline (${late.outcome})`;
+    const message = `handler "${name}" finished after its deadline (${late.outcome})`;
     const error = late.outcome === "failed" ? { err: late.error } : {};
     const { requestId } = this.delivery;
     this.config.reporter.note("warn", message, { requestId, durationMs, ...error });
   }
 }
 
-/** What handlers see of a delivery: a view of its own, so that they reach nothing of ours. */
+/** What handlers see of a delivery: a separate object, so that they cannot reach our state. */
 function sharedContext(delivery: IncomingDelivery, { reporter }: ReceiverConfig): SharedContext {
   const { requestId, method, url, headers, address, rawBody, caller } = delivery;
   const receivedAt = new Date(delivery.receivedAtMs);
@@ -178,7 +178,7 @@ function sharedContext(delivery: IncomingDelivery, { reporter }: ReceiverConfig)
   return { caller, delivery: view, attempt: 1, logger: reporter.logger };
 }
 
-/** Tells of each handler, and keeps the first failure of the delivery: one fails it. */
+/** Reports each handler's result and keeps the delivery's first failure. */
 function noteResult(
   delivery: IncomingDelivery,
   { id, type }: IncomingEvent,
@@ -212,7 +212,7 @@ function noteResult(
   if (failure !== undefined) delivery.failure ??= { started: true, refusal: failure };
 }
 
-/** A sender that has given up takes the delivery for lost, whatever we answer, and sends it again. */
+/** A sender that has stopped waiting treats the delivery as failed, whatever the answer is. */
 function noteDeadline(
   { receivedAtMs, requestId }: IncomingDelivery,
   { source, deadlineMs, clock, reporter }: ReceiverConfig,
@@ -223,6 +223,6 @@ function noteDeadline(
   const used = Math.round((tookMs / deadlineMs) * 100);
   const message =
     `the answer took ${tookMs} ms, ${used} % of the ${deadlineMs} ms that ${source.name} waits: ` +
-    "it counts as failed there; with an inbox handlers run behind the answer";
+    "it counts as failed there; with an inbox, handlers run after the answer";
   reporter.note("warn", message, { requestId, tookMs, deadlineMs });
 }

@@ -13,20 +13,20 @@ import type { Caller } from "../types/delivery.js";
 import type { TokenUse } from "../types/engine.js";
 import type { Outcome } from "../types/outcome.js";
 import type { BodyKind, ParsedDelivery } from "../types/source.js";
-import type { Stranger } from "./concurrency-limiter.js";
+import type { AnonymousSender } from "./concurrency-limiter.js";
 import type { RefusedRequest } from "./reporter.js";
 
-/** What a check finds: why not, or the answer to what is no delivery. Undefined: the next check is asked. */
+/** What a check finds: a refusal, or the answer to a request that is no delivery. Undefined: the next check runs. */
 export type Finding = Refusal | Outcome | undefined;
 
-/** What a check gives that goes on through `delivery.resume`. */
+/** What a check returns if it continues later, through `delivery.resume`. */
 export const waiting: unique symbol = Symbol("waiting");
 
-/** Whose checks a delivery goes through. */
-export interface Way {
-  /** Goes on behind the check in hand, with what that has found. */
+/** What runs the checks of a delivery. */
+export interface CheckRunner {
+  /** Continues after the current check, with what it has found. */
   resume(delivery: IncomingDelivery, found: Finding): void;
-  /** Told of what a list in shadow mode would have refused. */
+  /** Called when an allowlist in shadow mode would have refused. */
   wouldRefuse(delivery: IncomingDelivery, refusal: Refusal): void;
 }
 
@@ -48,7 +48,7 @@ export interface Failure {
   readonly refusal: Refusal;
 }
 
-/** What no check has found yet. Whoever reads it throws, so that a list that leaves a check out lets nobody in. */
+/** A value that no check has found yet. Reading a member throws, so that a list without that check refuses every request. */
 const missing = new Proxy(
   {},
   {
@@ -61,21 +61,21 @@ const missing = new Proxy(
 const noEvents: readonly IncomingEvent[] = Object.freeze([]);
 
 /**
- * One delivery from its arrival to its outcome: one object, which the checks fill in on the way. Every field is set here, so
- * that all deliveries have one hidden class.
+ * One delivery from its arrival to its outcome. The checks fill it in. Every field is initialised here, so that all deliveries
+ * share one hidden class.
  */
 export class IncomingDelivery implements ShadowListener, BodyListener {
   readonly req: MarkedRequest;
   /** Undefined where the request is only explained. */
   readonly res: ServerResponse | undefined;
-  /** Where a guard passes a request on. */
+  /** A guard calls it when every check has passed. */
   readonly next: ((error?: unknown) => void) | undefined;
   readonly requestId: string;
   readonly method: string;
   /** Path and query as the sender sent them: Express takes the path that a router is mounted on off `req.url`. */
   readonly url: string;
-  readonly #way: Way;
-  /** The check in hand, by its place in the list. */
+  readonly #runner: CheckRunner;
+  /** Index of the current check. */
   at = 0;
   receivedAtMs = 0;
   address: string | undefined = undefined;
@@ -91,21 +91,21 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
   /** The parsed body with the headers, as locators and sources see it. */
   parsed: ParsedDelivery = missing;
   events: readonly IncomingEvent[] = noEvents;
-  /** Why it was not handled. */
+  /** Why a handler did not handle it. */
   failure: Failure | undefined = undefined;
   /** The place that it holds among those in progress. */
   place: "none" | "reading" | "handling" = "none";
-  /** Who is counted for that place, where nothing vouches for the sender. */
-  stranger: Stranger | undefined = undefined;
+  /** The sender, if it proved nothing about itself: its address counts for that place. */
+  anonymous: AnonymousSender | undefined = undefined;
 
   constructor(
-    way: Way,
+    runner: CheckRunner,
     requestId: string,
     req: IncomingMessage,
     res?: ServerResponse,
     next?: (error?: unknown) => void,
   ) {
-    this.#way = way;
+    this.#runner = runner;
     this.requestId = requestId;
     this.req = req;
     this.res = res;
@@ -158,28 +158,28 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
     return { clock, deadlineMs, onGone };
   }
 
-  /** Counts it among those whom nothing vouches for. */
-  markStranger(): void {
+  /** Counts it for its address: there is no credential. */
+  markAnonymous(): void {
     const { sender } = this;
-    this.stranger = {
+    this.anonymous = {
       network: this.network,
       describe: () => (sender.text ?? "an unknown address") + proxyHint(sender),
     };
   }
 
-  /** Goes on behind the check in hand, with what that has found. */
+  /** Continues after the current check, with what it has found. */
   resume(found: Finding): void {
-    this.#way.resume(this, found);
+    this.#runner.resume(this, found);
   }
 
   bodyRead(body: Buffer | Refusal): void {
-    if (body instanceof Refusal) return this.#way.resume(this, body);
+    if (body instanceof Refusal) return this.#runner.resume(this, body);
     this.rawBody = body;
-    this.#way.resume(this, undefined);
+    this.#runner.resume(this, undefined);
   }
 
   wouldRefuse(refusal: Refusal): void {
-    this.#way.wouldRefuse(this, refusal);
+    this.#runner.wouldRefuse(this, refusal);
   }
 }
 

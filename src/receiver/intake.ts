@@ -34,7 +34,7 @@ export function createIntake(config: ReceiverConfig, checks: readonly Check<Rece
   };
   return {
     receive(req, res) {
-      // Without an inbox nobody has to call start.
+      // Without an inbox, `start` is optional.
       if (!announced && inbox === undefined) announce();
       pipeline.run(new IncomingDelivery(pipeline, newRequestId(), req, res));
     },
@@ -90,10 +90,10 @@ class LiveEnding implements Ending<ReceiverConfig> {
     const { place, res } = delivery;
     delivery.place = "none";
     if (reporter.delivered !== undefined && outcome.status !== "refused") this.#delivered(delivery, outcome);
-    // Answered first: whoever waits for the last place to be given back may exit behind it.
+    // Answered first: when the last place is given back, `close` resolves and the process may exit.
     if (res !== undefined) answers.send(res, outcome, delivery);
     if (place === "handling") limiter.stopHandling();
-    else if (place === "reading") limiter.stopReading(delivery.stranger);
+    else if (place === "reading") limiter.stopReading(delivery.anonymous);
   }
 
   #delivered({ requestId, address, events, receivedAtMs }: IncomingDelivery, { status }: Outcome): void {

@@ -40,7 +40,7 @@ import { ConcurrencyLimiter } from "./concurrency-limiter.js";
 import type { ReceiverConfig } from "./config.js";
 import { readStored } from "./read-events.js";
 import { createReporter } from "./reporter.js";
-import { answerToIgnored, UnknownTypes } from "./unhandled-events.js";
+import { answerToIgnored, UnhandledTypes } from "./unhandled-events.js";
 
 declare const withoutInbox: unique symbol;
 
@@ -199,7 +199,7 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
     config: {
       ...{ name, auth: auth.policy, ...content, handlers, ...limits, inbox, clock, reporter },
       unknownTypes,
-      unhandled: new UnknownTypes({
+      unhandled: new UnhandledTypes({
         ...{ catalog: content.catalog, handlers, reporter },
         answer: answerToIgnored(unknownTypes, settings !== undefined),
       }),

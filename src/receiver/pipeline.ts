@@ -34,13 +34,13 @@ import {
 import type { ReceiverConfig } from "./config.js";
 import {
   type ArrivalConfig,
+  type CheckRunner,
   type Finding,
   type IncomingDelivery,
-  type Way,
   waiting,
 } from "./incoming-delivery.js";
 
-/** Asked of live requests alone: what it says depends on what else is in progress. */
+/** Runs for live requests only: its result depends on what else is in progress. */
 const LIVE = { live: true } as const;
 /** What it refuses counts towards `maxFailuresPerMinute`. */
 const COUNTED = { counted: true } as const;
@@ -52,8 +52,8 @@ const WITH_SIGNATURE = {
 };
 
 /**
- * The way of a delivery. What costs least comes first, and nothing is buffered for a caller who is not let in. The first
- * check that finds something ends it. Live requests and `explain` take this one list, so that they cannot differ.
+ * The way of a delivery. Cheap checks come first, and nothing is buffered for a caller who is not let in. The first check that
+ * finds something ends it. Live requests and `explain` run this one list, so that they cannot differ.
  */
 export const checks: readonly Check<ReceiverConfig>[] = [
   check("method", checkMethod),
@@ -76,8 +76,8 @@ export const checks: readonly Check<ReceiverConfig>[] = [
   asyncCheck("schema", askSchemas, refuseBrokenData, { late: schemaLate }),
 ];
 
-/** Takes deliveries through checks, one after the other, and tells `ending` how each ended. */
-export class Pipeline<Config extends ArrivalConfig> implements Way {
+/** Runs the checks of deliveries in their order, and reports to `ending` how each delivery ended. */
+export class Pipeline<Config extends ArrivalConfig> implements CheckRunner {
   readonly #checks: readonly Check<Config>[];
   readonly #config: Config;
   readonly #ending: Ending<Config>;
@@ -88,7 +88,7 @@ export class Pipeline<Config extends ArrivalConfig> implements Way {
     this.#ending = ending;
   }
 
-  /** Takes a delivery from its arrival to its end. Throws only what `ending` throws. */
+  /** Runs a delivery's checks, from its arrival on. Throws only what `ending` throws. */
   run(delivery: IncomingDelivery): void {
     let failed: Finding;
     try {
@@ -111,7 +111,7 @@ export class Pipeline<Config extends ArrivalConfig> implements Way {
     this.#ending.wouldRefuse(delivery, refusal);
   }
 
-  /** Asks the checks from `delivery.at` on, until one of them has found something or has to wait. */
+  /** Runs the checks from `delivery.at` on, until one of them has found something or has to wait. */
   #go(delivery: IncomingDelivery, before: Finding): void {
     let found: Finding | typeof waiting = before;
     while (found === undefined && delivery.at < this.#checks.length) {
@@ -125,7 +125,7 @@ export class Pipeline<Config extends ArrivalConfig> implements Way {
     if (found !== waiting) this.#ending.ended(delivery, found, this.#checks[delivery.at]);
   }
 
-  /** Asks one check. It takes a promise only where the check gives one. */
+  /** Runs one check. Takes a promise only if the check returns one. */
   #ask(delivery: IncomingDelivery, check: Check<Config>): Finding | typeof waiting {
     try {
       const found = check.ask(delivery, this.#config);
@@ -177,22 +177,22 @@ interface CheckOptions<Config> {
   readonly applies?: (config: Config) => boolean;
   readonly live?: true;
   readonly counted?: true;
-  /** The refusal where there is no answer within two seconds: the delivery holds a place meanwhile. */
+  /** The refusal if there is no answer within two seconds: the delivery holds a place meanwhile. */
   readonly late?: (delivery: IncomingDelivery) => Refusal;
 }
 
 /** What becomes of deliveries. */
 export interface Ending<Config> {
-  /** Told of each check that let the delivery pass. */
+  /** Called after each check that the delivery passed. */
   passed?(delivery: IncomingDelivery, check: Check<Config>): void;
   wouldRefuse(delivery: IncomingDelivery, refusal: Refusal): void;
-  /** Told once: what `check` has found; undefined where every check let the delivery pass. */
+  /** Called once, with what `check` has found; undefined if every check passed. */
   ended(delivery: IncomingDelivery, found: Finding, check: Check<Config> | undefined): void;
-  /** Told what `ended` threw where nobody else is there to catch it. */
+  /** Called with what `ended` threw, if there is no caller to catch it. */
   threw(delivery: IncomingDelivery, error: unknown): void;
 }
 
-/** A check that knows at once, or goes on through `delivery.resume`. */
+/** A check that knows its result immediately, or continues through `delivery.resume`. */
 export function check<Config>(
   name: CheckName,
   ask: (delivery: IncomingDelivery, config: Config) => Finding | typeof waiting,

@@ -18,7 +18,7 @@ export interface EventReader {
   readonly readsJson: boolean;
 }
 
-/** A body as it came, how it is to be read, and the headers beside it. */
+/** A body as it came, how to read it, and its headers. */
 export interface UnreadDelivery {
   readonly kind: BodyKind;
   readonly rawBody: Buffer;
@@ -45,7 +45,7 @@ function checkedOrRefused(checked: Validation): CheckedData | Refusal {
   return new Refusal("ERR_EVENT_INVALID", `the data breaks the schema at ${paths}`, checked.issues, "schema");
 }
 
-/** Which event of a delivery is meant. */
+/** One event of a delivery. */
 export interface EventPlace {
   readonly type: string;
   /** Its place in the delivery. */

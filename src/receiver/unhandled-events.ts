@@ -4,13 +4,13 @@ import { nearest } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { Reporter } from "./reporter.js";
 
-/** Types that are told by name; what comes from outside must not fill the memory. */
+/** The most types that are named: what senders make up must not fill the memory. */
 const mostTypes = 1_000;
 /** A longer one is no misspelling, and would take long to compare. */
 const longestCompared = 200;
 
 /** Says once of each event type that no handler is registered for it, with the near miss. */
-export class UnknownTypes {
+export class UnhandledTypes {
   readonly #catalog: Pick<Catalog, "types">;
   readonly #handlers: Pick<HandlerRegistry, "all" | "types">;
   readonly #reporter: Pick<Reporter, "note">;
@@ -30,8 +30,8 @@ export class UnknownTypes {
     this.#answer = parts.answer;
   }
 
-  /** Tells of a type, unless it was told before. */
-  tell(type: string): void {
+  /** Logs a type, once. */
+  report(type: string): void {
     const name = printable(type);
     if (this.#told.size > mostTypes || this.#told.has(name)) return;
     this.#told.add(name);

@@ -189,7 +189,7 @@ describe.each(mounts)("G: dispatch on %s", (_name, mount) => {
     expect(clock.pending).toBe(0);
   });
 
-  it("G05 takes a handler that fails behind its deadline for a line in the log", async () => {
+  it("G05 takes a handler that fails after its deadline for a line in the log", async () => {
     const clock = createFakeClock();
     const started = signal();
     const late = signal();
@@ -198,7 +198,7 @@ describe.each(mounts)("G: dispatch on %s", (_name, mount) => {
       ...scene.logger,
       warn: (details: object, message: string) => {
         scene.logger.warn(details, message);
-        if (message.includes("behind its deadline")) warned.fire();
+        if (message.includes("after its deadline")) warned.fire();
       },
     };
     const receiver = createOpen({ clock, logger, handlerTimeout: "1s" });

@@ -231,6 +231,15 @@ describe("the order of the checks", () => {
     expect(await decide(situation, swapped)).toEqual({ live: address, explained: address });
   });
 
+  it.each(["credential", "content type", "body", "parse"])(
+    "refuses every delivery if the list lacks the check %s, and explain says so",
+    async (name) => {
+      const without = checks.filter((check) => check.name !== name);
+      const broken: Decision = [500, "ERR_INTERNAL"];
+      expect(await decide({ method: "POST" }, without)).toEqual({ live: broken, explained: broken });
+    },
+  );
+
   it("may be any: both follow it, and a check that reads what is not there yet refuses", async () => {
     // A small generator of numbers, so that a failure can be repeated.
     let seed = 20_261_124;
