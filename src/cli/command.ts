@@ -145,9 +145,17 @@ export function parseDuration(text: string): number | undefined {
   return ms !== undefined && ms > 0 && ms <= longestMs ? ms : undefined;
 }
 
-/** An instant as ISO 8601 text: a duration from now, or the text itself, which the parser of the file checks. */
-export function parseWhen(text: string | undefined, nowMs: number): string | undefined {
+/**
+ * An instant as ISO 8601 text, of an option that takes a duration from now or an instant. Whether the instant exists is for
+ * the parser of the file to say. CommandFailure 2 for text that is neither.
+ */
+export function parseWhen(text: string | undefined, name: string, nowMs: number): string | undefined {
   if (text === undefined) return undefined;
   const fromNowMs = parseDuration(text);
-  return fromNowMs === undefined ? text : new Date(nowMs + fromNowMs).toISOString();
+  if (fromNowMs !== undefined) return new Date(nowMs + fromNowMs).toISOString();
+  if (/^\d{4}-/.test(text)) return text;
+  throw misused(
+    `--${name} must be a duration from now such as 12h or 90d, at most 36500d, or an instant with its zone such as ` +
+      `2030-01-31T08:00:00Z, not "${printable(text)}"`,
+  );
 }

@@ -61,8 +61,8 @@ export async function keyNew(args: readonly string[], io: CommandIo): Promise<Ex
   const id = options.id ?? newId(kind, io.clock.now());
   const made = kind === "jwt" ? makeJwt(options, path, io) : makeKey();
   const lifetime = {
-    notBefore: parseWhen(options["not-before"], io.clock.now()),
-    expiresAt: parseWhen(options.expires, io.clock.now()),
+    notBefore: parseWhen(options["not-before"], "not-before", io.clock.now()),
+    expiresAt: parseWhen(options.expires, "expires", io.clock.now()),
   };
   try {
     await editDocument({ path, io, create: true }, (document) => {

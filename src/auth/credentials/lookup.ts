@@ -182,7 +182,11 @@ interface LookupCompiler {
   close(): void;
 }
 
-const ownerOptionNames = ["tenant", "service", "allowIps"];
+const ownerOptionNames: readonly string[] = optionKeys<FoundOwner & Pick<FoundToken, "service">>({
+  tenant: true,
+  service: true,
+  allowIps: true,
+});
 const keyOptionNames = optionKeys<FoundKey>({
   id: true,
   tenant: true,

@@ -103,8 +103,10 @@ describe("hookgate key new", () => {
 
   it.each(["36501d", "90", "0d", "90days"])("refuses --expires %s, and makes no file", async (text) => {
     expect(await run(`key new ${owner} --expires ${text}`)).toMatchObject({
-      code: 1,
-      err: expect.stringMatching(/expiresAt must be a Date or ISO 8601 text/),
+      code: 2,
+      err: expect.stringContaining(
+        `--expires must be a duration from now such as 12h or 90d, at most 36500d, or an`,
+      ),
     });
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -158,7 +160,7 @@ describe("hookgate key new", () => {
     await run(`${jwt} --id j --secret-file s.txt`);
     const same = await run(`${jwt} --id j --secret-file t.txt`);
     expect([same.code, same.err]).toEqual([1, expect.stringMatching(/already has a credential "j"/)]);
-    const bad = await run(`${jwt} --id k --not-before tomorrow --secret-file t.txt`);
+    const bad = await run(`${jwt} --id k --not-before 2026-02-31T00:00:00Z --secret-file t.txt`);
     expect([bad.code, bad.err]).toEqual([
       1,
       expect.stringMatching(/notBefore must be a Date or ISO 8601.*\nNothing was changed/s),
