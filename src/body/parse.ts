@@ -25,7 +25,7 @@ export function parseBody(
   if (kind === "empty") return { value: undefined };
   if (kind === "bytes") return { value: Buffer.from(rawBody) };
   if (isBlank(rawBody)) {
-    const what = rawBody.length === 0 ? "is empty" : "holds nothing but white space";
+    const what = rawBody.length === 0 ? "is empty" : "contains only white space";
     return new Refusal("ERR_BODY_MALFORMED", `the body ${what}`);
   }
   if (kind !== "json") {

@@ -146,7 +146,7 @@ export function parseRanges(entries: unknown, where: string, rules: RangeListRul
   if (set.wholeFamily !== undefined && !rules.allowAny) {
     throw new OptionError(
       where,
-      ` holds every IPv${set.wholeFamily} address when its ranges are combined; ${rules.anyFix}`,
+      ` covers every IPv${set.wholeFamily} address when its ranges are combined; ${rules.anyFix}`,
     );
   }
   return set;
@@ -167,7 +167,7 @@ function readEntry(entry: unknown, rules: RangeListRules): readonly Range[] | st
     if (named !== undefined) return named;
     const range = parseRange(entry);
     if (range !== undefined && (rules.allowAny || !isWhole(range))) return [range];
-    if (range !== undefined) return `"${entry}" holds every IPv${range.family} address; ${rules.anyFix}`;
+    if (range !== undefined) return `"${entry}" covers every IPv${range.family} address; ${rules.anyFix}`;
   }
   return explainRange(entry, [...(rules.names?.keys() ?? [])]);
 }

@@ -158,7 +158,7 @@ function lastName(where: string): string {
 
 /**
  * Milliseconds of a duration such as `"250ms"`, `"10s"`, `"5m"`, `"6h"` or `"7d"`, for what comes from an environment
- * variable or a file. Throws an OptionError for anything else, and for what is no whole number of milliseconds.
+ * variable or a file. Throws an OptionError for anything else, and for what is not a whole number of milliseconds.
  *
  * @example
  * const pollMs = parseDuration(process.env.POLL_EVERY ?? "30s");

@@ -132,7 +132,7 @@ function timeCheck(
   return (timestamp, nowMs) => {
     // A leading zero could be taken from the end of a value that is signed right before the timestamp.
     if (!/^[1-9]\d{0,14}$/.test(timestamp))
-      return { fault: "malformed", reason: `the timestamp is no whole number of ${timestampUnit}` };
+      return { fault: "malformed", reason: `the timestamp is not a whole number of ${timestampUnit}` };
     const skew = (Number(timestamp) - Math.floor((nowMs * perSecond) / 1_000)) / perSecond;
     if (Math.abs(skew) <= toleranceSeconds) return undefined;
     const side = skew < 0 ? "behind" : "ahead of";
@@ -268,7 +268,9 @@ function readParts<Variant extends Readable>(
   for (const part of header.split(separator)) {
     const equals = part.indexOf(assign);
     if (equals < 1)
-      return malformed(`the signature header is no list of name${assign}value, separated by "${separator}"`);
+      return malformed(
+        `the signature header is not a list of name${assign}value, separated by "${separator}"`,
+      );
     const name = part.slice(0, equals);
     const value = part.slice(equals + assign.length);
     if (name === timestampName) {
@@ -287,7 +289,7 @@ function readParts<Variant extends Readable>(
     return malformed("the signature header has no timestamp");
   if (candidates.length > 0) return { candidates, timestamp };
   const wanted = variants.map((variant) => `"${variant.label}" (${form(scheme, variant)})`).join(" or ");
-  return malformed(`the signature header holds no signature ${wanted}`);
+  return malformed(`the signature header has no signature ${wanted}`);
 }
 
 /** A text as each of the variants that it may be; those of one label are told apart by the length alone. */

@@ -28,7 +28,7 @@ export interface Component {
   readonly form: "sf" | "bs" | undefined;
 }
 
-/** Why an identifier is no component of a request; for the operator. */
+/** Why an identifier is not a component of a request; for the operator. */
 export interface ComponentFault {
   readonly unusable: string;
 }
@@ -59,7 +59,7 @@ const wholes: ReadonlyMap<string, readonly string[]> = new Map([
 
 /** Reads the identifier of a component in a request (RFC 9421 sections 2 and 2.5). */
 export function readComponent(item: Item): Component | ComponentFault {
-  if (item.bare.type !== "string") return unusable("a covered component is no string");
+  if (item.bare.type !== "string") return unusable("a covered component is not a string");
   const name = item.bare.value;
   const identifier = serializeMember(item);
   const fault = name.startsWith("@")
@@ -83,7 +83,7 @@ export function readComponent(item: Item): Component | ComponentFault {
  */
 export function parseComponent(text: string): Component | ComponentFault {
   const item = parseItem(text.startsWith('"') ? text : `"${text.toLowerCase()}"`);
-  return "malformed" in item ? unusable(`is no component: ${item.malformed}`) : readComponent(item);
+  return "malformed" in item ? unusable(`is not a component: ${item.malformed}`) : readComponent(item);
 }
 
 /** Whether a component can be told only where the public URL is configured (ATTACKS E26). */
@@ -104,7 +104,7 @@ export function isCovered(required: Component, covered: readonly Component[]): b
 
 function derivedFault(name: string, parameters: Parameters): string | undefined {
   if (name === "@status") return "belongs to answers, not to requests";
-  if (!derivedNames.has(name)) return "is no derived component that is known";
+  if (!derivedNames.has(name)) return "is not a known derived component";
   for (const parameter of parameters.keys()) {
     if (parameter !== "name" || name !== "@query-param")
       return `has the parameter ${parameter}, which it cannot have`;
@@ -114,10 +114,10 @@ function derivedFault(name: string, parameters: Parameters): string | undefined 
 }
 
 function fieldFault(name: string, parameters: Parameters): string | undefined {
-  if (!isHeaderName(name)) return "is no field name in lower case";
+  if (!isHeaderName(name)) return "is not a field name in lower case";
   for (const [parameter, { type, value }] of parameters) {
     if (parameter === "key") {
-      if (type !== "string") return "has a key that is no string";
+      if (type !== "string") return "has a key that is not a string";
     } else if (parameter === "sf" || parameter === "bs") {
       if (value !== true) return `has the parameter ${parameter} with a value`;
     } else if (parameter === "tr") return "is a trailer; trailers are not read";
@@ -174,7 +174,7 @@ export function createValues(request: ComponentSource, fields: Fields): ValueOf 
     const dictionary = dictionaries.get(name) ?? parseDictionary(lines.join(", "));
     dictionaries.set(name, dictionary);
     if ("malformed" in dictionary)
-      return absent(`the header ${name} is no dictionary: ${dictionary.malformed}`);
+      return absent(`the header ${name} is not a dictionary: ${dictionary.malformed}`);
     const member = dictionary.get(key);
     if (member === undefined) return absent(`the header ${name} has no member of the covered key`);
     return serializeMember(member);
@@ -257,7 +257,7 @@ function wholeField({ name, form }: Component, lines: readonly string[]): Return
   const written = strictSerialization(joined, type);
   return typeof written === "string"
     ? written
-    : absent(`the header ${name} is no ${type}: ${written.malformed}`);
+    : absent(`the header ${name} is not a valid ${type}: ${written.malformed}`);
 }
 
 /** The target of a request: as the sender called it where that is known, else as it came. */

@@ -169,7 +169,7 @@ export function signatureBase(
 function keyOf(parameters: Parameters, { keys, tag }: Policy): MessageKey | Rejection {
   for (const name of ["keyid", "alg", "tag", "nonce"]) {
     const type = parameters.get(name)?.type;
-    if (type !== undefined && type !== "string") return reject(0, `its parameter ${name} is no string`);
+    if (type !== undefined && type !== "string") return reject(0, `its parameter ${name} is not a string`);
   }
   if (tag !== undefined && parameters.get("tag")?.value !== tag) {
     return reject(1, `it lacks tag="${printable(tag, 60)}", which the option tag asks for`);
@@ -202,9 +202,9 @@ function timeFault(
   const created = parameters.get("created");
   const expires = parameters.get("expires");
   if (created?.type !== "integer")
-    return reject(4, "it has no created, or one that is no whole number of seconds");
+    return reject(4, "it has no created, or one that is not a whole number of seconds");
   if (expires !== undefined && expires.type !== "integer") {
-    return reject(4, "its expires is no whole number of seconds");
+    return reject(4, "its expires is not a whole number of seconds");
   }
   const skew = created.value - Math.floor(nowMs / 1_000);
   if (Math.abs(skew) > toleranceSeconds) {
@@ -288,9 +288,9 @@ function candidatesOf(fields: Fields): readonly Candidate[] | SignatureFault {
     if (signature === undefined) {
       return malformed("the headers signature and signature-input do not have the same labels");
     }
-    if (!("items" in input)) return malformed("a member of the header signature-input is no inner list");
+    if (!("items" in input)) return malformed("a member of the header signature-input is not an inner list");
     if (!("bare" in signature) || signature.bare.type !== "bytes") {
-      return malformed("a member of the header signature is no byte sequence");
+      return malformed("a member of the header signature is not a byte sequence");
     }
     candidates.push({ label, input, signature: signature.bare.value });
   }
@@ -308,7 +308,7 @@ function dictionaryOf(fields: Fields, name: string): Dictionary | SignatureFault
   if (typeof text !== "string") return text;
   const dictionary = parseDictionary(text);
   if ("malformed" in dictionary) {
-    return malformed(`the header ${name} is no dictionary: ${dictionary.malformed}`);
+    return malformed(`the header ${name} is not a dictionary: ${dictionary.malformed}`);
   }
   if (dictionary.size === 0) return { fault: "missing", reason: `the header ${name} is empty` };
   return dictionary;
@@ -340,14 +340,20 @@ const digestHashes: ReadonlyMap<string, string> = new Map([
 export function contentDigestFault(field: string, body: Uint8Array): SignatureFault | undefined {
   const digests = parseDictionary(field);
   if ("malformed" in digests) {
-    return { fault: "malformed", reason: `the header content-digest is no dictionary: ${digests.malformed}` };
+    return {
+      fault: "malformed",
+      reason: `the header content-digest is not a dictionary: ${digests.malformed}`,
+    };
   }
   let checked = 0;
   for (const [name, member] of digests) {
     const hash = digestHashes.get(name);
     if (hash === undefined) continue;
     if (!("bare" in member) || member.bare.type !== "bytes") {
-      return { fault: "malformed", reason: `the ${name} of the header content-digest is no byte sequence` };
+      return {
+        fault: "malformed",
+        reason: `the ${name} of the header content-digest is not a byte sequence`,
+      };
     }
     const actual = createHash(hash).update(body).digest();
     const claimed = member.bare.value;

@@ -23,7 +23,7 @@ describe("parseBody", () => {
   it.each(["json", "form"] as const)("E15 refuses an empty or blank %s body", (kind) => {
     for (const [body, reason] of [
       ["", "the body is empty"],
-      [" \r\n\t", "the body holds nothing but white space"],
+      [" \r\n\t", "the body contains only white space"],
     ] as const) {
       expect(parseBody(Buffer.from(body), kind, { readsJson: false })).toEqual(
         new Refusal("ERR_BODY_MALFORMED", reason),

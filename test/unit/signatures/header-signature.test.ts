@@ -236,7 +236,7 @@ describe("signatures by public keys", () => {
 
   it("says that the length is any", () => {
     const reason = found(schemeOf("ed25519", ed25519.publicKey), { "x-signature": "t=1,v1=" }).reason;
-    expect(reason).toBe('the signature header holds no signature "v1" (base64)');
+    expect(reason).toBe('the signature header has no signature "v1" (base64)');
   });
 });
 
@@ -318,7 +318,7 @@ describe("F02 the timestamp", () => {
     expect(check(inMs, inParts(nowMs - 300_001))).toBe("timestamp");
     expect(check(inMs, inParts(nowMs + 300_000))).toBe("secret-1");
     expect(found(inMs, inParts(nowMs + 300_001)).reason).toMatch(/300\.001 s ahead of/);
-    expect(found(inMs, inParts("x")).reason).toBe("the timestamp is no whole number of milliseconds");
+    expect(found(inMs, inParts("x")).reason).toBe("the timestamp is not a whole number of milliseconds");
   });
 
   it("cannot be replaced: it is signed", () => {

@@ -34,9 +34,9 @@ describe("parseComponent", () => {
 
   it.each([
     ["@status", /answers/],
-    ["@signature-params", /no derived component/],
-    ["@unknown", /no derived component/],
-    ["@", /no derived component/],
+    ["@signature-params", /not a known derived component/],
+    ["@unknown", /not a known derived component/],
+    ["@", /not a known derived component/],
     ['"@method";req', /parameter req/],
     ['"@method";name="a"', /parameter name/],
     ['"@query-param"', /names no query parameter/],
@@ -48,22 +48,22 @@ describe("parseComponent", () => {
     ['"a:b"', /lower case/],
     ['"x";tr', /trailer/],
     ['"x";req', /is a request itself|request of an answer/],
-    ['"x";key=a', /no string/],
+    ['"x";key=a', /not a string/],
     ['"x";sf=?0', /sf with a value/],
     ['"x";bs=1', /bs with a value/],
     ['"x";bs;sf', /bs excludes/],
     ['"x";bs;key="a"', /bs excludes/],
     ['"x";foo', /foo, which is not known/],
-    ['"x" "y"', /is no component/],
-    ['x"y', /is no component/],
+    ['"x" "y"', /is not a component/],
+    ['x"y', /is not a component/],
   ])("refuses %s (RFC 9421 section 2.5)", (text, reason) => {
     expect(whyNot(text)).toMatch(reason);
   });
 
-  it("refuses what is no string", async () => {
+  it("refuses what is not a string", async () => {
     const { readComponent } = await import("../../../../src/signatures/http-message/components.js");
     expect(readComponent({ bare: { type: "token", value: "date" }, parameters: new Map() })).toEqual({
-      unusable: "a covered component is no string",
+      unusable: "a covered component is not a string",
     });
   });
 
@@ -290,10 +290,10 @@ describe("fields (RFC 9421 section 2.1)", () => {
     ["x-broken", /broken by a line end/],
     ["x-return", /ASCII/],
     ['"example-dict";sf', /type is not known/],
-    ['"repr-digest";sf', /is no dictionary/],
-    ['"repr-digest";key="a"', /is no dictionary/],
+    ['"repr-digest";sf', /is not a valid dictionary/],
+    ['"repr-digest";key="a"', /is not a dictionary/],
     ['"example-dict";key="z"', /no member of the covered key/],
-    ['"x-ows-header";key="a"', /is no dictionary/],
+    ['"x-ows-header";key="a"', /is not a dictionary/],
   ])("refuses %s", (text, reason) => {
     expect(read(text, { headers })).toMatch(reason);
   });

@@ -141,12 +141,12 @@ describe("http-message signatures", () => {
     [
       "no dictionary",
       { "signature-input": "sig1=(" },
-      /^malformed: the header signature-input is no dictionary/,
+      /^malformed: the header signature-input is not a dictionary/,
     ],
-    ["a broken Signature", { signature: "sig1=:A:" }, /^malformed: the header signature is no dictionary/],
-    ["a signature as a string", { signature: 'sig1="AAAA"' }, /^malformed: .* no byte sequence/],
-    ["a signature as a list", { signature: "sig1=(:AAAA:)" }, /^malformed: .* no byte sequence/],
-    ["an item as input", { "signature-input": 'sig1="@method"' }, /^malformed: .* no inner list/],
+    ["a broken Signature", { signature: "sig1=:A:" }, /^malformed: the header signature is not a dictionary/],
+    ["a signature as a string", { signature: 'sig1="AAAA"' }, /^malformed: .* not a byte sequence/],
+    ["a signature as a list", { signature: "sig1=(:AAAA:)" }, /^malformed: .* not a byte sequence/],
+    ["an item as input", { "signature-input": 'sig1="@method"' }, /^malformed: .* not an inner list/],
     ["another label", { signature: "sig2=:AAAA:" }, /^malformed: .* the same labels/],
     ["a label more", { signature: "sig1=:AAAA:, sig2=:AAAA:" }, /^malformed: .* the same labels/],
     ["a line end within", { signature: "sig1=:AAAA:\nX: y" }, /^malformed: .* line end/],
@@ -207,13 +207,13 @@ describe("http-message signatures", () => {
   });
 
   it.each([
-    ["keyid", ';keyid="ed25519"', ";keyid=ed25519", /^malformed: its parameter keyid is no string/],
+    ["keyid", ';keyid="ed25519"', ";keyid=ed25519", /^malformed: its parameter keyid is not a string/],
     ["created", `;created=${now}`, `;created="${now}"`, /^malformed: it has no created/],
     ["created", `;created=${now}`, `;created=${now}.0`, /^malformed: it has no created/],
-    ["expires", ";keyid", ";expires=1.5;keyid", /^malformed: its expires is no whole number/],
-    ["alg", ";keyid", ";alg=ed25519;keyid", /^malformed: its parameter alg is no string/],
-    ["nonce", ";keyid", ";nonce;keyid", /^malformed: its parameter nonce is no string/],
-    ["tag", ";keyid", ";tag=1;keyid", /^malformed: its parameter tag is no string/],
+    ["expires", ";keyid", ";expires=1.5;keyid", /^malformed: its expires is not a whole number/],
+    ["alg", ";keyid", ";alg=ed25519;keyid", /^malformed: its parameter alg is not a string/],
+    ["nonce", ";keyid", ";nonce;keyid", /^malformed: its parameter nonce is not a string/],
+    ["tag", ";keyid", ";tag=1;keyid", /^malformed: its parameter tag is not a string/],
     ["keyid", ';keyid="ed25519"', "", /^malformed: it has no keyid/],
   ])("refuse a %s of another type (%s)", (_, from, to, reason) => {
     const headers = signed();
@@ -275,7 +275,7 @@ describe("http-message signatures", () => {
       /covers a component twice/,
     );
     expect(change((input) => input.replace("(", '("@status" '))).toMatch(/belongs to answers/);
-    expect(change((input) => input.replace("(", "(token "))).toMatch(/no string/);
+    expect(change((input) => input.replace("(", "(token "))).toMatch(/not a string/);
     const many = Array.from({ length: 33 }, (_, at) => `"h${at}"`).join(" ");
     expect(change((input) => input.replace("(", `(${many} `))).toMatch(/more than 32 components/);
     expect(change((input) => input.replace("(", '("x-absent" '))).toMatch(
@@ -390,7 +390,7 @@ describe("a scheme of http-message signatures that cannot be meant", () => {
     [{ keys: [keyOf("a", "rsa-pss-sha512", rsa.privateKey)] }, /another kind/],
     [{ keys: [keyOf("a", "ecdsa-p384-sha384", p256.publicKey)] }, /another kind than ecdsa-p384-sha384/],
     [{ keys: [keyOf("a", "ed25519", p256.publicKey)] }, /another kind/],
-    [{ required: ["@nothing"] }, /required\[0\]: .*no derived component/],
+    [{ required: ["@nothing"] }, /required\[0\]: .*not a known derived component/],
     [{ required: [""] }, /required\[0\] must be a string/],
     [{ required: [5] }, /required\[0\] must be a string/],
     [{ publicUrl: undefined }, /required\[1\] is @authority, which publicUrl alone can tell/],
