@@ -10,8 +10,8 @@ import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
 import type { AddressList, MaybePromise } from "../types/credential.js";
 import type { SignatureMatch } from "../types/signature.js";
-import type { ReceiverConfig } from "./config.js";
 import { type Finding, type IncomingDelivery, waiting } from "./incoming-delivery.js";
+import type { ReceiverConfig } from "./options.js";
 import { type CheckedData, checkData } from "./read-events.js";
 
 /** How long the user's own checks (of a signature, by schemas) may take before the answer, in milliseconds. */

@@ -1,8 +1,8 @@
 import { acceptedKinds } from "../auth/authenticate.js";
 import { printable } from "../lib/printable.js";
 import type { CredentialKind } from "../types/credential.js";
-import type { ReceiverConfig } from "./config.js";
-import { answerToIgnored } from "./unhandled-events.js";
+import type { ReceiverConfig } from "./options.js";
+import { answerToIgnored } from "./reporter.js";
 
 /** What is allowed but rarely intended, each with the fix. */
 export function findingsOf(config: ReceiverConfig): readonly string[] {

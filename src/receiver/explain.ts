@@ -8,8 +8,8 @@ import type { CredentialProvider } from "../types/credential.js";
 import type { Caller } from "../types/delivery.js";
 import type { CheckName, ExplainedStep, ExplainRequest, Explanation } from "../types/explanation.js";
 import type { Outcome } from "../types/outcome.js";
-import type { ReceiverConfig } from "./config.js";
 import { type Finding, IncomingDelivery } from "./incoming-delivery.js";
+import type { ReceiverConfig } from "./options.js";
 import { type Check, type Ending, Pipeline } from "./pipeline.js";
 
 /**

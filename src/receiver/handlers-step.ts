@@ -14,8 +14,8 @@ import type { MaybePromise } from "../types/credential.js";
 import type { Delivery } from "../types/delivery.js";
 import type { Acceptance, NewDelivery } from "../types/engine.js";
 import type { Outcome } from "../types/outcome.js";
-import type { DeliveryInbox, ReceiverConfig } from "./config.js";
 import { type IncomingDelivery, waiting } from "./incoming-delivery.js";
+import type { DeliveryInbox, ReceiverConfig } from "./options.js";
 import { readData } from "./read-events.js";
 
 /** The last step, after every check: the delivery goes into the inbox, or its events go to their handlers. */

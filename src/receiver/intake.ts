@@ -3,9 +3,9 @@ import { Refusal } from "../errors.js";
 import { newRequestId } from "../http/responses.js";
 import { timeOf } from "../lib/clock.js";
 import type { Outcome } from "../types/outcome.js";
-import type { ReceiverConfig } from "./config.js";
 import { conclude, handOver } from "./handlers-step.js";
 import { type Finding, IncomingDelivery } from "./incoming-delivery.js";
+import type { ReceiverConfig } from "./options.js";
 import { asyncCheck, type Check, type Ending, Pipeline } from "./pipeline.js";
 
 /** Takes live requests in. */

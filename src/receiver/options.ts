@@ -1,7 +1,8 @@
+import type { AuthPolicy } from "../auth/authenticate.js";
 import { FailureRateLimiter } from "../auth/failure-limiter.js";
 import { type AuthOptions, resolveAuth } from "../auth/options.js";
-import { createMediaTypes } from "../body/media-type.js";
-import { type BodyOptions, parseBodyOptions } from "../body/read.js";
+import { createMediaTypes, type MediaTypes } from "../body/media-type.js";
+import { type BodyOptions, parseBodyOptions, type ReadBodyOptions } from "../body/read.js";
 import type { EventMapOf, EventsOption } from "../events/event-map.js";
 import {
   createEnvelope,
@@ -11,11 +12,15 @@ import {
 } from "../events/extract.js";
 import { createHandlers, type HandlerRegistry, handlerTimeoutBounds } from "../events/handlers.js";
 import { createCatalog } from "../events/schemas.js";
-import { createAnswers } from "../http/responses.js";
+import { type Answers, createAnswers } from "../http/responses.js";
 import { ReceiverInbox } from "../inbox/inbox.js";
 import { type InboxOptions, type InboxSettings, parseInboxOptions } from "../inbox/options.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../ip/allowlist.js";
-import { type ClientAddressOptions, clientAddressResolver } from "../ip/client-address.js";
+import {
+  type ClientAddressOptions,
+  type ClientAddressResolver,
+  clientAddressResolver,
+} from "../ip/client-address.js";
 import { type Clock, parseClock } from "../lib/clock.js";
 import { type Duration, millisecondsOf } from "../lib/duration.js";
 import {
@@ -31,16 +36,16 @@ import {
   switchOption,
 } from "../lib/options.js";
 import { retiredHint } from "../lib/retired-names.js";
-import { createSignatureGate } from "../signatures/signature.js";
+import { createSignatureGate, type SignatureGate } from "../signatures/signature.js";
+import type { AddressList } from "../types/credential.js";
+import type { InboxEngine } from "../types/engine.js";
 import type { AnyEventMap, HandlerContext, InboxContext } from "../types/event.js";
 import type { Logger } from "../types/logger.js";
 import type { Hooks } from "../types/report.js";
 import type { BodyKind, Source } from "../types/source.js";
 import { ConcurrencyLimiter } from "./concurrency-limiter.js";
-import type { ReceiverConfig } from "./config.js";
-import { readStored } from "./read-events.js";
-import { createReporter } from "./reporter.js";
-import { answerToIgnored, UnhandledTypes } from "./unhandled-events.js";
+import { type EventReader, readStored } from "./read-events.js";
+import { answerToIgnored, createReporter, type Reporter, UnhandledTypes } from "./reporter.js";
 
 declare const withoutInbox: unique symbol;
 
@@ -141,6 +146,47 @@ const known = optionKeys<ReceiverOptions>({
 });
 
 const where = "createReceiver";
+
+/** Where deliveries are stored. */
+export interface DeliveryInbox extends Pick<ReceiverInbox<never>, "accept"> {
+  readonly settings: Omit<InboxSettings, "engine"> & {
+    readonly engine: Pick<InboxEngine<unknown>, "capabilities" | "forTests" | "diagnose">;
+  };
+}
+
+/** Everything that a receiver has prepared for its deliveries. */
+export interface ReceiverConfig extends EventReader {
+  readonly name: string;
+  readonly clientAddress: ClientAddressResolver;
+  /** The receiver's own list, or none. */
+  readonly allowIps: readonly AddressList[];
+  readonly auth: AuthPolicy;
+  /** Whether lookups of credentials are rationed by the sender's address. */
+  readonly rationsLookups: boolean;
+  /** Undefined: failed credentials are not counted. */
+  readonly failureLimiter: FailureRateLimiter | undefined;
+  readonly mediaTypes: MediaTypes;
+  /** Whether deliveries without a body are taken, whatever their content type. */
+  readonly takesEmpty: boolean;
+  /** Undefined: type, id and data are where the options say. */
+  readonly source: Source<unknown> | undefined;
+  /** How long the source's senders wait for the answer. */
+  readonly deadlineMs: number | undefined;
+  /** Undefined: bodies are not signed. */
+  readonly signature: SignatureGate | undefined;
+  readonly body: ReadBodyOptions;
+  readonly handlers: Pick<HandlerRegistry, "handlersFor" | "all" | "types">;
+  /** What becomes of events that no handler is registered for. */
+  readonly unknownTypes: "ignore" | "refuse";
+  readonly unhandled: UnhandledTypes;
+  readonly handlerTimeoutMs: number;
+  readonly limiter: ConcurrencyLimiter;
+  /** Undefined: handlers run before the answer. */
+  readonly inbox: DeliveryInbox | undefined;
+  readonly answers: Answers;
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+}
 
 /** What `createReceiver` is made of. */
 export interface Prepared<EventMap, Tx> {

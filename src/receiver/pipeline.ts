@@ -31,7 +31,6 @@ import {
   takeHandlingPlace,
   takeReadingPlace,
 } from "./checks.js";
-import type { ReceiverConfig } from "./config.js";
 import {
   type ArrivalConfig,
   type CheckRunner,
@@ -39,6 +38,7 @@ import {
   type IncomingDelivery,
   waiting,
 } from "./incoming-delivery.js";
+import type { ReceiverConfig } from "./options.js";
 
 /** Runs for live requests only: its result depends on what else is in progress. */
 const LIVE = { live: true } as const;
