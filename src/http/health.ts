@@ -27,9 +27,6 @@ export interface HealthHandlerOptions {
   readonly details?: boolean | undefined;
 }
 
-/** A request listener of `node:http`, and a handler of an Express route. */
-export type HealthHandler = (req: IncomingMessage, res: ServerResponse) => void;
-
 /** What the answer says: well, and not. */
 const words = { ready: ["ready", "unready"], live: ["live", "not live"] } as const;
 
@@ -48,7 +45,7 @@ const wrongMethod = prepareAnswer({ status: 405, headers: { Allow: "GET, HEAD" }
 export function healthHandler(
   receivers: HealthyReceiver | readonly HealthyReceiver[],
   options: HealthHandlerOptions = {},
-): HealthHandler {
+): (req: IncomingMessage, res: ServerResponse) => void {
   const where = "healthHandler";
   assertCalled(receivers, where, 'app.get("/health", healthHandler(receiver))');
   const list = (Array.isArray(receivers) ? receivers : [receivers]) as readonly HealthyReceiver[];

@@ -1,7 +1,7 @@
-import type { RequestListener } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { EventMapOf, EventsByName, EventsOption, NameOf } from "../events/event-map.js";
 import type { HandlerRegistration, TaskRegistration } from "../events/handlers.js";
-import { createReceive, createReceiverMiddleware, type ReceiverMiddleware } from "../http/middleware.js";
+import { createReceive, createReceiverMiddleware, type Middleware } from "../http/middleware.js";
 import { createRequestListener } from "../http/request-listener.js";
 import { createInboxAdmin, createNoInbox, type Inbox } from "../inbox/admin.js";
 import { toReceiverHealth } from "../inbox/health.js";
@@ -26,7 +26,10 @@ interface AnyReceiver {
    * parsers. It answers every request itself and never calls `next`. Mounted without calling it, as in
    * `app.all("/hooks", receiver.middleware)`, it is the middleware itself.
    */
-  readonly middleware: ReceiverMiddleware;
+  readonly middleware: {
+    (): Middleware;
+    (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void;
+  };
   /**
    * A listener for `http.createServer` that answers deliveries on exactly `path`, with any query, before Express has
    * touched them, and passes every other request on to `app` unchanged; without an app they are answered 404. The

@@ -189,6 +189,25 @@ describe("in TypeScript", () => {
   );
 });
 
+describe("under the defaults of tsc --init", () => {
+  it.each(["typescript59", "typescript", "typescript7"])(
+    "%s writes the declarations of an app that exports what hookgate makes",
+    (compiler) => {
+      const project = makeProject(given().linked, `init-${compiler}`, { type: "module", express: 5 });
+      const tsc = join(root, "node_modules", compiler, "bin/tsc");
+      run(project, process.execPath, [tsc, "--init"]);
+      const compilerOptions = { types: ["node"], emitDeclarationOnly: true };
+      const config = { extends: "./tsconfig.json", compilerOptions, files: ["app.ts"] };
+      writeFileSync(join(project, "tsconfig.app.json"), JSON.stringify(config));
+      cpSync(join(sources, "exports.ts"), join(project, "app.ts"));
+      run(project, process.execPath, [tsc, "-p", "tsconfig.app.json"]);
+      const declarations = readFileSync(join(project, "app.d.ts"), "utf8");
+      expect(declarations).toContain('import("hookgate").InboxReceiver<');
+      expect(declarations).not.toMatch(/dist|: any/);
+    },
+  );
+});
+
 describe("sources", () => {
   const subpaths = Object.keys(manifest.exports as object)
     .filter((path) => !["./package.json", "."].includes(path))

@@ -219,6 +219,7 @@ const allowed: Readonly<Record<string, Names>> = {
       "ConformanceStore",
       "EventToSend",
       "FakeClock",
+      "InboxEngine",
       "MemoryEngineOptions",
       "SignedDelivery",
       "SignedDeliveryOptions",
