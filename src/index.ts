@@ -73,6 +73,5 @@ export type {
 } from "./types/engine.js";
 export type { AnyEventMap, Handler, HandlerContext, InboxContext, WebhookEvent } from "./types/event.js";
 export type { ExplainRequest, Explanation } from "./types/explanation.js";
-export type { Logger } from "./types/logger.js";
-export type { Hooks, ReportOf } from "./types/report.js";
+export type { Hooks, Logger, ReportOf } from "./types/report.js";
 export type { Source } from "./types/source.js";

@@ -1,7 +1,7 @@
 import { type ErrorCode, Refusal } from "../errors.js";
 import { networkOf } from "../ip/address.js";
 import { BoundedCache } from "../lib/bounded-cache.js";
-import type { IpAddress } from "../types/ip.js";
+import type { IpAddress } from "../types/credential.js";
 
 /** Addresses counted at once; beyond them those that were quiet longest are forgotten. */
 const countedAddresses = 10_000;

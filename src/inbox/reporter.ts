@@ -1,7 +1,6 @@
 import type { AnyHookgateError } from "../errors.js";
 import type { TaskError } from "../types/engine.js";
-import type { Logger } from "../types/logger.js";
-import type { FailedReport, HandlerRun, ReplayedReport, ReportedTask } from "../types/report.js";
+import type { FailedReport, HandlerRun, Logger, ReplayedReport, ReportedTask } from "../types/report.js";
 
 /** What happens to a task after a failed attempt. */
 export interface NextAttempt {

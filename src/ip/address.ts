@@ -1,4 +1,4 @@
-import type { IpAddress } from "../types/ip.js";
+import type { IpAddress } from "../types/credential.js";
 
 const dot = 46;
 const zero = 48;

@@ -1,8 +1,7 @@
 import { assertOptions, choiceOption, flagOption, optionKeys, own } from "../lib/options.js";
-import type { AddressList } from "../types/credential.js";
-import type { IpAddress } from "../types/ip.js";
-import type { RangeSet } from "./range-set.js";
-import { parseRanges, type RangeListRules } from "./range-set.js";
+import type { AddressList, IpAddress } from "../types/credential.js";
+
+import { parseRanges, type RangeListRules, type RangeSet } from "./range-set.js";
 
 /** An allowlist with how it is applied. */
 export interface AllowIpsSettings {

@@ -1,6 +1,6 @@
 import { describe } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import type { IpAddress } from "../types/ip.js";
+import type { IpAddress } from "../types/credential.js";
 import { formatIp, parseIp, wordAt } from "./address.js";
 
 /** The addresses from `first` to `last`, both included, in words as IpAddress has them. */

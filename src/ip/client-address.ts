@@ -9,12 +9,11 @@ import {
   own,
 } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import type { AddressList } from "../types/credential.js";
-import type { IpAddress } from "../types/ip.js";
+import type { AddressList, IpAddress } from "../types/credential.js";
+
 import { formatIp, parseIp, parsePeerAddress } from "./address.js";
 import { parseRange, type Range } from "./cidr.js";
-import type { RangeSet } from "./range-set.js";
-import { parseRanges } from "./range-set.js";
+import { parseRanges, type RangeSet } from "./range-set.js";
 
 /** Names of ranges of proxies. `"unix"`: the peer of a Unix socket, which has no address. */
 type ProxyName = "loopback" | "linklocal" | "uniquelocal" | "unix";

@@ -1,5 +1,5 @@
 import { describe, OptionError } from "../lib/options.js";
-import type { IpAddress } from "../types/ip.js";
+import type { IpAddress } from "../types/credential.js";
 import { wordAt } from "./address.js";
 import { explainRange, isWhole, parseRange, type Range } from "./cidr.js";
 

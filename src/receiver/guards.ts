@@ -1,7 +1,7 @@
 import { type AuthOptions, authOptionNames, resolveAuth } from "../auth/options.js";
 import { Refusal } from "../errors.js";
-import type { Middleware } from "../http/middleware.js";
-import { assertCalled } from "../http/middleware.js";
+import { assertCalled, type Middleware } from "../http/middleware.js";
+
 import { type Challenge, createAnswers, newRequestId } from "../http/responses.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../ip/allowlist.js";
 import {
@@ -11,8 +11,8 @@ import {
 } from "../ip/client-address.js";
 import { type Clock, parseClock } from "../lib/clock.js";
 import { assertOptions, optionKeys, own, stringOption, switchOption } from "../lib/options.js";
-import type { Logger } from "../types/logger.js";
-import type { Hooks } from "../types/report.js";
+import type { Hooks, Logger } from "../types/report.js";
+
 import { admitCaller, authenticateSender, checkAddress, checkOwnerAllowlist } from "./checks.js";
 import { IncomingDelivery } from "./incoming-delivery.js";
 import { asyncCheck, type Check, check, Pipeline } from "./pipeline.js";

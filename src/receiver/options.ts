@@ -40,8 +40,8 @@ import { createSignatureGate, type SignatureGate } from "../signatures/signature
 import type { AddressList } from "../types/credential.js";
 import type { InboxEngine } from "../types/engine.js";
 import type { AnyEventMap, HandlerContext, InboxContext } from "../types/event.js";
-import type { Logger } from "../types/logger.js";
-import type { Hooks } from "../types/report.js";
+import type { Hooks, Logger } from "../types/report.js";
+
 import type { BodyKind, Source } from "../types/source.js";
 import { ConcurrencyLimiter } from "./concurrency-limiter.js";
 import { type EventReader, readStored } from "./read-events.js";

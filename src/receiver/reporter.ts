@@ -13,8 +13,14 @@ import { printable } from "../lib/printable.js";
 import { stderrLogger } from "../telemetry/logger.js";
 import type { CredentialProvider, CredentialReport } from "../types/credential.js";
 import type { Caller } from "../types/delivery.js";
-import type { Logger } from "../types/logger.js";
-import type { AcceptedReport, HandlerRun, Hooks, IgnoredReport, RefusedReport } from "../types/report.js";
+import type {
+  AcceptedReport,
+  HandlerRun,
+  Hooks,
+  IgnoredReport,
+  Logger,
+  RefusedReport,
+} from "../types/report.js";
 
 /** The parts of a refusal that are known wherever it happens. */
 export interface RefusedRequest {

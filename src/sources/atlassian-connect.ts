@@ -21,8 +21,7 @@ import type {
   SourceFault,
   TokenHint,
 } from "../types/source.js";
-import { headerOf, textOf } from "./reading.js";
-import { tokenTolerance } from "./settings.js";
+import { headerOf, textOf, tokenTolerance } from "./settings.js";
 
 /** What an installation of the app left with you. */
 export interface AtlassianClient {

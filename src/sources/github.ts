@@ -6,8 +6,7 @@ import { assertOptions, optionKeys } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { AnyEventMap } from "../types/event.js";
 import type { ComposedDelivery, ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
-import { headerOf, memberOf } from "./reading.js";
-import { secretsOption } from "./settings.js";
+import { headerOf, memberOf, secretsOption } from "./settings.js";
 
 /** Each payload with the name it comes under: the event, and its action where it has one. */
 type Named<Payloads> = {

@@ -24,8 +24,7 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../types/source.js";
-import { headerOf, memberOf, textOf } from "./reading.js";
-import { tokenTolerance } from "./settings.js";
+import { headerOf, memberOf, textOf, tokenTolerance } from "./settings.js";
 
 /** A message as Pub/Sub pushed it. */
 export interface PubSubMessage {

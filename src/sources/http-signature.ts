@@ -25,8 +25,7 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../types/source.js";
-import { headerOf, memberOf, withMember } from "./reading.js";
-import { deadlineOption, pathOption } from "./settings.js";
+import { deadlineOption, headerOf, memberOf, pathOption, withMember } from "./settings.js";
 
 export { createMessageCheck } from "../signatures/http-message/verify.js";
 

@@ -11,8 +11,7 @@ import type {
   SourceFault,
   TokenHint,
 } from "../types/source.js";
-import { textOf } from "./reading.js";
-import { tokenTolerance } from "./settings.js";
+import { textOf, tokenTolerance } from "./settings.js";
 
 /** A key as `/webhook_verification_key/get` has it in `key`. */
 export interface PlaidKey extends PublicJwk {

@@ -8,8 +8,7 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../types/source.js";
-import { headerOf } from "./reading.js";
-import { secretsOption } from "./settings.js";
+import { headerOf, secretsOption } from "./settings.js";
 
 /** Options of `shopify`. */
 export interface ShopifyOptions {

@@ -13,8 +13,7 @@ import type {
   SourceFault,
   SourceOutcome,
 } from "../types/source.js";
-import { memberOf, textOf } from "./reading.js";
-import { secretsOption, toleranceOption } from "./settings.js";
+import { memberOf, secretsOption, textOf, toleranceOption } from "./settings.js";
 
 /** An event of Slack's Events API in its envelope, which says for which workspace it is. Further members as Slack sends them. */
 export interface SlackEnvelope<Type extends string = string> {

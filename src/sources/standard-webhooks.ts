@@ -11,8 +11,7 @@ import {
 } from "../signatures/signing-keys.js";
 import type { SignatureVariant } from "../types/signature.js";
 import type { ComposedDelivery, ComposeEvent, ParsedDelivery, Source } from "../types/source.js";
-import { headerOf, memberOf, textOf, withMember } from "./reading.js";
-import { pathOption, toleranceOption } from "./settings.js";
+import { headerOf, memberOf, pathOption, textOf, toleranceOption, withMember } from "./settings.js";
 
 /** Options of `standardWebhooks`: `secret`, `publicKey` or both. */
 export interface StandardWebhooksOptions {

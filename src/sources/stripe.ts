@@ -12,8 +12,7 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../types/source.js";
-import { memberOf, textOf } from "./reading.js";
-import { secretsOption, toleranceOption } from "./settings.js";
+import { memberOf, secretsOption, textOf, toleranceOption } from "./settings.js";
 
 /** `any` where the package is missing, or too old to have them. */
 type Snapshot = Stripe.Event;

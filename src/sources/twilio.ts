@@ -19,7 +19,7 @@ import type {
   SourceFault,
   SourceOutcome,
 } from "../types/source.js";
-import { memberOf, textOf } from "./reading.js";
+import { memberOf, textOf } from "./settings.js";
 
 /** Options of `twilio`; `secret`, `sharedKey` or both. */
 export interface TwilioOptions {

@@ -12,8 +12,7 @@ import type {
   SourceFault,
   SourceOutcome,
 } from "../types/source.js";
-import { memberOf, textOf } from "./reading.js";
-import { secretCredentials, tokenTolerance } from "./settings.js";
+import { memberOf, secretCredentials, textOf, tokenTolerance } from "./settings.js";
 
 /** The body of a webhook: an object, whose members go by the event's type. */
 export interface VonageEvent {

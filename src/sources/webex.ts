@@ -3,8 +3,8 @@ import { isObject } from "../lib/members.js";
 import { assertOptions, optionKeys } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { ComposedDelivery, ComposeEvent, Source, SourceEvent, SourceFault } from "../types/source.js";
-import { memberOf, textOf } from "./reading.js";
-import { secretsOption } from "./settings.js";
+import { memberOf, secretsOption, textOf } from "./settings.js";
+
 import { plainSuccess } from "./webex-connect/answers.js";
 
 /** Options of `webex`. */

@@ -1,7 +1,7 @@
 import { type Clock, timeOf } from "../lib/clock.js";
 import { errorText, isError, taskErrorOf } from "../lib/kept-error.js";
 import { escapeUnseen } from "../lib/printable.js";
-import type { Logger } from "../types/logger.js";
+import type { Logger } from "../types/report.js";
 
 /** The logger of those who give none. */
 export interface TextLog extends Logger {

@@ -1,5 +1,4 @@
 import type { webcrypto } from "node:crypto";
-import type { IpAddress } from "./ip.js";
 
 /** A value that is at hand or comes later. The hot path awaits only where it must. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -149,4 +148,15 @@ export interface CredentialProvider {
   observe?(listener: (report: CredentialReport) => void): () => void;
   /** Ends watchers, timers and requests. */
   close?(): void;
+}
+
+/**
+ * An IP address as 32-bit words, so that it compares without text. IPv4-mapped IPv6 (RFC 4291 section 2.5.5.2)
+ * is IPv4 here, in whatever spelling it came.
+ */
+export interface IpAddress {
+  /** Version of the protocol. */
+  readonly family: 4 | 6;
+  /** Unsigned 32-bit words, most significant first: one for IPv4, four for IPv6. */
+  readonly words: readonly number[];
 }

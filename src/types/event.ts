@@ -1,5 +1,5 @@
 import type { Caller, Delivery } from "./delivery.js";
-import type { Logger } from "./logger.js";
+import type { Logger } from "./report.js";
 
 /** What a delivery says once it was let in: `data` is what the schema of `type` made of it. */
 export interface WebhookEvent<Type extends string = string, Data = unknown> {

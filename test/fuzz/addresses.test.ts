@@ -5,7 +5,7 @@ import { createAllowlist } from "hookgate";
 import { formatIp, formatWords, parseIp, parsePeerAddress } from "../../src/ip/address.js";
 import { parseRange } from "../../src/ip/cidr.js";
 import { parseRanges } from "../../src/ip/range-set.js";
-import type { IpAddress } from "../../src/types/ip.js";
+import type { IpAddress } from "../../src/types/credential.js";
 import { mutated, nasty } from "./mutate.js";
 import { check } from "./settings.js";
 

@@ -8,7 +8,7 @@ import {
   UnknownAddress,
 } from "../../src/ip/client-address.js";
 import { parseRanges } from "../../src/ip/range-set.js";
-import type { IpAddress } from "../../src/types/ip.js";
+import type { IpAddress } from "../../src/types/credential.js";
 import { mutated, nasty } from "./mutate.js";
 import { check } from "./settings.js";
 

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import { formatIp, parseIp, wordAt } from "../../ip/address.js";
-import type { IpAddress } from "../../types/ip.js";
+import type { IpAddress } from "../../types/credential.js";
 
 /**
  * IPv4 blocks that are not on the public internet (IANA special-purpose registry, RFC 6890): this network, private use,

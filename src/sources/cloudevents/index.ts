@@ -23,8 +23,8 @@ import type {
   SourceFault,
   SourceOutcome,
 } from "../../types/source.js";
-import { headerOf } from "../reading.js";
-import { deadlineOption } from "../settings.js";
+import { deadlineOption, headerOf } from "../settings.js";
+
 import {
   batchType,
   type CloudEvent,

@@ -5,7 +5,7 @@ import { decodeUtf8 } from "../../lib/json.js";
 import { isObject } from "../../lib/members.js";
 import type { AnyEventMap } from "../../types/event.js";
 import type { ParsedDelivery } from "../../types/source.js";
-import { headerOf } from "../reading.js";
+import { headerOf } from "../settings.js";
 
 /** A CloudEvent 1.0, whichever mode it came in. Attributes that it does not have are not there. */
 export interface CloudEvent<Data = unknown> {

@@ -7,7 +7,7 @@ import type {
   SourceEvent,
   SourceFault,
 } from "../../types/source.js";
-import { memberOf, withMember } from "../reading.js";
+import { memberOf, withMember } from "../settings.js";
 import { headerName } from "./signature.js";
 
 /**

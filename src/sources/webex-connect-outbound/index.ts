@@ -13,7 +13,7 @@ import type {
   SourceFault,
   SourceOutcome,
 } from "../../types/source.js";
-import { memberOf } from "../reading.js";
+import { memberOf } from "../settings.js";
 import { plainSuccess } from "../webex-connect/answers.js";
 import {
   looseMember,

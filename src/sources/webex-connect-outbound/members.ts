@@ -1,6 +1,6 @@
 import { parseStrictJson } from "../../lib/json.js";
 import { isObject } from "../../lib/members.js";
-import { memberOf } from "../reading.js";
+import { memberOf } from "../settings.js";
 
 /** An object that a channel's provider fills: its members are not checked. */
 export interface WebexConnectObject {

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { assertOptions, optionKeys, own, stringOption } from "../../lib/options.js";
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../../types/source.js";
-import { memberOf, textOf } from "../reading.js";
+import { memberOf, textOf } from "../settings.js";
 import { webexConnectAnswer } from "./answers.js";
 import { commonOptions, parseCommonOptions, type WebexConnectCommonOptions } from "./options.js";
 

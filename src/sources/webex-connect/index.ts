@@ -1,7 +1,7 @@
 import { assertOptions, describe, OptionError, optionKeys, own, stringOption } from "../../lib/options.js";
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../../types/source.js";
-import { memberOf } from "../reading.js";
-import { pathOption } from "../settings.js";
+import { memberOf, pathOption } from "../settings.js";
+
 import { webexConnectAnswer } from "./answers.js";
 import { commonOptions, parseCommonOptions, type WebexConnectCommonOptions } from "./options.js";
 

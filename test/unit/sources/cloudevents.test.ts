@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { cloudEvents } from "../../../src/sources/cloudevents/index.js";
 import { github } from "../../../src/sources/github.js";
-import { memberOf } from "../../../src/sources/reading.js";
+import { memberOf } from "../../../src/sources/settings.js";
 import type { SourceOutcome } from "../../../src/types/source.js";
 import {
   batchHeaders,

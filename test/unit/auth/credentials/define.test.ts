@@ -8,7 +8,7 @@ import {
 import { parseIp } from "../../../../src/ip/address.js";
 import { createAllowlist } from "../../../../src/ip/allowlist.js";
 import { systemClock } from "../../../../src/lib/clock.js";
-import type { IpAddress } from "../../../../src/types/ip.js";
+import type { IpAddress } from "../../../../src/types/credential.js";
 
 const keys = Array.from({ length: 6 }, (_, n) => `kQ3v9Zt1Lw8Xy2Rb7Nc4Mf6Hd5Js0Pa${n}`) as [
   string,
