@@ -287,8 +287,8 @@ class AnnouncedBody extends ReadingBody {
   }
 }
 
-/** Loaded with the first chunked body: few senders chunk. */
-const loadRawBody = onFirstUse(() => import("raw-body"));
+/** Loads what chunked bodies are read with, at the latest for the first of them. */
+export const loadRawBody = onFirstUse(() => import("raw-body"));
 
 class ChunkedBody extends ReadingBody {
   readonly #onData = (chunk: Buffer): void => {

@@ -1,4 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { loadJose } from "../auth/jwt/verify.js";
+import { loadRawBody } from "../body/read.js";
 import type { EventMapOf, EventsByName, EventsOption, NameOf } from "../events/event-map.js";
 import type { HandlerRegistration, TaskRegistration } from "../events/handlers.js";
 import { createReceive, createReceiverMiddleware, type Middleware } from "../http/middleware.js";
@@ -13,8 +15,13 @@ import { findingsOf, startWarningsOf } from "./diagnose.js";
 import { explain } from "./explain.js";
 import { createIntake } from "./intake.js";
 import { type CloseOptions, createLife } from "./lifecycle.js";
-import type { ReceiverConfig } from "./options.js";
-import { type ContextOf, type NoInbox, parseReceiverOptions, type ReceiverOptions } from "./options.js";
+import {
+  type ContextOf,
+  type NoInbox,
+  parseReceiverOptions,
+  type ReceiverConfig,
+  type ReceiverOptions,
+} from "./options.js";
 import { type Check, checks } from "./pipeline.js";
 import { readStoredEvent } from "./read-events.js";
 import { observeCredentials } from "./reporter.js";
@@ -165,6 +172,8 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
     ...{ intake, inbox, handlers, clock, reporter },
     ready: async () => {
       for (const warning of startWarningsOf(config)) reporter.note("warn", warning, {});
+      // The first delivery need not wait for these packages, and one that is missing shows here.
+      await Promise.all([loadRawBody(), auth.tokens && loadJose()]);
       await auth.credentials?.ready?.();
     },
     end: () => {

@@ -169,8 +169,11 @@ async function tryKeys(
   return invalid(fault, reasonsOf([{ reason: noKey(parsed, others.all) }, ...others.faults]));
 }
 
-// By their own paths: the whole of jose has four times as many modules.
-const loadJose = onFirstUse(async () => {
+/**
+ * Loads what signatures are verified with, at the latest for the first token. By their own paths: the whole of jose has four
+ * times as many modules.
+ */
+export const loadJose = onFirstUse(async () => {
   const [{ compactVerify }, { JOSEError }] = await Promise.all([
     import("jose/jws/compact/verify"),
     import("jose/errors"),
