@@ -4,6 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import {
   type Authenticated,
   type AuthPolicy,
+  acceptedKinds,
   authenticate,
   credentialInQuery,
   readBareKey,
@@ -529,5 +530,15 @@ describe("readToken", () => {
     expect(inHeader("JWT", "JWT a", "Bearer b")).toBe("ERR_CREDENTIAL_REPEATED");
     for (const line of ["a\tb", "t\u00f6ken", "a\u0000"])
       expect(inHeader(undefined, line)).toBe("ERR_HEADER_MALFORMED");
+  });
+});
+
+describe("acceptedKinds", () => {
+  it("names JWTs first where they are accepted, and otherwise the keys alone", () => {
+    const credentials = source("service-key", orders);
+    expect(acceptedKinds(policyWith(credentials))).toEqual(["jwt", "service-key"]);
+    expect(acceptedKinds(policyWith(credentials, { acceptsJwt: false, keyKinds: ["profile-key"] }))).toEqual([
+      "profile-key",
+    ]);
   });
 });
