@@ -210,7 +210,7 @@ describe("tokens too large to be meant", () => {
     ["quotes", '"'.repeat(1_000_000)],
   ])("A22 refuses %s unread", async (_what, token) => {
     expect(await verifyToken(token, source, nowMs)).toMatchObject({
-      reason: `the token has ${token.length} characters; at most 8192 are read`,
+      reason: `the token has ${token.length} characters; at most 8192 are accepted`,
     });
   });
 
