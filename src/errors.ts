@@ -115,7 +115,7 @@ export class CredentialsUnavailableError extends errorClass("ERR_CREDENTIALS_UNA
 export class MediaTypeError extends errorClass("ERR_MEDIA_TYPE") {}
 /** The body is longer than `body.maxBytes`. */
 export class BodyTooLargeError extends errorClass("ERR_BODY_TOO_LARGE") {}
-/** The body was not there within `body.timeoutMs`. */
+/** The body was not there within `body.timeout`. */
 export class BodyTimeoutError extends errorClass("ERR_BODY_TIMEOUT") {}
 /** The sender went away before its body was complete. */
 export class BodyAbortedError extends errorClass("ERR_BODY_ABORTED") {}

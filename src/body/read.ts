@@ -130,12 +130,14 @@ export interface BodyListener {
 export function readBody(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
   const taken =
     options.rawBodyFrom === undefined ? undefined : takePreRead(req, options.rawBodyFrom, options.maxBytes);
+  const length = contentLengthOf(req);
   // Of an empty body nothing can be lost, even where a parser was there before.
-  const empty = contentLengthOf(req) === 0 ? Buffer.alloc(0) : undefined;
+  const empty = length === 0 ? Buffer.alloc(0) : undefined;
   const known =
     taken ?? empty ?? refuseUnreadable(req, options.rawBodyFrom) ?? refuseByLength(req, options.maxBytes);
-  if (known === undefined) collect(req, options, listener);
-  else listener.bodyRead(known);
+  if (known !== undefined) listener.bodyRead(known);
+  else if (length === undefined) new ChunkedBody(req, options, listener);
+  else new AnnouncedBody(req, length, options, listener);
 }
 
 /** The bytes that the platform kept; undefined where there are none. */
@@ -196,17 +198,6 @@ function aborted(): Refusal {
   return new Refusal("ERR_BODY_ABORTED", "the sender closed the connection before its body was complete");
 }
 
-/**
- * Collects the bytes. Where the length is announced, as nearly always, that is done here, in a third of what raw-body
- * takes for it: no copy of a body that came in one piece, no async resource, no ten listeners to add and remove. What is
- * chunked goes to raw-body.
- */
-function collect(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
-  const length = contentLengthOf(req);
-  if (length === undefined) new ChunkedBody(req, options, listener);
-  else new AnnouncedBody(req, length, options, listener);
-}
-
 /** A body that is being read, within its time. A class: closures for each of these steps were what a delivery made most of. */
 abstract class ReadingBody {
   protected readonly req: IncomingMessage;
@@ -247,6 +238,10 @@ abstract class ReadingBody {
   }
 }
 
+/**
+ * A body whose length is announced, as nearly all are. Collected here, in a third of the time of raw-body: no copy of a body
+ * that came in one piece, no async resource, no ten listeners to add and remove.
+ */
 class AnnouncedBody extends ReadingBody {
   readonly #length: number;
   #chunks: Buffer[] | Buffer | undefined = undefined;
@@ -290,6 +285,7 @@ class AnnouncedBody extends ReadingBody {
 /** Loads what chunked bodies are read with, at the latest for the first of them. */
 export const loadRawBody = onFirstUse(() => import("raw-body"));
 
+/** A body in chunks, collected by raw-body. */
 class ChunkedBody extends ReadingBody {
   readonly #onData = (chunk: Buffer): void => {
     this.received += chunk.length;
@@ -329,10 +325,7 @@ class ChunkedBody extends ReadingBody {
 
 function paceFault(bytes: number, elapsedMs: number, timeoutMs: number): Refusal | undefined {
   if (elapsedMs >= timeoutMs) {
-    return new Refusal(
-      "ERR_BODY_TIMEOUT",
-      `the body was not complete within ${timeoutMs} ms (body.timeoutMs)`,
-    );
+    return new Refusal("ERR_BODY_TIMEOUT", `the body was not complete within ${timeoutMs} ms (body.timeout)`);
   }
   if (bytes >= (slowestBytesPerSecond * elapsedMs) / 1_000) return undefined;
   return new Refusal(

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   assertOptions,
@@ -10,7 +11,6 @@ import {
 } from "../lib/options.js";
 import type { ReceiverHealth } from "../types/health.js";
 import { assertCalled } from "./middleware.js";
-import { newRequestId } from "./responses.js";
 import { jsonAnswer, type PreparedAnswer, prepareAnswer, sendAnswer } from "./send-response.js";
 
 /** The part of a receiver that is used. */
@@ -55,7 +55,7 @@ export function healthHandler(
   const details = flagOption(own(options, "details"), `${where}.details`);
   let look: { readonly atMs: number; readonly answer: Promise<PreparedAnswer> } | undefined;
   return function health(req, res) {
-    const requestId = newRequestId();
+    const requestId = randomUUID();
     if (req.method !== "GET" && req.method !== "HEAD") {
       sendAnswer(res, wrongMethod, { requestId });
       return;

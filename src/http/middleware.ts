@@ -18,10 +18,10 @@ declare global {
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
 
 /**
- * Middleware that hands every request to `receive`, which answers it, and never calls `next`. On the first request `onFault`
- * is told where it was mounted in a way that cannot be meant.
+ * Middleware that hands every request to `receive`, which answers it, and never calls `next`. If the first request shows that
+ * it is mounted for some methods only, `onFault` is told.
  */
-export function createReceive(
+export function withMountCheck(
   receive: (req: IncomingMessage, res: ServerResponse) => void,
   onFault: (message: string) => void,
 ): Middleware {

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { ContentCodingRefusal } from "../body/media-type.js";
 import { type ErrorCode, errorTable, type Refusal } from "../errors.js";
@@ -35,11 +34,6 @@ export interface Answers {
   send(res: ServerResponse, outcome: Outcome, delivery: AnsweredDelivery): void;
   /** The status that `send` would send, told to nobody. */
   statusOf(outcome: Outcome, delivery: AnsweredDelivery): number;
-}
-
-/** The id of a request, in its answer, its reports and its log lines. */
-export function newRequestId(): string {
-  return randomUUID();
 }
 
 const allow = { Allow: "POST" };

@@ -1,8 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { type AuthOptions, authOptionNames, resolveAuth } from "../auth/options.js";
 import { Refusal } from "../errors.js";
 import { assertCalled, type Middleware } from "../http/middleware.js";
-
-import { type Challenge, createAnswers, newRequestId } from "../http/responses.js";
+import { type Challenge, createAnswers } from "../http/responses.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../ip/allowlist.js";
 import {
   type ClientAddressOptions,
@@ -12,7 +12,6 @@ import {
 import { type Clock, parseClock } from "../lib/clock.js";
 import { assertOptions, optionKeys, own, stringOption, switchOption } from "../lib/options.js";
 import type { Hooks, Logger } from "../types/report.js";
-
 import { admitCaller, authenticateSender, checkAddress, checkOwnerAllowlist } from "./checks.js";
 import { IncomingDelivery } from "./incoming-delivery.js";
 import { asyncCheck, type Check, check, Pipeline } from "./pipeline.js";
@@ -136,7 +135,7 @@ function createGuard<Config extends GuardParts>(
     threw: (delivery, error) => delivery.next?.(error),
   });
   return function guard(req, res, next) {
-    pipeline.run(new IncomingDelivery(pipeline, newRequestId(), req, res, next));
+    pipeline.run(new IncomingDelivery(pipeline, randomUUID(), req, res, next));
   };
 }
 

@@ -5,8 +5,13 @@ import type { BodyListener } from "../body/read.js";
 import { Refusal } from "../errors.js";
 import type { IncomingEvent } from "../events/extract.js";
 import { networkOf } from "../ip/address.js";
-import type { ClientAddressResolver } from "../ip/client-address.js";
-import { findSender, proxyHint, type SenderAddress, type ShadowListener } from "../ip/client-address.js";
+import {
+  type ClientAddressResolver,
+  findSender,
+  proxyHint,
+  type SenderAddress,
+  type ShadowListener,
+} from "../ip/client-address.js";
 import type { Clock } from "../lib/clock.js";
 import type { DeadlineOptions } from "../lib/deadline.js";
 import type { Caller } from "../types/delivery.js";
@@ -74,6 +79,7 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
   readonly method: string;
   /** Path and query as the sender sent them: Express takes the path that a router is mounted on off `req.url`. */
   readonly url: string;
+  readonly rawHeaders: readonly string[];
   readonly #runner: CheckRunner;
   /** Index of the current check. */
   at = 0;
@@ -112,6 +118,7 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
     this.next = next;
     this.method = req.method ?? "";
     this.url = urlOf(req);
+    this.rawHeaders = req.rawHeaders;
   }
 
   /** Notes when and from where it came. To be called before anything is awaited: a closed socket has no address (ATTACKS D19). */
@@ -123,10 +130,6 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
 
   get headers(): IncomingHttpHeaders {
     return this.req.headers;
-  }
-
-  get rawHeaders(): readonly string[] {
-    return this.req.rawHeaders;
   }
 
   /** What counts as the sender's address. */
@@ -150,7 +153,7 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
   patience(clock: Clock, deadlineMs: number): DeadlineOptions {
     const { res } = this;
     if (res === undefined) return { clock, deadlineMs };
-    // Not the request: its "close" comes as soon as its body is read.
+    // Not of the request: its "close" comes as soon as its body is read.
     const onGone = (listener: () => void): (() => void) => {
       res.once("close", listener);
       return () => res.off("close", listener);

@@ -3,7 +3,7 @@ import { loadJose } from "../auth/jwt/verify.js";
 import { loadRawBody } from "../body/read.js";
 import type { EventMapOf, EventsByName, EventsOption, NameOf } from "../events/event-map.js";
 import type { HandlerRegistration, TaskRegistration } from "../events/handlers.js";
-import { createReceive, createReceiverMiddleware, type Middleware } from "../http/middleware.js";
+import { createReceiverMiddleware, type Middleware, withMountCheck } from "../http/middleware.js";
 import { createRequestListener } from "../http/request-listener.js";
 import { createInboxAdmin, createNoInbox, type Inbox } from "../inbox/admin.js";
 import { toReceiverHealth } from "../inbox/health.js";
@@ -13,7 +13,6 @@ import type { ExplainRequest, Explanation } from "../types/explanation.js";
 import type { ReceiverHealth } from "../types/health.js";
 import { findingsOf, startWarningsOf } from "./diagnose.js";
 import { explain } from "./explain.js";
-import { createIntake } from "./intake.js";
 import { type CloseOptions, createLife } from "./lifecycle.js";
 import {
   type ContextOf,
@@ -22,7 +21,8 @@ import {
   type ReceiverConfig,
   type ReceiverOptions,
 } from "./options.js";
-import { type Check, checks } from "./pipeline.js";
+import { type Check, checks, createIntake } from "./pipeline.js";
+
 import { readStoredEvent } from "./read-events.js";
 import { observeCredentials } from "./reporter.js";
 
@@ -166,7 +166,7 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
   const { config, inbox, handlers, ownsCredentials } = parseReceiverOptions(options);
   const { reporter, auth, clock } = config;
   const intake = createIntake(config, checks);
-  const receive = createReceive(intake.receive, (message) => reporter.note("warn", message, {}));
+  const receive = withMountCheck(intake.receive, (message) => reporter.note("warn", message, {}));
   const unobserve = observeCredentials(auth.credentials, reporter);
   const life = createLife({
     ...{ intake, inbox, handlers, clock, reporter },
