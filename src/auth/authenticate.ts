@@ -1,5 +1,5 @@
 import { Refusal } from "../errors.js";
-import { repeated, singleHeader } from "../lib/header.js";
+import { repeated, singleHeader } from "../lib/request-head.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
 import type {

@@ -2,7 +2,7 @@ import { hash, timingSafeEqual } from "node:crypto";
 import { CredentialsUnavailableError, Refusal } from "../errors.js";
 import { type Lifetime, type LifetimeOptions, parseLifetime } from "../keys/lifetime.js";
 import { decodeBase64url } from "../lib/base64.js";
-import { isHeaderName } from "../lib/header.js";
+import { isHeaderName } from "../lib/request-head.js";
 import { isPromise } from "../lib/maybe-promise.js";
 import {
   assertOptions,

@@ -1,6 +1,6 @@
 import { parse } from "content-type";
 import { Refusal } from "../errors.js";
-import { repeated, singleHeader } from "../lib/header.js";
+import { repeated, singleHeader } from "../lib/request-head.js";
 import { printable } from "../lib/printable.js";
 import type { BodyKind } from "../types/source.js";
 

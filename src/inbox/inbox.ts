@@ -1,7 +1,7 @@
 import { type Refusal, StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handlers.js";
 import type { Clock } from "../lib/clock.js";
-import { endsBefore } from "../lib/deadline.js";
+import { endsBefore } from "../lib/promises.js";
 import { OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type {

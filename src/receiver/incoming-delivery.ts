@@ -13,7 +13,7 @@ import {
   type ShadowListener,
 } from "../ip/client-address.js";
 import type { Clock } from "../lib/clock.js";
-import type { DeadlineOptions } from "../lib/deadline.js";
+import type { DeadlineOptions } from "../lib/promises.js";
 import type { Caller } from "../types/delivery.js";
 import type { TokenUse } from "../types/engine.js";
 import type { Outcome } from "../types/outcome.js";

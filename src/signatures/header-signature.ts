@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual, verify } from "node:crypto";
-import { repeated, singleHeader } from "../lib/header.js";
+import { repeated, singleHeader } from "../lib/request-head.js";
 import { choiceOption, durationOption, OptionError, ownMembers } from "../lib/options.js";
 import type {
   CheckSignature,

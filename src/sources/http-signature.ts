@@ -2,7 +2,7 @@ import type { LifetimeOptions } from "../keys/lifetime.js";
 import type { PublicJwk } from "../keys/public-key.js";
 import type { SecretMaterial } from "../keys/secret.js";
 import type { Duration } from "../lib/duration.js";
-import { isHeaderName } from "../lib/header.js";
+import { isHeaderName } from "../lib/request-head.js";
 import {
   assertOptions,
   choiceOption,

@@ -1,4 +1,4 @@
-import { endsBefore } from "../../lib/deadline.js";
+import { endsBefore } from "../../lib/promises.js";
 import type {
   ConsumeOptions,
   Consumer,

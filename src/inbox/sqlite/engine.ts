@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { statfsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { endsBefore } from "../../lib/deadline.js";
+import { endsBefore } from "../../lib/promises.js";
 import type {
   Acceptance,
   BackupReport,

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { isHeaderName } from "../../lib/header.js";
+import { isHeaderName } from "../../lib/request-head.js";
 import { originForm } from "../../lib/request-target.js";
 import type { SignedRequest } from "../../types/signature.js";
 import {

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Duration } from "../../lib/duration.js";
-import { isHeaderName } from "../../lib/header.js";
+import { isHeaderName } from "../../lib/request-head.js";
 import { isPromise } from "../../lib/maybe-promise.js";
 import {
   assertOptions,

@@ -1,6 +1,6 @@
 import type { LifetimeOptions } from "../../keys/lifetime.js";
 import type { Duration } from "../../lib/duration.js";
-import { isHeaderName } from "../../lib/header.js";
+import { isHeaderName } from "../../lib/request-head.js";
 import {
   assertOptions,
   choiceOption,

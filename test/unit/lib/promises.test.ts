@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { withDeadline } from "../../../src/lib/deadline.js";
+import { withDeadline } from "../../../src/lib/promises.js";
 import { createFakeClock } from "../../../src/testing/fake-clock.js";
 
 function scene() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { isHeaderName, repeated, singleHeader } from "../../../src/lib/header.js";
+import { isHeaderName, repeated, singleHeader } from "../../../src/lib/request-head.js";
 
 describe("singleHeader", () => {
   const lines = ["Host", "a", "KEY", "one", "Empty", "", "Twice", "1", "twice", "1"];
