@@ -46,7 +46,7 @@ export default {
       branches: 100,
     },
     "./src/signatures/http-message/{components,structured-fields,verify}.ts": { branches: 100 },
-    "./src/lib/{base64,header,json,members,request-target}.ts": { branches: 100 },
+    "./src/lib/{base64,json,request-head}.ts": { branches: 100 },
     global: { statements: 98, branches: 95.5, functions: 97.5, lines: 98 },
   },
 };

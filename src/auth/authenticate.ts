@@ -1,7 +1,7 @@
 import { Refusal } from "../errors.js";
-import { repeated, singleHeader } from "../lib/request-head.js";
-import { isPromise } from "../lib/maybe-promise.js";
 import { printable } from "../lib/printable.js";
+import { isPromise } from "../lib/promises.js";
+import { repeated, singleHeader } from "../lib/request-head.js";
 import type {
   CredentialKind,
   CredentialProvider,

@@ -2,8 +2,6 @@ import { hash, timingSafeEqual } from "node:crypto";
 import { CredentialsUnavailableError, Refusal } from "../errors.js";
 import { type Lifetime, type LifetimeOptions, parseLifetime } from "../keys/lifetime.js";
 import { decodeBase64url } from "../lib/base64.js";
-import { isHeaderName } from "../lib/request-head.js";
-import { isPromise } from "../lib/maybe-promise.js";
 import {
   assertOptions,
   describe,
@@ -14,6 +12,8 @@ import {
   stringOption,
 } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
+import { isPromise } from "../lib/promises.js";
+import { isHeaderName } from "../lib/request-head.js";
 import type { CredentialProvider, KeyCredential, KeyKind, MaybePromise } from "../types/credential.js";
 
 /** The longest key that can be right, in bytes. Of a longer one, this much is hashed before it is refused. */

@@ -1,7 +1,7 @@
 import { parse } from "content-type";
 import { Refusal } from "../errors.js";
-import { repeated, singleHeader } from "../lib/request-head.js";
 import { printable } from "../lib/printable.js";
+import { repeated, singleHeader } from "../lib/request-head.js";
 import type { BodyKind } from "../types/source.js";
 
 /** The check of one receiver: takes `rawHeaders`, gives the kind of the body or ERR_MEDIA_TYPE. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Refusal } from "../errors.js";
-import { memberAt } from "../lib/members.js";
+import { memberAt } from "../lib/json.js";
 import { assertOptions, describe, OptionError, optionKeys, own, stringOption } from "../lib/options.js";
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
 import type { RegisteredHandler } from "./handlers.js";

@@ -1,4 +1,4 @@
-import { isObject } from "../lib/members.js";
+import { isObject } from "../lib/json.js";
 import { describe, OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { MaybePromise } from "../types/credential.js";

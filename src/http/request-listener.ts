@@ -1,8 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { describe, OptionError } from "../lib/options.js";
-import { originForm } from "../lib/request-target.js";
-import type { Middleware } from "./middleware.js";
-import { isRequest } from "./middleware.js";
+import { originForm } from "../lib/request-head.js";
+import { isRequest, type Middleware } from "./middleware.js";
 
 /** What a request listener is made of. */
 export interface ListenerParts {

@@ -5,7 +5,7 @@ import type { RegisteredHandler } from "../events/handlers.js";
 import type { Clock } from "../lib/clock.js";
 import { describe } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
-import { withoutQueryValues } from "../lib/request-target.js";
+import { withoutQueryValues } from "../lib/request-head.js";
 import type { Caller, Delivery } from "../types/delivery.js";
 import type {
   Acceptance,

@@ -1,9 +1,9 @@
 import { type Refusal, StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handlers.js";
 import type { Clock } from "../lib/clock.js";
-import { endsBefore } from "../lib/promises.js";
 import { OptionError } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
+import { endsBefore } from "../lib/promises.js";
 import type {
   Acceptance,
   Consumer,

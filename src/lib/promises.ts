@@ -1,3 +1,4 @@
+import type { MaybePromise } from "../types/credential.js";
 import type { Clock } from "./clock.js";
 
 /** How long something is waited for. */
@@ -58,4 +59,17 @@ export function endsBefore(signal: AbortSignal | undefined, work: Promise<unknow
     if (signal?.aborted === true) aborted();
     else signal?.addEventListener("abort", aborted, { once: true });
   });
+}
+
+/** Whether a value is still to come. Takes promises of other libraries and realms for promises, too. */
+export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+/** `next` of the value, now or when it is there. */
+export function andThen<T, Next>(
+  value: MaybePromise<T>,
+  next: (value: T) => MaybePromise<Next>,
+): MaybePromise<Next> {
+  return isPromise(value) ? value.then(next) : next(value);
 }

@@ -4,9 +4,9 @@ import type { HandlerRegistry } from "../events/handlers.js";
 import type { ReceiverInbox } from "../inbox/inbox.js";
 import type { InboxReporter } from "../inbox/reporter.js";
 import type { Clock } from "../lib/clock.js";
-import { endsBefore } from "../lib/promises.js";
 import type { Duration } from "../lib/duration.js";
 import { assertOptions, durationOption, optionKeys, own } from "../lib/options.js";
+import { endsBefore } from "../lib/promises.js";
 
 /** What is started and closed. */
 export interface LifeParts<Tx> {

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Refusal } from "../errors.js";
 import { timeOf } from "../lib/clock.js";
-import { withDeadline } from "../lib/promises.js";
-import { isPromise } from "../lib/maybe-promise.js";
+import { isPromise, withDeadline } from "../lib/promises.js";
+
 import type { MaybePromise } from "../types/credential.js";
 import type { CheckName } from "../types/explanation.js";
 import type { Outcome } from "../types/outcome.js";

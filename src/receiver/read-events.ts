@@ -2,9 +2,9 @@ import type { IncomingHttpHeaders } from "node:http";
 import { parseBody } from "../body/parse.js";
 import { Refusal } from "../errors.js";
 import type { Envelope } from "../events/extract.js";
-import type { Catalog, Validation } from "../events/schemas.js";
-import { issuePaths } from "../events/schemas.js";
-import { andThen } from "../lib/maybe-promise.js";
+import { type Catalog, issuePaths, type Validation } from "../events/schemas.js";
+
+import { andThen } from "../lib/promises.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { Task } from "../types/engine.js";
 import type { WebhookEvent } from "../types/event.js";

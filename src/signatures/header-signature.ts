@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual, verify } from "node:crypto";
-import { repeated, singleHeader } from "../lib/request-head.js";
 import { choiceOption, durationOption, OptionError, ownMembers } from "../lib/options.js";
+import { repeated, singleHeader } from "../lib/request-head.js";
 import type {
   CheckSignature,
   HeaderScheme,

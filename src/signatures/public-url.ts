@@ -1,5 +1,5 @@
 import { describe, OptionError } from "../lib/options.js";
-import { originForm } from "../lib/request-target.js";
+import { originForm } from "../lib/request-head.js";
 
 /**
  * Reads the option `publicUrl`: the origin under which senders reach us, which is

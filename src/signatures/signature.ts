@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.js";
-import { isPromise } from "../lib/maybe-promise.js";
 import { OptionError, own } from "../lib/options.js";
+import { isPromise } from "../lib/promises.js";
 import type { MaybePromise } from "../types/credential.js";
 import type {
   CheckSignature,

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { BoundedCache } from "../lib/bounded-cache.js";
 import type { Duration } from "../lib/duration.js";
-import { isPromise } from "../lib/maybe-promise.js";
 import {
   assertOptions,
   describe,
@@ -11,6 +10,7 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
+import { isPromise } from "../lib/promises.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { JwtClaims } from "../types/delivery.js";
 import type {

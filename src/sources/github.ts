@@ -1,7 +1,7 @@
 /** @ts-ignore The package is optional: where it is not installed, the next type is `any`, and handlers get unknown data. */
 import type { EventPayloadMap } from "@octokit/webhooks-types";
-import { parseStrictJson } from "../lib/json.js";
-import { isObject } from "../lib/members.js";
+import { isObject, parseStrictJson } from "../lib/json.js";
+
 import { assertOptions, optionKeys } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { AnyEventMap } from "../types/event.js";

@@ -2,7 +2,6 @@ import type { LifetimeOptions } from "../keys/lifetime.js";
 import type { PublicJwk } from "../keys/public-key.js";
 import type { SecretMaterial } from "../keys/secret.js";
 import type { Duration } from "../lib/duration.js";
-import { isHeaderName } from "../lib/request-head.js";
 import {
   assertOptions,
   choiceOption,
@@ -13,6 +12,7 @@ import {
   own,
   stringOption,
 } from "../lib/options.js";
+import { isHeaderName } from "../lib/request-head.js";
 import { createMessageCheck, messageAlgorithms } from "../signatures/http-message/verify.js";
 import { parsePublicUrl } from "../signatures/public-url.js";
 import { parsePublicKeys, parseSecrets } from "../signatures/signing-keys.js";

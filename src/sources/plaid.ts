@@ -1,7 +1,7 @@
 import { type PublicJwk, readPublicJwk } from "../keys/public-key.js";
 import type { Duration } from "../lib/duration.js";
-import { isPromise } from "../lib/maybe-promise.js";
 import { assertOptions, describe, OptionError, optionKeys, own } from "../lib/options.js";
+import { isPromise } from "../lib/promises.js";
 import type { MaybePromise } from "../types/credential.js";
 import type {
   ComposedDelivery,

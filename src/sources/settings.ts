@@ -1,5 +1,5 @@
 import { type Duration, durationText } from "../lib/duration.js";
-import { isObject, memberAt } from "../lib/members.js";
+import { isObject, memberAt } from "../lib/json.js";
 import { durationOption, flagOption, OptionError, own, stringOption } from "../lib/options.js";
 import { parseSecrets, type SecretRules } from "../signatures/signing-keys.js";
 import type { SigningKey } from "../types/signature.js";

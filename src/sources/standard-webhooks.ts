@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { base64Bytes } from "../keys/secret.js";
 import type { Duration } from "../lib/duration.js";
-import { isObject } from "../lib/members.js";
+import { isObject } from "../lib/json.js";
 import { assertOptions, flagOption, OptionError, optionKeys, own, stringOption } from "../lib/options.js";
 import {
   parsePublicKeys,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { isObject } from "../lib/members.js";
+import { isObject } from "../lib/json.js";
 import { assertOptions, optionKeys } from "../lib/options.js";
 import type { SigningSecrets } from "../signatures/signing-keys.js";
 import type { ComposedDelivery, ComposeEvent, Source, SourceEvent, SourceFault } from "../types/source.js";

@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { Environment } from "../../lib/environment.js";
-import { decodeUtf8, parseStrictJson } from "../../lib/json.js";
-import { isObject } from "../../lib/members.js";
+import { decodeUtf8, isObject, parseStrictJson } from "../../lib/json.js";
+
 import {
   assertOptions,
   choiceOption,

@@ -1,5 +1,5 @@
 import { durationText } from "../../lib/duration.js";
-import { isObject } from "../../lib/members.js";
+import { isObject } from "../../lib/json.js";
 import { choiceOption, describe, numberOption, OptionError } from "../../lib/options.js";
 import { Problems } from "./credential-index.js";
 import { definitionName, mapEach, mapMember } from "./file-definition.js";

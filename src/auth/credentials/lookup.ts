@@ -2,10 +2,9 @@ import { CredentialsUnavailableError } from "../../errors.js";
 import { type AllowIpsOptions, type Allowlist, resolveAllowIps } from "../../ip/allowlist.js";
 import { type LifetimeOptions, parseLifetime } from "../../keys/lifetime.js";
 import { type Clock, parseClock } from "../../lib/clock.js";
-import { withDeadline } from "../../lib/promises.js";
 import type { Duration } from "../../lib/duration.js";
-import { isPromise } from "../../lib/maybe-promise.js";
 import { assertOptions, describe, durationOption, OptionError, optionKeys, own } from "../../lib/options.js";
+import { isPromise, withDeadline } from "../../lib/promises.js";
 import type {
   AddressList,
   CredentialProvider,

@@ -1,8 +1,8 @@
 import { CredentialsUnavailableError } from "../../errors.js";
 import { BoundedCache } from "../../lib/bounded-cache.js";
 import type { Clock } from "../../lib/clock.js";
-import { isPromise } from "../../lib/maybe-promise.js";
 import { durationOption, OptionError, own } from "../../lib/options.js";
+import { isPromise } from "../../lib/promises.js";
 import type { CredentialProvider, MaybePromise } from "../../types/credential.js";
 import type { SourceAuth, TokenHint, TokenLookupMemory } from "../../types/source.js";
 import { defaultTenant, singleServiceCredentials } from "./define.js";

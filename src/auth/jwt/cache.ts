@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { Refusal } from "../../errors.js";
 import { BoundedCache } from "../../lib/bounded-cache.js";
-import { isPromise } from "../../lib/maybe-promise.js";
+import { isPromise } from "../../lib/promises.js";
 import type { CredentialProvider, MaybePromise, TokenCredential } from "../../types/credential.js";
 import { type VerifiedToken, verifyToken } from "./verify.js";
 

@@ -1,8 +1,8 @@
 import type { Buffer } from "node:buffer";
 import { maxKidLength } from "../../keys/public-key.js";
 import { decodeBase64url } from "../../lib/base64.js";
-import { parseStrictJsonBytes } from "../../lib/json.js";
-import { isObject } from "../../lib/members.js";
+import { isObject, parseStrictJsonBytes } from "../../lib/json.js";
+
 import { own } from "../../lib/options.js";
 
 /** Longest token that is looked at, in characters: all of them are ASCII in a token that passes. */

@@ -1,6 +1,6 @@
 import { spanOf } from "../../lib/duration.js";
 import { printable } from "../../lib/printable.js";
-import { withoutQueryValues } from "../../lib/request-target.js";
+import { withoutQueryValues } from "../../lib/request-head.js";
 import type { Caller } from "../../types/delivery.js";
 import type {
   AttemptRecord,

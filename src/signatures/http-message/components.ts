@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import { isHeaderName } from "../../lib/request-head.js";
-import { originForm } from "../../lib/request-target.js";
+import { isHeaderName, originForm } from "../../lib/request-head.js";
+
 import type { SignedRequest } from "../../types/signature.js";
 import {
   type Dictionary,

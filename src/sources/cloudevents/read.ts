@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import { mediaTypeOf } from "../../body/media-type.js";
 import { decodeBase64 } from "../../lib/base64.js";
-import { decodeUtf8 } from "../../lib/json.js";
-import { isObject } from "../../lib/members.js";
+import { decodeUtf8, isObject } from "../../lib/json.js";
+
 import type { AnyEventMap } from "../../types/event.js";
 import type { ParsedDelivery } from "../../types/source.js";
 import { headerOf } from "../settings.js";

@@ -1,7 +1,5 @@
 import { Buffer } from "node:buffer";
 import type { Duration } from "../../lib/duration.js";
-import { isHeaderName } from "../../lib/request-head.js";
-import { isPromise } from "../../lib/maybe-promise.js";
 import {
   assertOptions,
   choiceOption,
@@ -12,6 +10,8 @@ import {
   own,
   stringOption,
 } from "../../lib/options.js";
+import { isPromise } from "../../lib/promises.js";
+import { isHeaderName } from "../../lib/request-head.js";
 import { createSignatureGate } from "../../signatures/signature.js";
 import {
   parsePublicKeys,

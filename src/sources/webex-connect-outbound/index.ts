@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { isObject } from "../../lib/members.js";
+import { isObject } from "../../lib/json.js";
 import { assertOptions, flagOption, optionKeys, own } from "../../lib/options.js";
 import { parseSecrets, type SigningSecrets } from "../../signatures/signing-keys.js";
 import type { SignatureScheme, SigningKey } from "../../types/signature.js";

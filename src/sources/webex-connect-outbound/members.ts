@@ -1,5 +1,5 @@
-import { parseStrictJson } from "../../lib/json.js";
-import { isObject } from "../../lib/members.js";
+import { isObject, parseStrictJson } from "../../lib/json.js";
+
 import { memberOf } from "../settings.js";
 
 /** An object that a channel's provider fills: its members are not checked. */

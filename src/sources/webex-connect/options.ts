@@ -1,6 +1,5 @@
 import type { LifetimeOptions } from "../../keys/lifetime.js";
 import type { Duration } from "../../lib/duration.js";
-import { isHeaderName } from "../../lib/request-head.js";
 import {
   assertOptions,
   choiceOption,
@@ -10,6 +9,7 @@ import {
   own,
   stringOption,
 } from "../../lib/options.js";
+import { isHeaderName } from "../../lib/request-head.js";
 import type { SigningSecrets } from "../../signatures/signing-keys.js";
 import type { SignatureScheme } from "../../types/signature.js";
 import type { CredentialPlaces, Source } from "../../types/source.js";

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import { VerifiedTokenCache } from "../../../../src/auth/jwt/cache.js";
 import { parseJwtOptions } from "../../../../src/auth/jwt/options.js";
 import { CredentialsUnavailableError, Refusal } from "../../../../src/errors.js";
-import { isPromise } from "../../../../src/lib/maybe-promise.js";
+import { isPromise } from "../../../../src/lib/promises.js";
 import { createFakeClock, createTestSigner } from "../../../../src/testing/index.js";
 import type {
   CredentialProvider,
