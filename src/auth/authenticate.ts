@@ -55,7 +55,7 @@ export function acceptedKinds(policy: AuthPolicy): readonly CredentialKind[] {
 /**
  * Who sent a request. A JWT decides alone: where one is present, valid or not, the key header is never read
  * (docs/guides/authentication.md has the whole table). Answers without a promise where the credentials are at hand and the key decides.
- * `network`: what counts as the sender's address, for lookups that are rationed by it.
+ * `network`: what counts as the sender's address, for lookups that are rationed per address.
  * Refuses with ERR_CREDENTIAL_MISSING, ERR_CREDENTIAL_REPEATED, ERR_CREDENTIAL_IN_QUERY, ERR_HEADER_MALFORMED,
  * ERR_TOKEN_INVALID, ERR_KEY_INVALID, ERR_CREDENTIALS_UNAVAILABLE or ERR_INTERNAL.
  */
@@ -148,8 +148,8 @@ interface TokenRequest {
   readonly network: string | undefined;
 }
 
-function byToken(token: string, scene: TokenRequest): MaybePromise<Authenticated | Refusal> {
-  const { url, policy, tokens, nowMs, network } = scene;
+function byToken(token: string, request: TokenRequest): MaybePromise<Authenticated | Refusal> {
+  const { url, policy, tokens, nowMs, network } = request;
   if (token === "") {
     const place = tokenPlace(policy.tokenCarrier ?? bearer);
     return new Refusal("ERR_TOKEN_INVALID", `there is no token after ${place}`, undefined, "empty");

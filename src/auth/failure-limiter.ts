@@ -3,7 +3,7 @@ import { networkOf } from "../ip/address.js";
 import { BoundedCache } from "../lib/bounded-cache.js";
 import type { IpAddress } from "../types/credential.js";
 
-/** Addresses counted at once; beyond them those that were quiet longest are forgotten. */
+/** The most addresses counted at a time; when there are more, those quiet for longest are forgotten. */
 const countedAddresses = 10_000;
 const windowMs = 60_000;
 

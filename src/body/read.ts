@@ -97,7 +97,7 @@ export function contentLengthOf(req: Pick<IncomingMessage, "headers">): number |
 /** ERR_BODY_TOO_LARGE where the header announces more than `maxBytes`; needs nothing of the body. */
 export function refuseByLength(req: Pick<IncomingMessage, "headers">, maxBytes: number): Refusal | undefined {
   const length = contentLengthOf(req);
-  // Written so that a length that is no number is refused as well.
+  // Written so that a length that is not a number is refused as well.
   if (length === undefined || length <= maxBytes) return undefined;
   return new Refusal(
     "ERR_BODY_TOO_LARGE",
@@ -105,11 +105,11 @@ export function refuseByLength(req: Pick<IncomingMessage, "headers">, maxBytes: 
   );
 }
 
-/** A body slower than this on average is refused once it has had its time to begin. */
+/** A body slower than this on average is refused, once it has had time to start. */
 const slowestBytesPerSecond = 1_024;
-/** The time to begin: half of the deadline, at most this. */
+/** The time to start: half of the deadline, at most this. */
 const longestStartMs = 5_000;
-const betweenLooksMs = 1_000;
+const paceCheckIntervalMs = 1_000;
 
 /** What `readBody` needs in addition to the request. */
 export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "timeoutMs"> {
@@ -117,7 +117,7 @@ export interface ReadBodyOptions extends Pick<ParsedBodyOptions, "maxBytes" | "t
   readonly clock: Clock;
 }
 
-/** Told the body, or why there is none. */
+/** Called with the body, or with why there is none. */
 export interface BodyListener {
   bodyRead(body: Buffer | Refusal): void;
 }
@@ -125,7 +125,7 @@ export interface BodyListener {
 /**
  * The body's bytes, or a Refusal: ERR_BODY_TOO_LARGE, ERR_BODY_TIMEOUT, ERR_BODY_ABORTED, or ERR_BODY_CONSUMED where
  * someone took them before. After a refusal the request is paused and free of our listeners; `sendAnswer` sees to
- * the rest of its bytes. Tells `listener` once, before it returns where nothing has to be waited for; never hangs, never throws.
+ * the rest of its bytes. Calls `listener` once, before it returns if the result is known already; never hangs, never throws.
  */
 export function readBody(req: IncomingMessage, options: ReadBodyOptions, listener: BodyListener): void {
   const taken =
@@ -212,7 +212,7 @@ abstract class ReadingBody {
     this.req = req;
     this.#options = options;
     this.#listener = listener;
-    this.#lookAfter(Math.min(options.timeoutMs / 2, longestStartMs));
+    this.#checkPaceAt(Math.min(options.timeoutMs / 2, longestStartMs));
   }
 
   /** Stops listening; after it the request is free of us. */
@@ -227,12 +227,12 @@ abstract class ReadingBody {
   }
 
   /** Ends the reading where the body is not complete at its deadline, or comes at less than the slowest pace. */
-  #lookAfter(atMs: number): void {
+  #checkPaceAt(atMs: number): void {
     const { clock, timeoutMs } = this.#options;
     this.#cancelTimer = clock.after(atMs - this.#elapsedMs, () => {
       this.#elapsedMs = atMs;
       const refusal = paceFault(this.received, atMs, timeoutMs);
-      if (refusal === undefined) this.#lookAfter(Math.min(timeoutMs, atMs + betweenLooksMs));
+      if (refusal === undefined) this.#checkPaceAt(Math.min(timeoutMs, atMs + paceCheckIntervalMs));
       else this.finish(refusal);
     });
   }

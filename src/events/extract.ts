@@ -5,7 +5,7 @@ import { assertOptions, describe, OptionError, optionKeys, own, stringOption } f
 import type { ParsedDelivery, Source, SourceEvent, SourceFault } from "../types/source.js";
 import type { RegisteredHandler } from "./handlers.js";
 
-/** Where something stands: a member path of the body (`"meta.type"`), a header, or a function that finds it. */
+/** Where something is: a member path of the body (`"meta.type"`), a header, or a function that finds it. */
 export type Locator =
   | string
   | {
@@ -14,7 +14,7 @@ export type Locator =
     }
   | ((delivery: ParsedDelivery) => unknown);
 
-/** Where an event's type, id and data stand in a delivery. */
+/** Where an event's type, id and data are in a delivery. */
 export interface EnvelopeOptions {
   /** Default: the member `type` of the body. */
   readonly type?: Locator | undefined;
@@ -24,7 +24,7 @@ export interface EnvelopeOptions {
   readonly data?: string | ((delivery: ParsedDelivery) => unknown) | undefined;
 }
 
-const nobody: readonly RegisteredHandler[] = Object.freeze([]);
+const noHandlers: readonly RegisteredHandler[] = Object.freeze([]);
 
 /** An event on its way from the body to the inbox or the handlers. Made as the sender put it; the checks fill in the rest. */
 export class IncomingEvent {
@@ -32,9 +32,9 @@ export class IncomingEvent {
   readonly id: string;
   /** The data as the sender put it. */
   readonly data: unknown;
-  /** Who wants it. */
-  handlers: readonly RegisteredHandler[] = nobody;
-  /** What the schema made of the data. Undefined where nobody wants it: then no schema was asked. */
+  /** Those registered for its type. */
+  handlers: readonly RegisteredHandler[] = noHandlers;
+  /** What the schema made of the data. Undefined without handlers: then the schema is not run. */
   checkedData: unknown = undefined;
   /** How the data breaks its schema. */
   fault: Refusal | undefined = undefined;
@@ -124,7 +124,7 @@ function locator(value: Locator, where: string): Find {
   return ({ headers }) => (Object.hasOwn(headers, header) ? headers[header] : undefined);
 }
 
-/** ERR_EVENT_INVALID of what a source could not read, with the source's own word for it. */
+/** ERR_EVENT_INVALID of what a source could not read, with the kind of fault that the source names. */
 export class SourceRefusal extends Refusal {
   readonly kind: string | undefined;
 

@@ -1,6 +1,7 @@
 import { HandlerTimeoutError } from "../errors.js";
 import { type Clock, timeOf } from "../lib/clock.js";
 import { printable } from "../lib/printable.js";
+import { isPromise } from "../lib/promises.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { HandlerContext, InboxContext } from "../types/event.js";
 import type { RegisteredHandler } from "./handlers.js";
@@ -112,7 +113,8 @@ export class Run {
       // Not "any thenable": data may be an object with a member `then`, while a promise is our own.
       if (data instanceof Promise) return this.#watch(data.then((value) => this.#call(value)));
       const returned = this.#call(data);
-      return isThenable(returned) ? this.#watch(returned) : this.end({ outcome: "done" });
+      // Asking may throw what a getter or Proxy throws: that counts as the handler's failure.
+      return isPromise(returned) ? this.#watch(returned) : this.end({ outcome: "done" });
     } catch (error) {
       return this.end({ outcome: "failed", error });
     }
@@ -139,7 +141,7 @@ export class Run {
     return this.#ended(ending);
   }
 
-  /** Ends the run at once, whatever its code does, and aborts its signal with `reason`. */
+  /** Ends the run immediately, whatever its code does, and aborts its signal with `reason`. */
   abort(reason: Error): void {
     if (this.#over !== undefined) return;
     this.#cancel?.();
@@ -147,7 +149,7 @@ export class Run {
     this.#settle?.(this.#aborted(reason));
   }
 
-  /** Calls the handler, unless the data came behind the deadline. */
+  /** Calls the handler, unless the data came after the deadline. */
   #call(data: unknown): unknown {
     if (this.#over !== undefined) return undefined;
     this.#called = true;
@@ -213,7 +215,7 @@ export class Run {
     try {
       this.#subject.onLate?.(this.#ended(ending));
     } catch {
-      // The delivery was answered long ago: there is no one left to tell.
+      // The delivery was answered long ago: nobody is waiting for it.
     }
   }
 
@@ -229,12 +231,6 @@ export class Run {
   #durationMs(): number {
     return Math.max(0, timeOf(this.#subject.clock) - this.#startedMs);
   }
-}
-
-/** Throws what a getter or Proxy throws: the caller counts that as the handler's failure. */
-function isThenable(value: unknown): boolean {
-  if (value === null || (typeof value !== "object" && typeof value !== "function")) return false;
-  return typeof (value as { then?: unknown }).then === "function";
 }
 
 /** One event and those who are to handle it. */
@@ -260,9 +256,9 @@ export interface DispatchResult {
 }
 
 /**
- * Runs all handlers of an event at once, each within its time limit. A promise only where a handler returns one (or
+ * Runs all handlers of an event concurrently, each within its time limit. A promise only where a handler returns one (or
  * `nextData` does); never rejects and never throws. At its deadline a run counts as timed out and gives its place
- * under `concurrency` back, although the code behind it may still run: nothing can stop it but its `signal`.
+ * under `concurrency` back, although its code may still be running: only its `signal` can stop that.
  */
 export function dispatch(event: Dispatch): MaybePromise<DispatchResult> {
   const { handlers } = event;

@@ -3,18 +3,18 @@ import { describe, OptionError } from "../lib/options.js";
 import { originForm } from "../lib/request-head.js";
 import { isRequest, type Middleware } from "./middleware.js";
 
-/** What a request listener is made of. */
+/** Where a request listener sends requests. */
 export interface ListenerParts {
   readonly receive: Middleware;
   readonly app?: RequestListener | undefined;
-  /** Told of a mistake that shows with a request. */
+  /** Called with a mistake in how it is mounted, once a request shows it. */
   onFault(message: string): void;
 }
 
 /**
  * A listener for `http.createServer` that hands requests on exactly `path`, with any query, to `receive`, and all others
- * unchanged to `app`; without an app they are answered 404. The path is compared as it came, case and all: what is
- * spelled otherwise (`//`, `%2e`, a slash behind) is another path, and so the app's to judge.
+ * unchanged to `app`; without an app they are answered 404. The path is compared as it came, case-sensitively: any other
+ * spelling (`//`, `%2e`, a trailing slash) is another path and goes to the app.
  */
 export function createRequestListener(
   path: string,
@@ -42,7 +42,7 @@ export function createRequestListener(
 
 function isOn(path: string, url: string): boolean {
   if (url.startsWith(path)) return url.length === path.length || url.charCodeAt(path.length) === 0x3f;
-  // RFC 9112 section 3.2.2: a server must take the absolute form, too.
+  // RFC 9112 section 3.2.2: a server must accept the absolute form as well.
   return url.charCodeAt(0) !== 0x2f && /^https?:/i.test(url) && isOn(path, originForm(url));
 }
 

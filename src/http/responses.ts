@@ -21,7 +21,7 @@ export interface Challenge {
   readonly acceptsJwt: boolean;
 }
 
-/** What is known of a delivery when its outcome is. */
+/** The parts of a delivery that its answer depends on. */
 export interface AnsweredDelivery {
   readonly requestId: string;
   readonly bodyKind: BodyKind | undefined;
@@ -30,9 +30,9 @@ export interface AnsweredDelivery {
 
 /** The answers of one receiver or guard. */
 export interface Answers {
-  /** Sends the answer of an outcome. Never throws, also when the sender is gone. */
+  /** Sends the answer of an outcome. Never throws, even if the sender is gone. */
   send(res: ServerResponse, outcome: Outcome, delivery: AnsweredDelivery): void;
-  /** The status that `send` would send, told to nobody. */
+  /** The status that `send` would send; sends and reports nothing. */
   statusOf(outcome: Outcome, delivery: AnsweredDelivery): number;
 }
 
@@ -41,8 +41,8 @@ const codingAnswer = problemAnswer("ERR_MEDIA_TYPE", { "Accept-Encoding": "ident
 const optionsAnswer = prepareAnswer({ status: 204, headers: allow });
 
 /**
- * Prepares every answer that does not depend on the delivery. `ofSource` has the first word; where what it says cannot be
- * sent, or it throws, `onFault` is told and the sender gets a 500.
+ * Prepares every answer that does not depend on the delivery. What `ofSource` returns is sent instead; if it throws or its
+ * answer cannot be sent, `onFault` is called and the sender gets a 500.
  */
 export function createAnswers(
   challenge: Challenge,
@@ -81,7 +81,7 @@ export function createAnswers(
 }
 
 function outcomeAnswer(
-  outcome: Told | { readonly status: "options" },
+  outcome: AnswerableOutcome | { readonly status: "options" },
   answerOf: (refusal: Refusal) => PreparedAnswer,
 ): PreparedAnswer {
   switch (outcome.status) {
@@ -102,7 +102,7 @@ function outcomeAnswer(
 
 const acknowledgementHeaders = jsonAnswer(200, {}).headers.slice(0, -2);
 
-/** Put together by hand: it is the one answer that differs from delivery to delivery. */
+/** Built by hand for speed: the one answer that differs with each delivery. */
 function acknowledgement(
   code: number,
   { status, ids }: { readonly status: string; readonly ids: readonly string[] },
@@ -132,11 +132,11 @@ function problemHeaders(code: ErrorCode, { realm, acceptsJwt }: Challenge): Answ
 }
 
 /** The outcomes that a source may answer in its own way. */
-export type Told = Exclude<Outcome, { readonly status: "handshake" | "options" }>;
+export type AnswerableOutcome = Exclude<Outcome, { readonly status: "handshake" | "options" }>;
 
 /** An outcome as a source's `answer` sees it, with the events as the sender put them. */
 export function sourceOutcome(
-  outcome: Told,
+  outcome: AnswerableOutcome,
   httpStatus: number,
   { requestId, bodyKind, events }: Pick<SourceOutcome, "requestId" | "bodyKind" | "events">,
 ): SourceOutcome {
@@ -151,12 +151,12 @@ export function sourceOutcome(
   };
 }
 
-/** Statuses that no source may send: 1xx is no answer, and senders take 410 for the end of the subscription. */
+/** Statuses that no source may send: 1xx is not a final answer, and senders take 410 as the end of the subscription. */
 function isRefused(status: number): boolean {
   return !Number.isInteger(status) || status < 200 || status > 599 || status === 410;
 }
 
-/** A source's answer, ready to be sent. Throws a TypeError for a status that must not be. */
+/** A source's answer, ready to be sent. Throws a TypeError for a status that no source may send. */
 export function sourceAnswer({ status, headers = {}, body }: SourceAnswer, close = false): PreparedAnswer {
   if (isRefused(status)) throw new TypeError(`a source must not answer ${status}`);
   const isJson = typeof body === "object";

@@ -14,7 +14,7 @@ export interface PreparedAnswer {
   readonly headers: readonly string[];
   /** Text: Node sends it in one write with the head, and bytes in a second one. Undefined where the status has none. */
   readonly body: string | undefined;
-  /** True: the connection is closed behind it, whatever the request looks like. */
+  /** True: the connection is closed after it, whatever the request looks like. */
   readonly close: boolean;
 }
 
@@ -78,7 +78,7 @@ export function problemAnswer(code: ErrorCode, extraHeaders?: AnswerHeaders): Pr
 
 /**
  * Sends an answer and closes the connection where the answer, `close` or an unread body asks for it (see `mustClose`).
- * False, and nothing sent, where someone has answered already or the sender is gone. Never throws.
+ * Returns false and sends nothing if the request was answered already or the sender is gone. Never throws.
  */
 export function sendAnswer(
   res: ServerResponse,
@@ -112,9 +112,9 @@ function hasHeaders(res: ServerResponse): boolean {
   return res.hasHeader("x-powered-by") || res.getHeaderNames().length > 0;
 }
 
-/** Unread bytes that we still take behind an answer, at most: beyond them the connection is closed. */
+/** The most unread bytes that are still read after an answer; if there are more, the connection is closed. */
 const drainBytes = 65_536;
-/** Milliseconds that a sender has to take in our answer while we no longer read. */
+/** How long a sender has to read the answer after we have stopped reading, in milliseconds. */
 const lingerMs = 1_000;
 
 /** What Node's HTTP server calls when the last answer of a connection is written; not in Node's types. */
@@ -123,20 +123,20 @@ interface ServerSocket extends Duplex {
 }
 
 /**
- * Whether the connection has to close behind the answer, because more of the body may come than is worth reading:
- * it is chunked, longer than 64 KiB, or was given up half-way. What is small Node reads and drops, and the connection
- * stays in use.
+ * Whether the connection has to close after the answer, because more of the body may come than is worth reading:
+ * it is chunked, longer than 64 KiB, or was abandoned half-way. A small rest is read and dropped by Node, and the
+ * connection stays in use.
  */
 export function mustClose(req: IncomingMessage): boolean {
   if (req.complete) return false;
   const length = req.headers["content-length"];
-  // Where the answer is given at once, a request without body is not complete yet.
+  // When the answer is sent immediately, a request without a body is not complete yet.
   if (length === undefined) return req.headers["transfer-encoding"] !== undefined;
   return Number(length) > drainBytes || req.readableDidRead;
 }
 
 /**
- * Prepares a connection whose request body was not read to the end for closing: behind the answer our side is shut,
+ * Prepares a connection whose request body was not read to the end for closing: after the answer our side is shut,
  * at most 64 KiB more are read and dropped, and the connection is destroyed when the sender closes it, or after one
  * second. To be called before the answer ends, on HTTP/1 only.
  *
@@ -154,8 +154,8 @@ function linger(socket: Duplex): void {
   const stopTimer = systemClock.after(lingerMs, () => socket.destroy());
   socket.once("close", stopTimer);
   socket.on("error", ignore);
-  // The HTTP parser must not see the rest: behind the body it would find the next request and hand it out. No one
-  // else has business with this socket any more.
+  // The HTTP parser must not see the rest: after the body it would find the next request and emit it. Nothing else uses this
+  // socket any more.
   socket.removeAllListeners("data");
   socket.removeAllListeners("end");
   let drained = 0;
@@ -169,5 +169,5 @@ function linger(socket: Duplex): void {
   socket.end();
 }
 
-/** A sender that resets the connection meanwhile is no news: it was refused. */
+/** A sender that was refused may reset the connection. */
 function ignore(): void {}

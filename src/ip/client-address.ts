@@ -53,10 +53,10 @@ const mostHeaderCharacters = 4096;
 
 /**
  * Prepares how the sender's address is found. Without proxies: the peer of the socket, whatever the headers say
- * (ATTACKS D01). With proxies listed: from the peer leftwards through the header until an address is no proxy's;
- * where all are, the left-most. With a number n of hops: the n-th entry from the right. An entry that is looked at
- * and is no address makes the sender's unknown (D03), and so do more than 32 entries or 4096 characters (D04).
- * Throws a TypeError for options that cannot be meant; `where` names them.
+ * (ATTACKS D01). With proxies listed: from the peer leftwards through the header until an address is not a proxy's;
+ * if all are, the left-most. With a number n of hops: the n-th entry from the right. An entry that is looked at
+ * and is not an address makes the sender's unknown (D03), and so do more than 32 entries or 4096 characters (D04).
+ * Throws a TypeError for options that make no sense; `where` names them.
  */
 export function clientAddressResolver(
   options: ClientAddressOptions | undefined,
@@ -191,7 +191,7 @@ class HopHeader {
     this.name = name;
   }
 
-  /** What the hops wrote, left to right over all lines; undefined where an element names nobody. */
+  /** What the hops wrote, left to right over all lines; undefined where an element has no address. */
   read(rawHeaders: readonly string[]): readonly (string | undefined)[] | UnknownAddress {
     const hops: (string | undefined)[] = [];
     let characters = 0;
@@ -241,7 +241,7 @@ export interface SenderAddress {
   readonly resolver: ClientAddressResolver;
 }
 
-/** Told of what a list in shadow mode would have refused. */
+/** Called with what a list in shadow mode would have refused. */
 export interface ShadowListener {
   wouldRefuse(refusal: Refusal): void;
 }
@@ -260,7 +260,7 @@ export function findSender(
 
 /**
  * Asks the lists in turn; all must have the address. The first that enforces and says no gives ERR_ADDRESS_REFUSED;
- * a list in shadow mode only tells `shadow`.
+ * a list in shadow mode only calls `shadow`.
  */
 export function refuseAddress(
   lists: readonly AddressList[],

@@ -20,7 +20,7 @@ export const checkDeadlineMs = 2_000;
 /** More header lines than this are refused (ATTACKS E27); the array holds names and values. */
 const maxRawHeaders = 200;
 
-/** A source that answers other methods does so for listed addresses alone: they are asked first. */
+/** A source that answers other methods answers listed addresses only, so the address check runs first. */
 export function checkMethod(delivery: IncomingDelivery, { source }: Pick<ReceiverConfig, "source">): Finding {
   if (delivery.method === "POST" || source?.handshake !== undefined) return undefined;
   return answerMethod(delivery);
@@ -39,7 +39,7 @@ export function checkAddress(
   return refuseAddress(allowIps, delivery.sender, delivery);
 }
 
-/** What is no delivery: the source's answer to a method other than POST. */
+/** The source's answer to a method other than POST: such a request is not a delivery. */
 export function answerHandshake(
   delivery: IncomingDelivery,
   { source }: Pick<ReceiverConfig, "source">,
@@ -50,7 +50,7 @@ export function answerHandshake(
   return answer === undefined ? answerMethod(delivery) : { status: "handshake", answer };
 }
 
-/** Their number, and the length that they announce. */
+/** The number of header lines, and the length that they announce. */
 export function checkHeaders({ req }: IncomingDelivery, { body }: Pick<ReceiverConfig, "body">): Finding {
   if (req.rawHeaders.length > maxRawHeaders) {
     const lines = req.rawHeaders.length / 2;
@@ -98,7 +98,7 @@ export function admitCaller(delivery: IncomingDelivery, authenticated: Authentic
   return undefined;
 }
 
-/** The lists of the caller's tenant and service. Behind them the user's own code may see who it is. */
+/** The lists of the caller's tenant and service. Only after them does `req.caller` show the user's code who it is. */
 export function checkOwnerAllowlist(delivery: IncomingDelivery): Finding {
   const { owner, caller } = delivery.authenticated;
   const refusal = owner === undefined ? undefined : refuseAddress(owner.allowIps, delivery.sender, delivery);
@@ -125,7 +125,7 @@ export function readBytes(
   return waiting;
 }
 
-/** Gives the place for reading back in any case. */
+/** Gives the reading place back, whether or not there is a place for handling. */
 export function takeHandlingPlace(
   delivery: IncomingDelivery,
   { limiter }: Pick<ReceiverConfig, "limiter">,
@@ -197,7 +197,7 @@ export function keepParsed(delivery: IncomingDelivery, { value }: { readonly val
   return undefined;
 }
 
-/** What is no event: the source's answer to a POST that only looks like a delivery. */
+/** The source's answer to a POST that has no event, such as the check of a new URL. */
 export function answerChallenge(
   { method, url, headers, parsed }: IncomingDelivery,
   { source }: Pick<ReceiverConfig, "source">,
@@ -230,7 +230,7 @@ export function findHandlers(
   return undefined;
 }
 
-/** Holds the data of every event that somebody wants against its schema. A promise only where a schema answers later. */
+/** Checks the data of every event that has a handler against its schema. A promise only if a schema is asynchronous. */
 export function askSchemas(
   { events }: IncomingDelivery,
   config: Pick<ReceiverConfig, "catalog">,
@@ -268,7 +268,7 @@ export function schemaLate({ events }: IncomingDelivery): Refusal {
   return new Refusal("ERR_INTERNAL", `the schema of ${types} gave no answer within ${checkDeadlineMs} ms`);
 }
 
-/** A sender that repeats the delivery has it checked again. */
+/** If the sender repeats the delivery, it is checked again. */
 export function senderGone(): Refusal {
   return new Refusal("ERR_BODY_ABORTED", "the sender closed the connection before its delivery was checked");
 }

@@ -31,7 +31,7 @@ export async function explain(
   });
 }
 
-/** A cache of its own, so that a token which only was explained is not remembered; and no lookup counts. */
+/** With a cache of its own, so that an explained token is not remembered, and without counting lookups. */
 function withoutMemory(config: ReceiverConfig): ReceiverConfig {
   const { auth } = config;
   const tokens = auth.tokens && new VerifiedTokenCache(auth.credentials as CredentialProvider);

@@ -21,7 +21,7 @@ import type { BodyKind, ParsedDelivery } from "../types/source.js";
 import type { AnonymousSender } from "./concurrency-limiter.js";
 import type { RefusedRequest } from "./reporter.js";
 
-/** What a check finds: a refusal, or the answer to a request that is no delivery. Undefined: the next check runs. */
+/** What a check finds: a refusal, or the answer to a request that is not a delivery. Undefined: the next check runs. */
 export type Finding = Refusal | Outcome | undefined;
 
 /** What a check returns if it continues later, through `delivery.resume`. */
@@ -41,7 +41,7 @@ export interface MarkedRequest extends IncomingMessage {
   rawBody?: Buffer | undefined;
 }
 
-/** What is needed at arrival. */
+/** The part of the configuration that is needed on arrival. */
 export interface ArrivalConfig {
   readonly clock: Clock;
   readonly clientAddress: ClientAddressResolver;
@@ -82,7 +82,7 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
   readonly rawHeaders: readonly string[];
   readonly #runner: CheckRunner;
   /** Index of the current check. */
-  at = 0;
+  checkIndex = 0;
   receivedAtMs = 0;
   address: string | undefined = undefined;
   sender: SenderAddress = missing;
@@ -144,13 +144,13 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
     return tokenUse(tokenCredential, caller.claims);
   }
 
-  /** What is said of it in a report that it was refused. */
+  /** What a report of its refusal says about it. */
   reported(): RefusedRequest {
     return { requestId: this.requestId, method: this.method, address: this.address };
   }
 
-  /** How long a check of the user's own may take: the delivery holds a place meanwhile. */
-  patience(clock: Clock, deadlineMs: number): DeadlineOptions {
+  /** How long to wait for a check that is the user's own code: the delivery holds a place in the meantime. */
+  deadlineOptions(clock: Clock, deadlineMs: number): DeadlineOptions {
     const { res } = this;
     if (res === undefined) return { clock, deadlineMs };
     // Not of the request: its "close" comes as soon as its body is read.
@@ -161,7 +161,7 @@ export class IncomingDelivery implements ShadowListener, BodyListener {
     return { clock, deadlineMs, onGone };
   }
 
-  /** Counts it for its address: there is no credential. */
+  /** Makes its place count for its address, because it has no credential. */
   markAnonymous(): void {
     const { sender } = this;
     this.anonymous = {

@@ -9,7 +9,7 @@ import { assertOptions, durationOption, optionKeys, own } from "../lib/options.j
 import { endsBefore } from "../lib/promises.js";
 
 /** What is started and closed. */
-export interface LifeParts<Tx> {
+export interface LifecycleParts<Tx> {
   readonly intake: {
     open(): void;
     stop(): Promise<void>;
@@ -34,7 +34,7 @@ export interface CloseOptions {
 }
 
 /** The start and the end of a receiver. */
-export interface Life {
+export interface Lifecycle {
   start(): Promise<void>;
   close(options?: CloseOptions): Promise<void>;
   state(): "new" | "started" | "closed";
@@ -48,8 +48,8 @@ const endMs = 800;
 const lockedByStart =
   "the receiver was started, and an inbox needs every handler before that; register handlers ahead of start()";
 
-/** Joins what has to begin and to end with a receiver. */
-export function createLife<Tx>(parts: LifeParts<Tx>): Life {
+/** Starts and closes the parts of a receiver together. */
+export function createLifecycle<Tx>(parts: LifecycleParts<Tx>): Lifecycle {
   const { inbox, handlers, intake } = parts;
   let started: Promise<void> | undefined;
   let closed: Promise<void> | undefined;
@@ -93,7 +93,7 @@ function parseGrace(options: unknown): number {
 }
 
 async function close<Tx>(
-  parts: LifeParts<Tx>,
+  parts: LifecycleParts<Tx>,
   graceMs: number,
   started: Promise<void> | undefined,
 ): Promise<void> {
@@ -141,8 +141,8 @@ function startDeadlines(clock: Clock, graceMs: number) {
   };
 }
 
-/** Notes what work rejects with. Never rejects. */
-async function noting<Tx>({ reporter }: LifeParts<Tx>, work: Promise<unknown>): Promise<void> {
+/** Reports what `work` rejects with. Never rejects. */
+async function noting<Tx>({ reporter }: LifecycleParts<Tx>, work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (error) {

@@ -54,7 +54,7 @@ export interface NoInbox {
   readonly [withoutInbox]: never;
 }
 
-/** What handlers get beside the event, by the `Tx` of the receiver's engine. */
+/** What handlers get in addition to the event, by the `Tx` of the receiver's engine. */
 export type ContextOf<Tx> = [Tx] extends [never]
   ? InboxContext<never>
   : [Tx] extends [NoInbox]
@@ -78,11 +78,11 @@ interface AuthOrSource {
 
 interface SourceOrAuth<SourceEvents> {
   /**
-   * How the senders talk: where type and id stand, how they sign, what they expect as an answer. Takes the place of `type`,
+   * How the senders talk: where type and id are, how they sign, what they expect as an answer. Replaces `type`,
    * `id` and `data`, and gives handlers their types where `events` is left out.
    */
   readonly source: Source<SourceEvents>;
-  /** A credential besides the signature: both must pass. Needed where the source neither signs nor brings its own. */
+  /** A credential in addition to the signature: both must pass. Required if the source neither signs nor has its own. */
   readonly auth?: AuthOptions | undefined;
 }
 
@@ -262,7 +262,7 @@ export function parseReceiverOptions<Events extends EventsOption | undefined, Tx
   };
 }
 
-/** What bodies may be, what signs them, and what they say. */
+/** What reads a delivery: the kinds of body, their signature, and the events in them. */
 function prepareContent<Events extends EventsOption | undefined, Tx, SourceEvents>(
   options: ReceiverOptions<Events, Tx, SourceEvents>,
   name: string,
@@ -294,7 +294,7 @@ function prepareContent<Events extends EventsOption | undefined, Tx, SourceEvent
   };
 }
 
-/** A source says where everything stands, so that nothing else may. */
+/** A source says where type, id and data are, so the options that do are refused next to it. */
 function envelopeOf(
   options: EnvelopeOptions,
   name: string,
@@ -333,7 +333,7 @@ function parseLimits(
     }),
     limiter: new ConcurrencyLimiter(
       numberOption(own(options, "maxConcurrent"), `${where}.maxConcurrent`, bounds),
-      // With an inbox nobody may enter before `start`.
+      // With an inbox, no delivery is taken before `start`.
       !hasInbox ? undefined : "the receiver was not started: await receiver.start()",
     ),
     failureLimiter:
@@ -346,7 +346,7 @@ function parseLimits(
 const kinds: readonly BodyKind[] = ["json", "form", "xml", "bytes", "empty"];
 const secretHeaders: readonly string[] = ["authorization", "proxy-authorization", "cookie"];
 
-/** Reads the option `source`; undefined where it was left out. TypeError for what is no source. */
+/** Reads the option `source`; undefined where it was left out. TypeError for anything that is not a source. */
 function parseSource<EventMap>(value: unknown, where: string): Source<EventMap> | undefined {
   if (value === undefined) return undefined;
   const source = value as Partial<Source<EventMap>> | null;

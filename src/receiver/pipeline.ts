@@ -57,8 +57,8 @@ const WITH_SIGNATURE = {
 };
 
 /**
- * The way of a delivery. Cheap checks come first, and nothing is buffered for a caller who is not let in. The first check that
- * finds something ends it. Live requests and `explain` run this one list, so that they cannot differ.
+ * The checks of a delivery, in order. Cheap checks come first, and nothing is buffered for a caller who is not let in. The first
+ * check that finds something ends the delivery. Live requests and `explain` run this one list, so that they cannot differ.
  */
 export const checks: readonly Check<ReceiverConfig>[] = [
   check("method", checkMethod),
@@ -109,8 +109,8 @@ export class Pipeline<Config extends ArrivalConfig> implements CheckRunner {
 
   resume(delivery: IncomingDelivery, found: Finding): void {
     if (found === undefined) {
-      this.#ending.passed?.(delivery, this.#checks[delivery.at] as Check<Config>);
-      delivery.at++;
+      this.#ending.passed?.(delivery, this.#checks[delivery.checkIndex] as Check<Config>);
+      delivery.checkIndex++;
     }
     this.#go(delivery, found);
   }
@@ -119,18 +119,18 @@ export class Pipeline<Config extends ArrivalConfig> implements CheckRunner {
     this.#ending.wouldRefuse(delivery, refusal);
   }
 
-  /** Runs the checks from `delivery.at` on, until one of them has found something or has to wait. */
+  /** Runs the checks from `delivery.checkIndex` on, until one of them has found something or has to wait. */
   #go(delivery: IncomingDelivery, before: Finding): void {
     let found: Finding | typeof waiting = before;
-    while (found === undefined && delivery.at < this.#checks.length) {
-      const check = this.#checks[delivery.at] as Check<Config>;
+    while (found === undefined && delivery.checkIndex < this.#checks.length) {
+      const check = this.#checks[delivery.checkIndex] as Check<Config>;
       found = this.#ask(delivery, check);
       if (found === undefined) {
         this.#ending.passed?.(delivery, check);
-        delivery.at++;
+        delivery.checkIndex++;
       }
     }
-    if (found !== waiting) this.#ending.ended(delivery, found, this.#checks[delivery.at]);
+    if (found !== waiting) this.#ending.ended(delivery, found, this.#checks[delivery.checkIndex]);
   }
 
   /** Runs one check. Takes a promise only if the check returns one. */
@@ -152,11 +152,11 @@ export class Pipeline<Config extends ArrivalConfig> implements CheckRunner {
     let found: Finding;
     try {
       const { late } = check;
-      const patience = delivery.patience(this.#config.clock, checkDeadlineMs);
+      const deadline = delivery.deadlineOptions(this.#config.clock, checkDeadlineMs);
       const settled =
         late === undefined
           ? await asked
-          : await withDeadline(asked, patience, (why) => (why === "gone" ? senderGone() : late(delivery)));
+          : await withDeadline(asked, deadline, (why) => (why === "gone" ? senderGone() : late(delivery)));
       const isFinding = settled instanceof Refusal || check.take === undefined;
       found = isFinding ? (settled as Finding) : check.take(delivery, settled, this.#config);
     } catch (error) {

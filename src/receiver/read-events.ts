@@ -30,7 +30,7 @@ export interface CheckedData {
   readonly value: unknown;
 }
 
-/** Holds data against the schema of its type. A promise only where the schema answers later. */
+/** Checks data against the schema of its type. A promise only if the schema is asynchronous. */
 export function checkData(
   reader: Pick<EventReader, "catalog">,
   type: string,
@@ -52,7 +52,7 @@ export interface EventPlace {
   readonly position: number;
 }
 
-/** The data of one event, read anew and held against its schema. A promise only for XML, and where the schema answers later. */
+/** The data of one event, read anew and checked against its schema. A promise only for XML and asynchronous schemas. */
 export function readData(
   reader: EventReader,
   { type, position }: EventPlace,
@@ -75,7 +75,7 @@ function dataAt(
   );
 }
 
-/** What of a stored event says how to read it. */
+/** The parts of a stored event that it is read from. */
 export type StoredEvent = Pick<Task, "event" | "delivery" | "position">;
 
 /** The data of a stored event by the schema as it is now. */

@@ -13,7 +13,7 @@ import type { ExplainRequest, Explanation } from "../types/explanation.js";
 import type { ReceiverHealth } from "../types/health.js";
 import { findingsOf, startWarningsOf } from "./diagnose.js";
 import { explain } from "./explain.js";
-import { type CloseOptions, createLife } from "./lifecycle.js";
+import { type CloseOptions, createLifecycle } from "./lifecycle.js";
 import {
   type ContextOf,
   type NoInbox,
@@ -66,16 +66,16 @@ interface AnyReceiver {
   health(): Promise<ReceiverHealth>;
   /**
    * Resolves when credentials can be looked up and, with an inbox, its store is open and its workers run; until then
-   * deliveries are answered 503 (ERR_STOPPED). Without an inbox it is not needed, and good for failing early. Called
-   * again it gives the same promise, unless that rejected: then it tries again. Rejects behind `close`.
+   * deliveries are answered 503 (ERR_STOPPED). Without an inbox it is not needed, but makes a mistake show early. Called
+   * again it returns the same promise; if that rejected, it tries again. Rejects after `close`.
    */
   start(): Promise<void>;
   /**
    * Answers further deliveries with 503 (ERR_STOPPED), waits until those in progress are answered and the runs of
    * handlers have ended, and ends what the receiver started. What has not ended within `grace` (default "10s", at most
    * "1h") is left behind: with an inbox its signal aborts and its task is given back, without its attempt.
-   * Resolves within the grace and a second, and never rejects. A `credentials` object that was given belongs to whoever
-   * made it.
+   * Resolves within the grace and a second, and never rejects. A `credentials` object that you passed in is yours to
+   * close.
    */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -168,7 +168,7 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
   const intake = createIntake(config, checks);
   const receive = withMountCheck(intake.receive, (message) => reporter.note("warn", message, {}));
   const unobserve = observeCredentials(auth.credentials, reporter);
-  const life = createLife({
+  const lifecycle = createLifecycle({
     ...{ intake, inbox, handlers, clock, reporter },
     ready: async () => {
       for (const warning of startWarningsOf(config)) reporter.note("warn", warning, {});
@@ -195,7 +195,7 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
     explain: (request) => explain(config, checks, request),
     diagnose: () => [...findingsOf(config), ...(inbox?.diagnose() ?? [])],
     async health() {
-      const state = life.state();
+      const state = lifecycle.state();
       return toReceiverHealth({
         state,
         hasInbox: inbox !== undefined,
@@ -204,8 +204,8 @@ export function createReceiverWith<Events extends EventsOption | undefined, Tx, 
       });
     },
     inbox: inbox === undefined ? createNoInbox() : createAdmin(config, inbox),
-    start: () => life.start(),
-    close: (closeOptions) => life.close(closeOptions),
+    start: () => lifecycle.start(),
+    close: (closeOptions) => lifecycle.close(closeOptions),
   };
 }
 

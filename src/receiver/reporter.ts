@@ -45,7 +45,7 @@ export interface Reporter extends InboxReporter {
   note(level: "warn" | "error", message: string, details: object): void;
   /** Without a logger: says once that the receiver takes deliveries, and what is logged. */
   announce(facts: string): void;
-  /** Told of every delivery that was not refused; undefined where nobody watches. */
+  /** Called with every delivery that was not refused; undefined without a terminal. */
   readonly delivered: ((delivered: Delivered) => void) | undefined;
 }
 
@@ -211,7 +211,7 @@ export function createReporter(options: {
   };
 }
 
-/** Where a failed attempt stands, and when the next one comes; empty without an inbox. */
+/** Which attempt failed, and when the next one comes; empty without an inbox. */
 function attemptText(attempt: number, next: NextAttempt | undefined): string {
   if (next === undefined) return "";
   const { maxAttempts, delayMs } = next;
@@ -275,7 +275,7 @@ export function observeCredentials(source: CredentialProvider | undefined, repor
   return source?.observe?.(note) ?? (() => {});
 }
 
-/** A class for the sake of its getter: in an object literal that would cost a hidden class per report. */
+/** A class because of its getter: in an object literal, each report would have a hidden class of its own. */
 class Refused implements RefusedReport {
   readonly receiver: string;
   readonly requestId: string;
@@ -369,7 +369,7 @@ function unbreakable(logger: Logger): Logger {
 
 /** The most types that are named: what senders make up must not fill the memory. */
 const mostTypes = 1_000;
-/** A longer one is no misspelling, and would take long to compare. */
+/** A longer type is hardly a misspelling, and slow to compare. */
 const longestCompared = 200;
 
 /** Says once of each event type that no handler is registered for it, with the near miss. */
@@ -417,7 +417,7 @@ export class UnhandledTypes {
   }
 }
 
-/** What the sender of an event without handlers is answered, for messages. */
+/** How the sender of an event without handlers is answered, for messages. */
 export function answerToIgnored(unknownTypes: "ignore" | "refuse", hasInbox: boolean): string {
   if (unknownTypes === "refuse") return "answered 422";
   return hasInbox ? "answered 202 and kept without tasks" : "answered 200 and ignored";
