@@ -32,7 +32,6 @@ export default {
     "src/**/*.ts",
     "!src/types/**",
     "!src/**/*-types.ts",
-    "!src/inbox/reporter.ts",
     "!src/inbox/polling/task-queue.ts",
   ],
   coverageProvider: "v8",

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { Refusal } from "../errors.js";
 import type { IncomingEvent } from "../events/extract.js";
 import type { RegisteredHandler } from "../events/handlers.js";
+import { invalidDataError } from "../events/schemas.js";
 import type { Clock } from "../lib/clock.js";
 import { describe } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
@@ -18,10 +19,9 @@ import type {
 } from "../types/engine.js";
 import type { WebhookEvent } from "../types/event.js";
 import type { Outcome } from "../types/outcome.js";
+import type { InboxReporter } from "../types/report.js";
 import { Batcher } from "./batching.js";
-import { invalidDataError } from "./invalid-data.js";
 import type { InboxSettings } from "./options.js";
-import type { InboxReporter } from "./reporter.js";
 
 /** A delivery that passed every check. */
 export interface CheckedDelivery

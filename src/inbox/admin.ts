@@ -30,8 +30,8 @@ import type {
   TaskState,
 } from "../types/engine.js";
 import type { WebhookEvent } from "../types/event.js";
+import type { InboxReporter } from "../types/report.js";
 import { orderingKeyOf } from "./accept.js";
-import type { InboxReporter } from "./reporter.js";
 import { purge } from "./retention.js";
 
 /** Filters of a receiver's own events, all of which must hold. */

@@ -12,11 +12,11 @@ import type {
   InboxEngine,
   NewDelivery,
 } from "../types/engine.js";
+import type { InboxReporter } from "../types/report.js";
 import { type Acceptor, createAcceptor } from "./accept.js";
 import type { Settle } from "./batching.js";
 import type { InboxHealth } from "./health.js";
 import type { InboxSettings } from "./options.js";
-import type { InboxReporter } from "./reporter.js";
 import { HeldTasksMonitor, startRetention } from "./retention.js";
 import { type ReadData, Worker } from "./worker.js";
 

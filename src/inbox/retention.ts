@@ -3,7 +3,7 @@ import type { Duration } from "../lib/duration.js";
 import { assertOptions, durationOption, numberOption, OptionError, optionKeys, own } from "../lib/options.js";
 import { printable } from "../lib/printable.js";
 import type { InboxEngine, InboxStats, PurgeOptions } from "../types/engine.js";
-import type { InboxReporter } from "./reporter.js";
+import type { InboxReporter } from "../types/report.js";
 
 const intervalMs = 60_000;
 /** Warns once an hour that nothing is deleted by age. */

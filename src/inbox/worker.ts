@@ -2,6 +2,7 @@ import { HandlerFailedError, Refusal, StoppedError } from "../errors.js";
 import type { RegisteredHandler } from "../events/handlers.js";
 import { boundedDelay, defaultRetry } from "../events/retry-policy.js";
 import { type HandlerResult, type LateResult, Run, type RunSubject } from "../events/run-handlers.js";
+import { invalidDataError } from "../events/schemas.js";
 import type { Clock } from "../lib/clock.js";
 import { errorFrom, isInstance, taskErrorOf } from "../lib/kept-error.js";
 import { printable } from "../lib/printable.js";
@@ -9,10 +10,8 @@ import { isPromise } from "../lib/promises.js";
 import { LeaseLostError, NonRetriableError, RetryAfterError } from "../lib/task-errors.js";
 import type { Delivery } from "../types/delivery.js";
 import type { Lease, SettledReport, StoredDelivery, Task, Verdict } from "../types/engine.js";
-import type { HandlerRun, ReportedTask } from "../types/report.js";
-import { InvalidData, invalidDataError } from "./invalid-data.js";
+import type { HandlerRun, InboxReporter, NextAttempt, ReportedTask } from "../types/report.js";
 import type { InboxSettings } from "./options.js";
-import type { InboxReporter, NextAttempt } from "./reporter.js";
 
 /** Reads the data of a stored event with the current schema; a Refusal if it breaks the schema. */
 export type ReadData = (
@@ -138,7 +137,7 @@ export class Worker<Tx> {
   }
 
   #reportLate(task: Task, { durationMs, ...late }: LateResult): void {
-    const message = `handler "${printable(task.handler)}" settled behind the end of its run (${late.outcome})`;
+    const message = `handler "${printable(task.handler)}" finished after its run had ended (${late.outcome})`;
     const error = late.outcome === "failed" ? { err: late.error } : {};
     this.#parts.reporter.note("warn", message, { ...reported(task), durationMs, ...error });
   }
@@ -206,6 +205,18 @@ function deliveryOf(stored: StoredDelivery): Delivery {
     receivedAt: new Date(stored.receivedAtMs),
     rawBody,
   };
+}
+
+/** Fails a run whose stored data breaks the schema. */
+export class InvalidData extends Error {
+  /** ERR_EVENT_INVALID, or why the bytes could not be read. */
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.reason);
+    this.name = "InvalidData";
+    this.refusal = refusal;
+  }
 }
 
 /** What a verdict depends on, other than the result. */

@@ -2,11 +2,11 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { StoppedError } from "../errors.js";
 import type { HandlerRegistry } from "../events/handlers.js";
 import type { ReceiverInbox } from "../inbox/inbox.js";
-import type { InboxReporter } from "../inbox/reporter.js";
 import type { Clock } from "../lib/clock.js";
 import type { Duration } from "../lib/duration.js";
 import { assertOptions, durationOption, optionKeys, own } from "../lib/options.js";
 import { endsBefore } from "../lib/promises.js";
+import type { InboxReporter } from "../types/report.js";
 
 /** What is started and closed. */
 export interface LifecycleParts<Tx> {

@@ -2,7 +2,6 @@ import { channel } from "node:diagnostics_channel";
 import { type AnyHookgateError, type ErrorCode, errorEntry, type Refusal } from "../errors.js";
 import type { HandlerRegistry } from "../events/handlers.js";
 import type { Catalog } from "../events/schemas.js";
-import type { InboxReporter, NextAttempt } from "../inbox/reporter.js";
 import type { Clock } from "../lib/clock.js";
 import { spanOf } from "../lib/duration.js";
 import { errorFrom, errorText, isError, keptError, taskErrorOf } from "../lib/kept-error.js";
@@ -18,7 +17,9 @@ import type {
   HandlerRun,
   Hooks,
   IgnoredReport,
+  InboxReporter,
   Logger,
+  NextAttempt,
   RefusedReport,
 } from "../types/report.js";
 

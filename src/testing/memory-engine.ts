@@ -1,6 +1,6 @@
 import { parseSetup } from "../inbox/sqlite/connection.js";
 import { createMemoryEngine } from "../inbox/sqlite/engine.js";
-import type { SqliteTransaction } from "../inbox/sqlite/user-statements.js";
+import type { SqliteTransaction } from "../inbox/sqlite/user-writes.js";
 import { assertOptions, OptionError, optionKeys, own } from "../lib/options.js";
 import type { InboxEngine } from "../types/engine.js";
 

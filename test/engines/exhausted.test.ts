@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { SqliteEngine } from "../../src/inbox/sqlite/engine.js";
-import { LocalHost } from "../../src/inbox/sqlite/host.js";
+import { LocalHost } from "../../src/inbox/sqlite/hosts.js";
 import type { Consumer, SettledReport } from "../../src/types/engine.js";
 import { newDelivery } from "../support/inbox-parts.js";
 import { until } from "../support/inbox-scene.js";

@@ -6,9 +6,9 @@ import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { CopyHost, restoreFile } from "../../src/inbox/sqlite/backup.js";
 import { loadDriver } from "../../src/inbox/sqlite/driver.js";
-import { ThreadHost } from "../../src/inbox/sqlite/host.js";
+import { ThreadHost } from "../../src/inbox/sqlite/hosts.js";
 import { packDeliveries } from "../../src/inbox/sqlite/protocol.js";
-import { parseRead, QueryHost } from "../../src/inbox/sqlite/queries.js";
+import { parseRead, QueryHost } from "../../src/inbox/sqlite/user-queries.js";
 import { buildSources } from "../support/built-sources.js";
 import { newDelivery } from "../support/inbox-parts.js";
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { inboxEngineConformance } from "hookgate/testing";
 import { loadDriver, type OpenDatabase, type SqliteDatabase } from "../../src/inbox/sqlite/driver.js";
 import { SqliteEngine } from "../../src/inbox/sqlite/engine.js";
-import { LocalHost } from "../../src/inbox/sqlite/host.js";
+import { LocalHost } from "../../src/inbox/sqlite/hosts.js";
 import type { SqliteTransaction } from "../../src/inbox/sqlite/index.js";
 import { type MakeSqliteEngine, sqliteHarness } from "../support/engines.js";
 import { everyFilter, fillLarge } from "./large-file.js";

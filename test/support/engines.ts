@@ -7,7 +7,7 @@ import type { ConformanceEffects, ConformanceHarness } from "hookgate/testing";
 import type { ConnectionOptions } from "../../src/inbox/sqlite/connection.js";
 import { loadDriver, type SqliteDatabase } from "../../src/inbox/sqlite/driver.js";
 import { createMemoryEngine, SqliteEngine } from "../../src/inbox/sqlite/engine.js";
-import { LocalHost, MemoryHost } from "../../src/inbox/sqlite/host.js";
+import { LocalHost, MemoryHost } from "../../src/inbox/sqlite/hosts.js";
 
 export type SqliteTestEngine = InboxEngine<SqliteTransaction>;
 

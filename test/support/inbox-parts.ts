@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
-import type { InboxReporter } from "../../src/inbox/reporter.js";
 import type { InboxEngine, NewDelivery, Task, TaskCounts } from "../../src/types/engine.js";
+import type { InboxReporter } from "../../src/types/report.js";
 
 /** Keeps what an inbox tells: the reports by their kind, and the log. */
 export interface Told {

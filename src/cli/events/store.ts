@@ -59,7 +59,7 @@ export async function loadSqlite() {
 
 /** The engine would make its tables in a database of something else: looked at first without writing. */
 async function assertInbox(path: string): Promise<void> {
-  const { LocalHost } = await import("../../inbox/sqlite/host.js");
+  const { LocalHost } = await import("../../inbox/sqlite/hosts.js");
   const host = new LocalHost({ path, readOnly: true, busyTimeoutMs: 2000, setup: [] });
   await host.open();
   await host.close();

@@ -1,10 +1,9 @@
 import type { Acceptance, NewEvent } from "../../types/engine.js";
-import type { QueryContext } from "./id-table.js";
-import { toStored } from "./id-table.js";
 import { mustWait } from "./order.js";
 import type { AcceptRequest, PackedDelivery, Times } from "./protocol.js";
+import { type QueryContext, toStored } from "./query-context.js";
+import { taskStates } from "./schema.js";
 import * as sql from "./statements.js";
-import { taskStates } from "./task-state.js";
 
 /** Stores deliveries within one transaction. */
 export class AcceptQueries {

@@ -14,9 +14,9 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { BackupReport } from "../../types/engine.js";
-import { startChild } from "./child.js";
 import type { OpenDatabase, SqliteDatabase } from "./driver.js";
 import { resultCode, resultCodes } from "./errors.js";
+import { startChild } from "./programs.js";
 import { assertInbox, assertNotNewer } from "./schema.js";
 import * as sql from "./statements.js";
 

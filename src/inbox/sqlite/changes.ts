@@ -1,13 +1,12 @@
 import { changeableStates } from "../../lib/task-changes.js";
 import type { Change, EventFilter, ReplayTask, TaskState } from "../../types/engine.js";
 import type { Connection } from "./connection.js";
-import type { QueryContext } from "./id-table.js";
-import { eventNumber, fromStored, type HandlerRow, toStored } from "./id-table.js";
 import { holdsOthers, promote, recordAttempt } from "./order.js";
 import type { ChangeRequest, Purged, Times } from "./protocol.js";
+import { eventNumber, fromStored, type HandlerRow, type QueryContext, toStored } from "./query-context.js";
+import { taskStateOf, taskStates } from "./schema.js";
 import { conditionOf, scopesOf } from "./search.js";
 import * as sql from "./statements.js";
-import { taskStateOf, taskStates } from "./task-state.js";
 
 interface EventRow {
   readonly event: number;

@@ -14,15 +14,15 @@ import { CopyHost } from "./backup.js";
 import { memoryPath, parseSetup } from "./connection.js";
 import type { SqliteValue } from "./driver.js";
 import { createMemoryEngine, SqliteEngine } from "./engine.js";
-import { LocalHost, ThreadHost } from "./host.js";
-import type { ReadOptions, SqliteRow } from "./queries.js";
-import type { SqliteTransaction } from "./user-statements.js";
+import { LocalHost, ThreadHost } from "./hosts.js";
+import type { ReadOptions, SqliteRow } from "./user-queries.js";
+import type { SqliteTransaction } from "./user-writes.js";
 
 export type { SqliteValue } from "./driver.js";
 export { SqliteError } from "./errors.js";
-export type { ReadOptions, SqliteRow } from "./queries.js";
+export type { ReadOptions, SqliteRow } from "./user-queries.js";
 
-export type { SqliteTransaction } from "./user-statements.js";
+export type { SqliteTransaction } from "./user-writes.js";
 
 /** The engine that `sqliteEngine` makes. */
 export interface SqliteInboxEngine extends InboxEngine<SqliteTransaction> {

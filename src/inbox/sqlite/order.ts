@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import type { Connection } from "./connection.js";
-import type { HandlerRow } from "./id-table.js";
+import type { HandlerRow } from "./query-context.js";
+import { taskStates } from "./schema.js";
 import * as sql from "./statements.js";
-import { taskStates } from "./task-state.js";
 
 /** What of a handler decides on the order of its tasks. */
 export type OrderedHandler = Pick<HandlerRow, "handler" | "hold">;

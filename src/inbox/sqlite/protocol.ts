@@ -15,9 +15,9 @@ import type {
 } from "../../types/engine.js";
 import type { ClaimedTask, Claims } from "../polling/task-queue.js";
 import { resultCode, StoreEndedError } from "./errors.js";
-import type { Query, QueryAnswer } from "./queries.js";
 import type { Found, SearchRequest } from "./search.js";
-import type { RecordedStatement } from "./user-statements.js";
+import type { Query, QueryAnswer } from "./user-queries.js";
+import type { RecordedStatement } from "./user-writes.js";
 
 /** A delivery on its way to the store: its head is JSON, its body is part of the request's bytes. */
 export interface PackedDelivery {

@@ -4,8 +4,8 @@
  */
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { loadDriver } from "./driver.js";
-import { type FileQuery, type QueryAnswer, runQuery, toQueryError } from "./queries.js";
 import * as sql from "./statements.js";
+import { type FileQuery, type QueryAnswer, runQuery, toQueryError } from "./user-queries.js";
 
 /** The memory that SQLite may take for one query, in bytes. */
 const heapLimit = 256 * 1024 * 1024;

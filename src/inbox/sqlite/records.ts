@@ -15,11 +15,11 @@ import type {
   TaskState,
 } from "../../types/engine.js";
 import type { Connection } from "./connection.js";
-import { eventNumber, fromStored, toStored } from "./id-table.js";
 import { blockerOf } from "./order.js";
 import type { Times } from "./protocol.js";
+import { eventNumber, fromStored, toStored } from "./query-context.js";
+import { taskStateOf, taskStates } from "./schema.js";
 import * as sql from "./statements.js";
-import { taskStateOf, taskStates } from "./task-state.js";
 
 interface EventRow {
   readonly event: number;

@@ -1,3 +1,4 @@
+import type { TaskState } from "../../types/engine.js";
 import type { SqliteDatabase, SqliteStatement } from "./driver.js";
 import { isBusy, StoreEndedError } from "./errors.js";
 
@@ -196,4 +197,22 @@ function versionOf(db: SqliteDatabase): number {
   if (there === undefined) return 0;
   const row = db.prepare(latestApplied).get() as { version: number | null };
   return row.version ?? 0;
+}
+
+/** The states of a task as the file stores them. */
+export const taskStates = { waiting: 0, blocked: 1, running: 2, done: 3, dead: 4, dropped: 5 } as const;
+
+const names = new Map<number, TaskState>(
+  (Object.keys(taskStates) as (keyof typeof taskStates)[]).map((name) => [taskStates[name], name]),
+);
+
+/** The state of a task as it is reported: one that waits after an attempt is retrying. */
+export function taskStateOf({
+  state,
+  attempts,
+}: {
+  readonly state: number;
+  readonly attempts: number;
+}): TaskState {
+  return state === taskStates.waiting && attempts > 0 ? "retrying" : (names.get(state) ?? "waiting");
 }

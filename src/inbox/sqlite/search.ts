@@ -1,9 +1,8 @@
 import type { EventFilter, EventState } from "../../types/engine.js";
 import type { Connection } from "./connection.js";
-import { timeSpanMs } from "./counters.js";
-import { toStored } from "./id-table.js";
+import { timeSpanMs, toStored } from "./query-context.js";
+import { taskStates } from "./schema.js";
 import * as sql from "./statements.js";
-import { taskStates } from "./task-state.js";
 
 export interface SearchRequest {
   readonly filter: SearchFilter;

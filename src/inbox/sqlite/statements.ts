@@ -3,7 +3,7 @@
  * repeats its condition word for word, so states stand in the text as numbers; INDEXED BY and CROSS JOIN keep the plan whatever
  * ANALYZE has found.
  */
-import { taskStates } from "./task-state.js";
+import { taskStates } from "./schema.js";
 
 const { waiting, blocked, running, done, dead, dropped } = taskStates;
 const isOpen = `IN (${waiting}, ${blocked}, ${running})`;

@@ -3,19 +3,18 @@ import { copyDatabase } from "./backup.js";
 import { ChangeQueries, purgeEvents } from "./changes.js";
 import { WallClock } from "./clocks.js";
 import { Connection, type ConnectionOptions, memoryPath } from "./connection.js";
-import { Counters } from "./counters.js";
 import { loadDriver, type OpenDatabase } from "./driver.js";
 import { type BusyRetry, EndFlag, retryWhileBusy } from "./end-flag.js";
 import { explainError, isBusy, isFatal, StoreEndedError } from "./errors.js";
 import { changeOf, FileChangedError } from "./file-identity.js";
-import { IdTable, type QueryContext } from "./id-table.js";
 import type { Reply, Request, Times } from "./protocol.js";
-import { runQuery } from "./queries.js";
+import { Counters, IdTable, type QueryContext } from "./query-context.js";
 import { RecordQueries, readStats } from "./records.js";
 import { EventSearch } from "./search.js";
 import * as sql from "./statements.js";
 import { ConsumerQueries, TaskQueries } from "./task-queries.js";
-import { UserWrites } from "./user-statements.js";
+import { runQuery } from "./user-queries.js";
+import { UserWrites } from "./user-writes.js";
 
 /** Requests of one message that share a transaction; the others have one each, or none. */
 const sharingTransaction: ReadonlySet<Request["op"]> = new Set([

@@ -2,12 +2,11 @@ import { Buffer } from "node:buffer";
 import { parseJson } from "../../lib/json.js";
 import type { SettledReport, StoredDelivery, TaskError, Verdict } from "../../types/engine.js";
 import type { ClaimedTask, Claims } from "../polling/task-queue.js";
-import type { QueryContext } from "./id-table.js";
-import { fromStored, type HandlerRow } from "./id-table.js";
 import { applyPolicy, promote, recordAttempt } from "./order.js";
 import type { ClaimName, ClaimRequest, Pulse, Request, Times } from "./protocol.js";
+import { fromStored, type HandlerRow, type QueryContext } from "./query-context.js";
+import { taskStates } from "./schema.js";
 import * as sql from "./statements.js";
-import { taskStates } from "./task-state.js";
 
 interface DueRow {
   readonly event: number;

@@ -188,7 +188,7 @@ describe("a worker", () => {
     expect(reports[1]?.[2]).toBe("ERR_HANDLER_TIMEOUT");
     finish();
     await new Promise(setImmediate);
-    expect(lines[0]).toMatch(/^warn handler "ship" settled behind the end of its run \(done\)/);
+    expect(lines[0]).toMatch(/^warn handler "ship" finished after its run had ended \(done\)/);
   });
 
   it("H08 aborts the signal of a run whose lease is lost, and reports nothing of it but that", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import { FileHosts, type Role } from "../../../../src/inbox/sqlite/file-hosts.js";
 import { type FileChange, FileChangedError } from "../../../../src/inbox/sqlite/file-identity.js";
-import type { Host } from "../../../../src/inbox/sqlite/host.js";
+import { FileHosts, type Host, type Role } from "../../../../src/inbox/sqlite/hosts.js";
+
 import type { Reply } from "../../../../src/inbox/sqlite/protocol.js";
 
 const times = { wallMs: 0, storeMs: 0 };

@@ -4,7 +4,7 @@ import { type SqliteTransaction, sqliteEngine } from "hookgate/sqlite";
 import { memoryEngine } from "hookgate/testing";
 import { loadDriver, type SqliteDatabase } from "../../../../src/inbox/sqlite/driver.js";
 import { createMemoryEngine } from "../../../../src/inbox/sqlite/engine.js";
-import { MemoryHost } from "../../../../src/inbox/sqlite/host.js";
+import { MemoryHost } from "../../../../src/inbox/sqlite/hosts.js";
 import { deliveryOf, eventOf } from "../../../../src/testing/engine-conformance/scene.js";
 import { until } from "../../../support/inbox-scene.js";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { StoreClock } from "../../../../src/inbox/sqlite/clocks.js";
-import { fromStored, toStored } from "../../../../src/inbox/sqlite/id-table.js";
 import { sqliteEngine } from "../../../../src/inbox/sqlite/index.js";
-import { openTransaction } from "../../../../src/inbox/sqlite/user-statements.js";
+import { fromStored, toStored } from "../../../../src/inbox/sqlite/query-context.js";
+import { openTransaction } from "../../../../src/inbox/sqlite/user-writes.js";
 
 describe("text of strangers", () => {
   it.each(["plain", "", "nul\0x", "nul\0y", "\ud800", "\ud801", "\u0001mark", '\u0001"mark"', "😀"])(

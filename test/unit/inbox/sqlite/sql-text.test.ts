@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { firstKeyword, hasSecondStatement } from "../../../../src/inbox/sqlite/user-statements.js";
+import { firstKeyword, hasSecondStatement } from "../../../../src/inbox/sqlite/user-writes.js";
 
 describe("firstKeyword", () => {
   it.each([

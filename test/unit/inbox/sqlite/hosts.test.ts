@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { OpenDatabase, SqliteDatabase } from "../../../../src/inbox/sqlite/driver.js";
-import { loadDriver } from "../../../../src/inbox/sqlite/driver.js";
+import { loadDriver, type OpenDatabase, type SqliteDatabase } from "../../../../src/inbox/sqlite/driver.js";
+
 import { EndFlag } from "../../../../src/inbox/sqlite/end-flag.js";
 import { resultCode } from "../../../../src/inbox/sqlite/errors.js";
-import { LocalHost } from "../../../../src/inbox/sqlite/host.js";
+import { LocalHost } from "../../../../src/inbox/sqlite/hosts.js";
 import type { Request } from "../../../../src/inbox/sqlite/protocol.js";
 import { Store } from "../../../../src/inbox/sqlite/store.js";
 

@@ -1,4 +1,4 @@
-import type { Host } from "./host.js";
+import type { Host } from "./hosts.js";
 import type { Answers, Reply, Request, Times } from "./protocol.js";
 
 /** Requests that share a message, and who waits for their answers. */

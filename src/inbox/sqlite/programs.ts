@@ -1,3 +1,4 @@
+/** Our own programs, which are files next to this one: thread.js, query-process.js and copy-process.js. */
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,4 +17,20 @@ export function startChild(url: URL, user: string): ChildProcess {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
+}
+
+/** The program of the store's thread, next to this file. */
+export function threadProgram(): URL {
+  let path = "thread.js";
+  try {
+    const url = new URL("./thread.js", import.meta.url);
+    path = fileURLToPath(url);
+    if (existsSync(path)) return url;
+  } catch {
+    // A module in a CommonJS bundle does not know its place.
+  }
+  throw new Error(
+    `the store's thread cannot start: ${path} is missing, because a bundler left it out. Keep hookgate out of the bundle ` +
+      "(as an external package), or run the store without a thread: sqliteEngine(path, { onCallersThread: true })",
+  );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import { StoreClient } from "../../../../src/inbox/sqlite/client.js";
-import type { Host } from "../../../../src/inbox/sqlite/host.js";
+import type { Host } from "../../../../src/inbox/sqlite/hosts.js";
 import type { Reply, Request } from "../../../../src/inbox/sqlite/protocol.js";
+import { StoreClient } from "../../../../src/inbox/sqlite/store-client.js";
 
 /** A host whose messages are answered when the test says so, the oldest first. */
 class HeldHost implements Host {

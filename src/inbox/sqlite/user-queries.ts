@@ -1,11 +1,11 @@
 import type { ChildProcess } from "node:child_process";
 import type { Duration } from "../../lib/duration.js";
 import { assertOptions, describe, durationOption, optionKeys, own, stringOption } from "../../lib/options.js";
-import { startChild } from "./child.js";
 import { type SqliteDatabase, type SqliteStatement, type SqliteValue, toSqliteValue } from "./driver.js";
 import { resultCode, resultCodes, SqliteError } from "./errors.js";
+import { startChild } from "./programs.js";
 import * as sql from "./statements.js";
-import { firstKeyword, hasSecondStatement } from "./user-statements.js";
+import { firstKeyword, hasSecondStatement } from "./user-writes.js";
 
 /** A query of the user. */
 export interface Query {

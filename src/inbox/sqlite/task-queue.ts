@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { ConsumeOptions } from "../../types/engine.js";
 import type { ClaimedTask, Claims, EndedRun, TaskQueue } from "../polling/task-queue.js";
-import type { StoreClient } from "./client.js";
 import type { StoreClock } from "./clocks.js";
-import { eventNumber } from "./id-table.js";
 import type { ClaimName, Pulse } from "./protocol.js";
-import type { RecordedStatement } from "./user-statements.js";
+import { eventNumber } from "./query-context.js";
+import type { StoreClient } from "./store-client.js";
+import type { RecordedStatement } from "./user-writes.js";
 
 /** What a consumer needs of its engine. */
 export interface TaskQueueParts {

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { StoreClient } from "../../../../src/inbox/sqlite/client.js";
 import { StoreClock } from "../../../../src/inbox/sqlite/clocks.js";
-import { SqliteTaskQueue, WorkSignal } from "../../../../src/inbox/sqlite/consumer.js";
 import { SqliteEngine } from "../../../../src/inbox/sqlite/engine.js";
-import { LocalHost } from "../../../../src/inbox/sqlite/host.js";
+import { LocalHost } from "../../../../src/inbox/sqlite/hosts.js";
 import type { Pulse, Request } from "../../../../src/inbox/sqlite/protocol.js";
+import type { StoreClient } from "../../../../src/inbox/sqlite/store-client.js";
+import { SqliteTaskQueue, WorkSignal } from "../../../../src/inbox/sqlite/task-queue.js";
 import { newDelivery } from "../../../support/inbox-parts.js";
 import { until } from "../../../torture/until.js";
 

@@ -3,7 +3,7 @@ import { type } from "arktype";
 import * as v from "valibot";
 import { z } from "zod";
 import { Refusal } from "../../../src/errors.js";
-import { invalidDataError } from "../../../src/inbox/invalid-data.js";
+import { invalidDataError } from "../../../src/events/schemas.js";
 import type { StandardSchema } from "../../../src/types/standard-schema.js";
 
 function refusalOf(schema: StandardSchema, data: unknown): Refusal {
