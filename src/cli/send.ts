@@ -98,7 +98,7 @@ async function sign(
     source,
     { type, id, data },
     {
-      nowMs: io.clock.now(),
+      now: new Date(io.clock.now()),
       path: `${url.pathname}${url.search}`,
       headers: { "user-agent": "hookgate-send", ...svix, ...readHeaders(options.header) },
       contentType: options["content-type"],

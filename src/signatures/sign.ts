@@ -10,7 +10,7 @@ import { type JWTPayload, SignJWT } from "jose";
 import { parseLifetime } from "../keys/lifetime.js";
 import { secretBytes } from "../keys/secret.js";
 import { millisecondsOf } from "../lib/duration.js";
-import { own } from "../lib/options.js";
+import { instantOption, own } from "../lib/options.js";
 import type {
   HeaderScheme,
   SignatureAlgorithm,
@@ -66,7 +66,7 @@ export async function signedDelivery<EventMap>(
   event: EventToSend,
   options: SignedDeliveryOptions = {},
 ): Promise<SignedDelivery> {
-  const nowMs = options.nowMs ?? Date.now();
+  const nowMs = instantOption(options.now, "signedDelivery.now", Date.now());
   const id = event.id ?? randomUUID();
   const composed = composedOf(source, { ...event, id, nowMs }, options);
   return sign(source, composed, { ...options, nowMs, id });
@@ -86,7 +86,8 @@ export async function signBody<EventMap>(
 ): Promise<Readonly<Record<string, string>>> {
   const contentType = options.contentType ?? "application/json";
   const unsigned = { headers: {}, contentType, rawBody: Buffer.from(rawBody as string) };
-  const { nowMs = Date.now(), id = randomUUID() } = options;
+  const { id = randomUUID() } = options;
+  const nowMs = instantOption(options.now, "signBody.now", Date.now());
   const signed = await sign(source, unsigned, { ...options, nowMs, id });
   return { "content-type": signed.contentType, ...signed.headers };
 }

@@ -4,8 +4,8 @@ import type { SignedRequest, SigningKey } from "../types/signature.js";
 
 /** What signs a delivery, and when. */
 export interface SigningOptions {
-  /** When it is signed, in milliseconds since the epoch. Default: now. */
-  readonly nowMs?: number | undefined;
+  /** When it is signed: a `Date`, or ISO 8601 text with its zone. Default: now. */
+  readonly now?: Date | string | undefined;
   /** Path and query that it is sent to, which some senders sign. Default: `/`. */
   readonly path?: string | undefined;
   /** Further headers that it is sent with, which some senders sign. They win over those that the source gives. */

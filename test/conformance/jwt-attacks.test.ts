@@ -31,7 +31,7 @@ const vectors = JSON.parse(
   readFileSync(new URL("../vectors/jwt-attacks.json", import.meta.url), "utf8"),
 ) as Vectors;
 const scene = createScene();
-const clock = createFakeClock(vectors.now * 1000);
+const clock = createFakeClock(new Date(vectors.now * 1000));
 const serviceKey = scene.secret("key");
 let handled = 0;
 

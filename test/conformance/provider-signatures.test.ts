@@ -271,7 +271,7 @@ describe.each(vectors.map((vector) => [vector.provider, vector] as const))("%s",
         const receiver = createReceiver({
           name: "vectors",
           source: provider.source(vector.secret, true),
-          clock: createFakeClock(nowSeconds * 1000),
+          clock: createFakeClock(new Date(nowSeconds * 1000)),
           logger: quiet,
         });
         const app = express()

@@ -131,13 +131,13 @@ describe("C: lifetimes", () => {
       (await scene.send(port, { key: newKey, body: {} })).status,
     ];
     expect(await both()).toEqual([200, 401]);
-    clock.advance(end - 60_000 - 1 - clock.now());
+    clock.advance(`${end - 60_000 - 1 - clock.now()}ms`);
     expect(await both()).toEqual([200, 401]);
-    clock.advance(1);
+    clock.advance("1ms");
     expect(await both()).toEqual([200, 200]);
-    clock.advance(59_999);
+    clock.advance("59999ms");
     expect(await both()).toEqual([200, 200]);
-    clock.advance(1);
+    clock.advance("1ms");
     expect(await both()).toEqual([401, 200]);
     expect(used).toEqual(["old", "old", "old", "new", "old", "new", "new"]);
   });
@@ -220,9 +220,9 @@ describe("C13: a lookup that cannot answer", () => {
       });
       const pending = scene.send(port, { key, body: {} });
       await wasAsked;
-      clock.advance(1499);
+      clock.advance("1499ms");
       expect(clock.pending).toBe(1);
-      clock.advance(1);
+      clock.advance("1ms");
       expect((await pending).status).toBe(503);
       expect(clock.pending).toBe(0);
       hang = false;

@@ -179,7 +179,7 @@ describe.each(mounts)("G: dispatch on %s", (_name, mount) => {
     // G06: the only place is taken.
     const full = await post(port, { type: "slow" });
     expect([full.status, full.headers["retry-after"]]).toEqual([503, "1"]);
-    clock.advance(5000);
+    clock.advance("5s");
     await aborted.happened;
     const answer = await pending;
     expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "5"]);
@@ -210,7 +210,7 @@ describe.each(mounts)("G: dispatch on %s", (_name, mount) => {
     const port = await listen(receiver);
     const pending = post(port, { type: "late" });
     await started.happened;
-    clock.advance(1000);
+    clock.advance("1s");
     expect((await pending).status).toBe(503);
     late.fire();
     await warned.happened;

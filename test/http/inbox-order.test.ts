@@ -83,10 +83,10 @@ describe("H11 a dead letter that holds its key", () => {
   });
 
   it("is kept by retention however old it is, and told in diagnose, stats and the log", async () => {
-    const clock = createFakeClock(Date.now() + 3_600_000);
+    const clock = createFakeClock(new Date(Date.now() + 3_600_000));
     const inbox = { retention: { dead: "0ms", maxDead: 0 } };
     const { receiver, ran } = await held(scene.engine(), { inbox, more: { clock } });
-    clock.advance(60_000);
+    clock.advance("1m");
     const findings = (): string => receiver.diagnose().join("\n");
     await until(() => findings().includes("held"));
     expect(findings()).toContain(
@@ -101,7 +101,7 @@ describe("H11 a dead letter that holds its key", () => {
     expect(stats.oldestBlockedMs).toBeGreaterThanOrEqual(0);
     // Once nothing is behind it, it goes as any other.
     await receiver.inbox.drop({ filter: { state: "pending" } });
-    clock.advance(60_000);
+    clock.advance("1m");
     await until(async () => (await receiver.inbox.list({ state: "dead" })).items.length === 0);
     await until(() => !findings().includes("held"));
   });

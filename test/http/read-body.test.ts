@@ -183,10 +183,10 @@ describe("readBody", () => {
       const { socket, received, closed } = open(port);
       socket.write(head(framing) + frame("a".repeat(20_000)));
       await until(() => request?.readableDidRead === true && request.socket.bytesRead > 20_000);
-      clock.advance(9_999);
+      clock.advance("9999ms");
       await turn();
       expect(results).toHaveLength(0);
-      clock.advance(1);
+      clock.advance("1ms");
       await until(() => received().includes("ERR_BODY_TIMEOUT"));
       expect(results).toMatchObject([{ reason: expect.stringContaining("not complete within 10000 ms") }]);
       expect(clock.pending).toBe(0);
@@ -211,14 +211,14 @@ describe("readBody", () => {
       const first = head(framing) + frame("a".repeat(5_120));
       socket.write(first);
       await until(() => request?.readableDidRead === true && request.socket.bytesRead === first.length);
-      clock.advance(5_000);
+      clock.advance("5s");
       await turn();
       expect(results).toHaveLength(0);
       const second = frame("a".repeat(1_023));
       socket.write(second);
       await until(() => request?.socket.bytesRead === first.length + second.length);
       await turn();
-      clock.advance(1_000);
+      clock.advance("1s");
       await until(() => received().includes("ERR_BODY_TIMEOUT"));
       expect(results).toMatchObject([
         { reason: "6143 bytes of the body came in 6000 ms, less than 1024 bytes a second" },

@@ -123,7 +123,10 @@ describe.each(mounts)("customSource on %s", (_name, mount) => {
   it("takes what the testing kit signs for it", async () => {
     const { app, handled } = serve(zoom as CustomSourceOptions);
     const event = { type: "meeting.ended", data: { object: { id: "2" } } };
-    const delivery = await signedDelivery(customSource(zoom), event, { path: "/hooks", nowMs: clock.now() });
+    const delivery = await signedDelivery(customSource(zoom), event, {
+      path: "/hooks",
+      now: new Date(clock.now()),
+    });
     expect((await sendDelivery(app, delivery)).status).toBe(200);
     expect(handled).toMatchObject([
       [expect.any(String), "meeting.ended", event.data, undefined, "signature"],

@@ -179,7 +179,7 @@ describe("HTTP message signatures in Express", () => {
     const { receiver } = serve();
     const app = express().all("/hooks", receiver.middleware());
     const event = { type: "order.paid", id: "e2", data: { total: 5 } };
-    const options = { nowMs: clock.now(), path: "/hooks" };
+    const options = { now: new Date(clock.now()), path: "/hooks" };
     const byKey = await signedDelivery(source, event, { ...options, privateKey: pair.privateKey });
     expect((await sendDelivery(app, byKey)).json()).toEqual({ status: "handled", id: "e2" });
     const bySecret = await signedDelivery(source, event, options);

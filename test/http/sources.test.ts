@@ -206,7 +206,7 @@ describe.each(mounts)("a source on %s", (_name, mount) => {
 
   it("says how much of the sender's patience an answer took", async () => {
     const { receiver } = serve(hub());
-    receiver.on("order", () => clock.advance(1_500));
+    receiver.on("order", () => clock.advance("1500ms"));
     scene.takeLog();
     await sendDelivery(mount(receiver.middleware()), signed([{ id: "e1" }]));
     expect(scene.takeLog().join("\n")).toContain(

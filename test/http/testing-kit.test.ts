@@ -202,7 +202,11 @@ describe("a delivery that the testing kit signs", () => {
     async (_name, { source, type, data, options }) => {
       const { app, seen, refusals } = receive(source);
       const event: EventToSend = { type, id: "event-1", data: data ?? { made: "here" } };
-      const delivery = await signedDelivery(source, event, { path: "/hooks", nowMs, ...options });
+      const delivery = await signedDelivery(source, event, {
+        path: "/hooks",
+        now: new Date(nowMs),
+        ...options,
+      });
       const answer = await sendDelivery(app, delivery);
       expect([isTaken(answer), refusals()]).toEqual([true, []]);
       expect(seen).toEqual([type]);
@@ -214,7 +218,11 @@ describe("a delivery that the testing kit signs", () => {
     async (_name, { source, type, data, options, anyBody }) => {
       const { app, seen } = receive(source);
       const event: EventToSend = { type, id: "event-1", data: data ?? { made: "here" } };
-      const delivery = await signedDelivery(source, event, { path: "/hooks", nowMs, ...options });
+      const delivery = await signedDelivery(source, event, {
+        path: "/hooks",
+        now: new Date(nowMs),
+        ...options,
+      });
       const changed = Object.fromEntries(
         Object.entries(delivery.headers).map(([name, value]) => [
           name,
@@ -244,7 +252,7 @@ describe("who signs", () => {
     const delivery = await signedDelivery(
       rotated,
       { type: "push" },
-      { path: "/hooks", nowMs, keyId, body: "{}" },
+      { path: "/hooks", now: new Date(nowMs), keyId, body: "{}" },
     );
     return (await sendDelivery(receive(rotated as Source<never>).app, delivery)).status;
   };
@@ -275,7 +283,11 @@ describe("who signs", () => {
       [messages, {}, "give the privateKey"],
       [messages, { privateKey: rsa.privateKey }, "no key in use that fits"],
       [hmac, { keyId: "other" }, 'no secret with the id "other"'],
-      [hmac, { nowMs: Number.NaN }, "no secret of this source is in use now"],
+      [
+        hmac,
+        { now: "yesterday" },
+        'signedDelivery.now must be a Date or ISO 8601 text with its zone, such as "2030-01-31T00:00:00Z", not "yesterday"',
+      ],
       [lookup, { privateKey: ec.privateKey, keyId: "x" }, "finds no credential"],
       [googlePubSub({ audience: "a", serviceAccount: "b" }), {}, "give the privateKey"],
     ];

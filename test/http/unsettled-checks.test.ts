@@ -87,7 +87,7 @@ describe.each(checks)("$name that never answers", ({ code, status, reason, optio
       const stuck = [1, 2, 3].map(() => scene.send(port, { body }));
       await until(() => asked() === 3);
       expect((await scene.send(port, { body })).status).toBe(503);
-      clock.advance(2_000);
+      clock.advance("2s");
       const answers = await Promise.all(stuck);
       expect(answers.map((answer) => answer.status)).toEqual([status, status, status]);
       expect(scene.takeLog()).toContainEqual(`refused ${code} ${reason}`);
@@ -144,7 +144,7 @@ it("takes no notice of an answer that comes after the deadline", async () => {
   const port = await scene.listen((req, res) => receiver.middleware()(req, res, () => undefined));
   const answers = [scene.send(port, { body }), scene.send(port, { body })];
   await until(() => waiting.length === 2);
-  clock.advance(2_000);
+  clock.advance("2s");
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([503, 503]);
   waiting[0]?.resolve({ keyId: "k" });
   waiting[1]?.reject(new Error("late"));

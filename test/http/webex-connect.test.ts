@@ -119,9 +119,9 @@ describe.each(table)("Webex Connect: %s", (_api, { path, accept }) => {
         verdict(taken),
       ]);
     }
-    clock.advance(hour - 1);
+    clock.advance(`${hour - 1}ms`);
     for (const [taken, make] of kinds) expect(await send(path, await make("old"))).toBe(verdict(taken));
-    clock.advance(1);
+    clock.advance("1ms");
     for (const [taken, make] of kinds) {
       expect([await send(path, await make("old")), await send(path, await make("new"))]).toEqual([
         401,
@@ -148,7 +148,7 @@ describe("Webex Connect: tokens", () => {
     const { send, token, clock, seconds } = await setUp();
     const late = await token(newSigner, { exp: seconds() + 86_400 * 30 });
     expect(await send(inboundWebhook.path, { token: late })).toBe(200);
-    clock.advance(hour + 5_000);
+    clock.advance(`${hour + 5_000}ms`);
     expect(await send(inboundWebhook.path, { token: late })).toBe(401);
   });
 

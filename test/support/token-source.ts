@@ -22,7 +22,7 @@ export interface TokenGate {
 
 /** Resolves a source's `auth` the way a receiver named "hooks" does. */
 export function tokenGate(source: Source<never> | Source): TokenGate {
-  const clock = createFakeClock(nowSeconds * 1_000);
+  const clock = createFakeClock(new Date(nowSeconds * 1_000));
   const { name, auth } = source;
   const { policy } = resolveAuth(undefined, "createReceiver.auth", {
     name: "hooks",

@@ -39,7 +39,7 @@ interface Bench {
 }
 
 function bench(): Bench {
-  const clock = createFakeClock(1_000_000);
+  const clock = createFakeClock(new Date(1_000_000));
   const handlers = createHandlers(createCatalog(undefined, "events"));
   const late: LateResult[] = [];
   return {
@@ -77,7 +77,7 @@ describe("dispatch", () => {
     const { clock, handlers, add, run } = bench();
     const seen: WebhookEvent[] = [];
     add("a", (event) => seen.push(event));
-    add("b", () => clock.advance(5));
+    add("b", () => clock.advance("5ms"));
     expect(sync(run())).toEqual({
       overloaded: undefined,
       results: [
@@ -111,7 +111,7 @@ describe("dispatch", () => {
     const result = run();
     expect(order).toEqual(["slow", "fast", "sync"]);
     await turn();
-    clock.advance(20);
+    clock.advance("20ms");
     release();
     expect((await result).results).toEqual([
       { name: "slow", outcome: "done", durationMs: 20 },
@@ -194,7 +194,7 @@ describe("dispatch", () => {
           give = resolve;
         }),
     });
-    clock.advance(1000);
+    clock.advance("1s");
     expect((await result).results[1]?.outcome).toBe("timed-out");
     give({ n: 0 });
     await turn();
@@ -317,10 +317,10 @@ describe("dispatch, at the deadline", () => {
       return never;
     });
     const result = run();
-    clock.advance(999);
+    clock.advance("999ms");
     expect(signal?.aborted).toBe(false);
     expect(running(handlers)).toEqual([1]);
-    clock.advance(1);
+    clock.advance("1ms");
     const [hung] = (await result).results;
     expect(hung).toMatchObject({ name: "hung", outcome: "timed-out", durationMs: 1000 });
     expect(hung?.outcome === "timed-out" && hung.error).toBeInstanceOf(HandlerTimeoutError);
@@ -343,7 +343,7 @@ describe("dispatch, at the deadline", () => {
     add("own", hang, { timeout: "50ms" });
     add("default", hang);
     const result = run();
-    clock.advance(1000);
+    clock.advance("1s");
     expect((await result).results).toMatchObject([
       { name: "own", outcome: "timed-out", durationMs: 50 },
       { name: "default", outcome: "timed-out", durationMs: 1000 },
@@ -354,11 +354,11 @@ describe("dispatch, at the deadline", () => {
   it("counts the time before a handler's first await", async () => {
     const { clock, add, run } = bench();
     add("busy", () => {
-      clock.advance(900);
+      clock.advance("900ms");
       return never;
     });
     const result = run();
-    clock.advance(100);
+    clock.advance("100ms");
     expect((await result).results).toMatchObject([{ outcome: "timed-out", durationMs: 1000 }]);
   });
 
@@ -376,7 +376,7 @@ describe("dispatch, at the deadline", () => {
     });
     const result = run({ clock: { now: () => nowMs, after } });
     expect(after.mock.calls.map(([ms]) => ms)).toEqual([1000, 0]);
-    clock.advance(1000);
+    clock.advance("1s");
     expect((await result).results).toMatchObject([
       { outcome: "timed-out", durationMs: 50_000 },
       { outcome: "timed-out", durationMs: 90_000 },
@@ -391,7 +391,7 @@ describe("dispatch, at the deadline", () => {
       return never;
     });
     const result = run();
-    clock.advance(1000);
+    clock.advance("1s");
     await result;
     expect(context?.signal.aborted).toBe(true);
     expect(context?.signal.reason).toBeInstanceOf(HandlerTimeoutError);
@@ -404,7 +404,7 @@ describe("dispatch, at the deadline", () => {
     add("sync", (_event, { signal }) => signals.push(signal));
     add("later", async (_event, { signal }) => signals.push(signal));
     await run();
-    clock.advance(10_000);
+    clock.advance("10s");
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
   });
 
@@ -414,9 +414,9 @@ describe("dispatch, at the deadline", () => {
     add("rejects", () => new Promise((_, reject) => settle.push(() => reject(new Error("late")))));
     add("resolves", () => new Promise<void>((resolve) => settle.push(resolve)));
     const result = run();
-    clock.advance(1000);
+    clock.advance("1s");
     await result;
-    clock.advance(500);
+    clock.advance("500ms");
     for (const act of settle) act();
     await turn();
     expect(late).toMatchObject([
@@ -436,7 +436,7 @@ describe("dispatch, at the deadline", () => {
         }),
     );
     const result = run();
-    clock.advance(1000);
+    clock.advance("1s");
     expect((await result).results).toMatchObject([{ outcome: "timed-out" }]);
     await turn();
     expect(late).toEqual([]);
@@ -461,7 +461,7 @@ describe("dispatch, at the deadline", () => {
         }),
     );
     const result = run({ onLate });
-    clock.advance(1000);
+    clock.advance("1s");
     await result;
     fail();
     await turn();
@@ -479,10 +479,10 @@ describe("dispatch, at a handler's concurrency", () => {
     expect(run()).toEqual({ overloaded: "full", results: [] });
     expect(other).toHaveBeenCalledTimes(2);
     expect(running(handlers)).toEqual([0, 2]);
-    clock.advance(1000);
+    clock.advance("1s");
     await Promise.all([first, second]);
     expect(run()).toBeInstanceOf(Promise);
-    clock.advance(1000);
+    clock.advance("1s");
   });
 
   it("G06 counts a run while it starts", () => {

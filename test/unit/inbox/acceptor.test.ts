@@ -178,10 +178,10 @@ describe("the acceptor", () => {
     const { accept, calls, call, clock, outcome } = scene();
     accept("first");
     for (const id of ["a", "b"]) accept(id);
-    clock.advance(timeoutMs - 1);
+    clock.advance(`${timeoutMs - 1}ms`);
     accept("c");
     await call(0).answer();
-    clock.advance(1);
+    clock.advance("1ms");
     expect(["a", "b"].map(outcome)).toEqual(["ERR_STORE_UNAVAILABLE", "ERR_STORE_UNAVAILABLE"]);
     await call(1).reject(new Error("late"));
     await call(2).answer();
@@ -215,14 +215,14 @@ describe("the acceptor", () => {
   it("answers within its time limit where the store does not, and takes out what was not sent", async () => {
     const { clock, accept, calls, call, outcome, lines } = scene();
     accept("sent");
-    clock.advance(timeoutMs / 2);
+    clock.advance(`${timeoutMs / 2}ms`);
     accept("waiting");
-    clock.advance(timeoutMs / 2);
+    clock.advance(`${timeoutMs / 2}ms`);
     expect([outcome("sent"), outcome("waiting")]).toEqual(["ERR_STORE_UNAVAILABLE", undefined]);
     // The group that hangs is given up: what waits is sent in spite of it.
     expect(calls.map(({ ids }) => ids)).toEqual([["sent"], ["waiting"]]);
     accept("later");
-    clock.advance(timeoutMs / 2);
+    clock.advance(`${timeoutMs / 2}ms`);
     expect(outcome("waiting")).toBe("ERR_STORE_UNAVAILABLE");
     expect(call(2).ids).toEqual(["later"]);
     await call(0).answer();
@@ -235,7 +235,7 @@ describe("the acceptor", () => {
   it("gives a late rejection no second outcome", async () => {
     const { clock, accept, call, outcome, lines } = scene();
     accept("a");
-    clock.advance(timeoutMs);
+    clock.advance(`${timeoutMs}ms`);
     await call(0).reject(new Error("gone"));
     expect(outcome("a")).toBe("ERR_STORE_UNAVAILABLE");
     expect(lines.filter((line) => line.startsWith("error"))).toHaveLength(1);
@@ -245,12 +245,12 @@ describe("the acceptor", () => {
     const { clock, accept, calls, call, outcome } = scene();
     for (let round = 0; round < 40; round++) {
       for (let at = 0; at < 10; at++) accept(`${round}-${at}`);
-      clock.advance(timeoutMs / 4);
+      clock.advance(`${timeoutMs / 4}ms`);
     }
     const sizes = calls.map(({ ids }) => ids.length);
     expect(Math.min(...sizes.slice(1, 4))).toBeGreaterThan(1);
     expect(Math.max(...sizes.slice(4))).toBe(1);
-    clock.advance(timeoutMs);
+    clock.advance(`${timeoutMs}ms`);
     for (let at = 0; at < 10; at++) accept(`back-${at}`);
     const hung = calls.length - 1;
     await call(hung).answer();
@@ -279,12 +279,12 @@ describe("the acceptor", () => {
       timeoutMs,
     });
     acceptor.add(newDelivery("before"), (outcome) => outcomes.push(outcome));
-    clock.advance(timeoutMs / 2);
+    clock.advance(`${timeoutMs / 2}ms`);
     setMs = -3_600_000;
     acceptor.add(newDelivery("after"), (outcome) => outcomes.push(outcome));
-    clock.advance(timeoutMs / 2);
+    clock.advance(`${timeoutMs / 2}ms`);
     expect(outcomes).toHaveLength(1);
-    clock.advance(timeoutMs / 2);
+    clock.advance(`${timeoutMs / 2}ms`);
     expect(outcomes).toHaveLength(2);
   });
 });

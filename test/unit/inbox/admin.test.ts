@@ -123,7 +123,7 @@ describe("receiver.inbox", () => {
     const beforeMs = clock.now() - 1_000;
     for (let round = 0; round < 3; round++) {
       await new Promise(setImmediate);
-      clock.advance(20);
+      clock.advance("20ms");
     }
     expect(await purged).toBe(1_007);
     expect(rules).toEqual(

@@ -44,10 +44,10 @@ function scene(
 describe("retention", () => {
   it("deletes once a minute what is done, then what is dead, by age", async () => {
     const { clock, asked, looks } = scene(keepAll, []);
-    clock.advance(59_999);
+    clock.advance("59999ms");
     await turn();
     expect(asked).toEqual([]);
-    clock.advance(1);
+    clock.advance("1ms");
     await turn();
     const rule = { receiver: "orders", keepHolding: true, limit: 500 };
     expect(asked).toEqual([
@@ -56,14 +56,14 @@ describe("retention", () => {
     ]);
     // Then it looks for tasks that are held.
     expect(looks()).toBe(1);
-    clock.advance(60_000);
+    clock.advance("1m");
     await turn();
     expect(asked).toHaveLength(4);
   });
 
   it("deletes by count where a count is given", async () => {
     const { clock, asked } = scene({ ...keepAll, maxDone: 10, maxDead: 0 }, []);
-    clock.advance(60_000);
+    clock.advance("1m");
     await turn();
     expect(asked.map(({ state, keep }) => [state, keep])).toEqual([
       ["done", undefined],
@@ -75,23 +75,23 @@ describe("retention", () => {
 
   it("H19 deletes in batches of 500 and leaves the store to others between them", async () => {
     const { clock, asked } = scene(keepAll, [500, 500, 3]);
-    clock.advance(60_000);
+    clock.advance("1m");
     await turn();
     expect(asked).toHaveLength(1);
-    clock.advance(100);
+    clock.advance("100ms");
     await turn();
     expect(asked).toHaveLength(2);
-    clock.advance(100);
+    clock.advance("100ms");
     await turn();
     expect(asked.map(({ state }) => state)).toEqual(["done", "done", "done", "dead"]);
   });
 
   it("H12 notes what fails, and tries again the next time", async () => {
     const { clock, asked, lines } = scene(keepAll, [new Error("disk full"), 0, 0]);
-    clock.advance(60_000);
+    clock.advance("1m");
     await turn();
     expect(lines).toEqual([expect.stringMatching(/^warn old events could not be deleted.*disk full/s)]);
-    clock.advance(60_000);
+    clock.advance("1m");
     await turn();
     expect(asked).toHaveLength(3);
   });
@@ -104,7 +104,7 @@ describe("retention", () => {
     );
     const minutes = async (count: number): Promise<void> => {
       for (let minute = 0; minute < count; minute++) {
-        clock.advance(60_000);
+        clock.advance("1m");
         await turn();
       }
     };
@@ -132,7 +132,7 @@ describe("retention", () => {
     idle.end();
     expect(idle.clock.pending).toBe(0);
     const busy = scene(keepAll, [500, 500]);
-    busy.clock.advance(60_000);
+    busy.clock.advance("1m");
     await turn();
     busy.end();
     await turn();

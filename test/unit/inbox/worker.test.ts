@@ -181,7 +181,7 @@ describe("a worker", () => {
     );
     const verdict = run();
     expect(registered.load.running).toBe(1);
-    clock.advance(50);
+    clock.advance("50ms");
     expect(await verdict).toMatchObject({ outcome: "retry", error: { code: "ERR_HANDLER_TIMEOUT" } });
     expect(reason).toBeInstanceOf(HandlerTimeoutError);
     expect(registered.load.running).toBe(0);

@@ -23,16 +23,16 @@ describe("withDeadline", () => {
   it("gives the other value at the deadline, and takes no notice of what comes later", async () => {
     const { clock, listeners, patience } = scene();
     const late = withDeadline(new Promise(() => {}), patience, (why) => why);
-    clock.advance(99);
+    clock.advance("99ms");
     expect(listeners.size).toBe(1);
-    clock.advance(1);
+    clock.advance("1ms");
     expect(await late).toBe("late");
     let reject: (error: Error) => void = () => {};
     const rejecting = new Promise<number>((_resolve, no) => {
       reject = no;
     });
     const second = withDeadline(rejecting, patience, (why) => why);
-    clock.advance(100);
+    clock.advance("100ms");
     reject(new Error("late"));
     expect(await second).toBe("late");
     expect([clock.pending, listeners.size]).toEqual([0, 0]);
@@ -51,7 +51,7 @@ describe("withDeadline", () => {
     const late = withDeadline(new Promise(() => {}), patience, () => {
       throw new Error("no answer");
     });
-    clock.advance(100);
+    clock.advance("100ms");
     await expect(late).rejects.toThrow("no answer");
   });
 });

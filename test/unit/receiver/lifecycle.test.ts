@@ -179,10 +179,10 @@ describe("closing a receiver with an inbox", () => {
       closed = true;
     });
     await turn();
-    clock.advance(2_999);
+    clock.advance("2999ms");
     await turn();
     expect(closed).toBe(false);
-    clock.advance(1);
+    clock.advance("1ms");
     expect(await run).toEqual({ outcome: "release" });
     await closing;
     expect(steps).toEqual(["open", "consume", "stop", "close"]);
@@ -197,7 +197,7 @@ describe("closing a receiver with an inbox", () => {
     const closing = receiver.close({ grace: "0ms" });
     for (let passedMs = 0; passedMs <= 1_000; passedMs += 50) {
       await turn();
-      clock.advance(50);
+      clock.advance("50ms");
     }
     await closing;
   });
@@ -219,10 +219,10 @@ describe("closing a receiver with an inbox", () => {
     const closing = receiver.close({ grace: "1s" });
     for (let passedMs = 0; passedMs < 1_550; passedMs += 50) {
       await turn();
-      clock.advance(50);
+      clock.advance("50ms");
     }
     expect(signals.map((signal) => signal?.aborted)).toEqual([false]);
-    clock.advance(50);
+    clock.advance("50ms");
     expect((await answer).status).toBe(503);
     await closing;
     expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
@@ -273,7 +273,7 @@ describe("closing a receiver with an inbox", () => {
     await turn();
     const closing = receiver.close({ grace: "10ms" });
     for (const ms of [10, 600]) {
-      clock.advance(ms);
+      clock.advance(`${ms}ms`);
       await turn();
     }
     await closing;

@@ -187,7 +187,7 @@ describe("createReporter", () => {
       );
     }
     expect(written).toHaveBeenCalledTimes(22);
-    clock.advance(60_000);
+    clock.advance("1m");
     const counts = written.mock.calls.slice(22).map(([chunk]) => String(chunk));
     refuse("expired", 1);
     expect(written).toHaveBeenCalledTimes(25);
@@ -200,7 +200,7 @@ describe("createReporter", () => {
         'receiver "orders": 2 more would have been refused (shadow mode) with ERR_ADDRESS_REFUSED (not-listed) within a minute',
       ),
     ]);
-    clock.advance(60_000);
+    clock.advance("1m");
     expect(clock.pending).toBe(0);
   });
 
@@ -216,7 +216,7 @@ describe("createReporter", () => {
     };
     refuseAll();
     expect(written).toHaveBeenCalledTimes(100);
-    clock.advance(60_000);
+    clock.advance("1m");
     const counts = written.mock.calls.slice(100).map(([chunk]) => String(chunk));
     const total = counts.reduce((sum, line) => sum + Number(/(\d+) more refused/.exec(line)?.[1]), 0);
     expect([counts.length, total]).toEqual([50, 800]);
@@ -237,7 +237,7 @@ describe("createReporter", () => {
       }
     }
     expect(written).toHaveBeenCalledTimes(30);
-    clock.advance(60_000);
+    clock.advance("1m");
     const counts = written.mock.calls.slice(30).map(([text]) => String(text));
     written.mockRestore();
     expect(counts).toEqual(

@@ -111,7 +111,7 @@ describe("a signature that a scheme describes", () => {
     ],
   ])("is made as it is checked: %s", async (_what, signature, options = {}) => {
     const source = sourceOf({ signature });
-    const headers = await signBody(source, "{}", { nowMs, path: "/hooks?a=1", ...options });
+    const headers = await signBody(source, "{}", { now: new Date(nowMs), path: "/hooks?a=1", ...options });
     const check = createSignatureGate(signature, "source.signature");
     const ask = (body: string, atMs = nowMs) =>
       check(
@@ -178,7 +178,7 @@ describe("a signature that a scheme describes", () => {
 });
 
 describe("a token that a source describes", () => {
-  const gateNow = { nowMs: 1_767_225_600_000 };
+  const gateNow = { now: new Date(1_767_225_600_000) };
   const tokens = (auth: SourceAuth): Source => sourceOf({ auth });
   const signed = async (auth: SourceAuth, options = {}) => {
     const source = tokens(auth);

@@ -100,7 +100,7 @@ describe("plaid", () => {
   it("refuses a key from its expired_at on", async () => {
     const gate = gateOf(() => jwk({ expired_at: nowSeconds + 60 }));
     expect(await gate.ask(await sent(), { body })).toMatchObject({ method: "jwt" });
-    gate.clock.advance(60_000);
+    gate.clock.advance("1m");
     expect(await gate.ask(await sent({ iat: nowSeconds + 60 }), { body })).toBe("ERR_TOKEN_INVALID");
   });
 
@@ -110,9 +110,9 @@ describe("plaid", () => {
     for (const iat of [nowSeconds, nowSeconds - 1]) await gate.ask(await sent({ iat }), { body });
     expect(gate.asked).toEqual([kid]);
     ended = nowSeconds + 599;
-    gate.clock.advance(599_999);
+    gate.clock.advance("599999ms");
     expect(await gate.ask(await sent({ iat: nowSeconds + 599 }), { body })).toMatchObject({ method: "jwt" });
-    gate.clock.advance(1);
+    gate.clock.advance("1ms");
     expect(await gate.ask(await sent({ iat: nowSeconds + 600 }), { body })).toBe("ERR_TOKEN_INVALID");
     expect(gate.asked).toEqual([kid, kid]);
   });
@@ -131,7 +131,7 @@ describe("plaid", () => {
     expect(codes.filter((code) => code === "ERR_CREDENTIALS_UNAVAILABLE")).toHaveLength(998);
     expect(gate.asked).toHaveLength(3);
     expect(await gate.ask(await sent({ iat: nowSeconds - 2 }), { body })).toMatchObject({ method: "jwt" });
-    gate.clock.advance(60_000);
+    gate.clock.advance("1m");
     expect(new Set(await flood(3, "later-"))).toEqual(new Set(["ERR_TOKEN_INVALID"]));
     expect(gate.asked).toHaveLength(6);
   });
@@ -157,7 +157,7 @@ describe("plaid", () => {
     const silent = gateOf(() => new Promise(() => {}));
     const waiting = silent.ask(await sent(), { body });
     while (silent.clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
-    silent.clock.advance(5_000);
+    silent.clock.advance("5s");
     expect(await waiting).toBe("ERR_CREDENTIALS_UNAVAILABLE");
   });
 

@@ -50,7 +50,7 @@ describe("sendDelivery", () => {
 
 describe("createFakeClock", () => {
   it("stands still, and calls timers in the order in which they fall due", () => {
-    const clock = createFakeClock(1000);
+    const clock = createFakeClock(new Date(1000));
     const calls: [string, number][] = [];
     const call = (name: string) => () => calls.push([name, clock.now()]);
     clock.after(20, call("late"));
@@ -58,7 +58,7 @@ describe("createFakeClock", () => {
     clock.after(10, call("cancelled"))();
     clock.after(30, call("never"));
     expect(clock.now()).toBe(1000);
-    clock.advance(20);
+    clock.advance("20ms");
     expect(calls).toEqual([
       ["early", 1010],
       ["late", 1020],

@@ -229,14 +229,14 @@ describe("credentialsFromFile", () => {
     const clock = createFakeClock();
     const { credentials } = open({ clock, pollInterval: "1s" });
     replace(withKey("b"));
-    clock.advance(1000);
+    clock.advance("1s");
     await until(() => has(credentials, "b"));
     expect(has(credentials, "a")).toBe(false);
     // The same length, and the time put back: only inode and change time tell.
     replace(withKey("c"));
     utimesSync(path, 0, 0);
     await until(() => {
-      clock.advance(1000);
+      clock.advance("1s");
       return has(credentials, "c");
     });
   });
@@ -246,12 +246,12 @@ describe("credentialsFromFile", () => {
     const clock = createFakeClock();
     const { credentials } = open({ clock });
     replace(withKey("b"));
-    clock.advance(499);
+    clock.advance("499ms");
     // As long as a look would take that had begun.
     await stat(path);
     await new Promise((resolve) => setImmediate(resolve));
     expect(has(credentials, "a")).toBe(true);
-    clock.advance(1);
+    clock.advance("1ms");
     await until(() => has(credentials, "b"));
   });
 
@@ -266,7 +266,7 @@ describe("credentialsFromFile", () => {
     const { credentials } = open({ clock });
     symlinkSync("two", join(folder, "..next"));
     renameSync(join(folder, "..next"), join(folder, "..data"));
-    clock.advance(500);
+    clock.advance("500ms");
     await until(() => has(credentials, "b"));
   });
 
@@ -275,7 +275,7 @@ describe("credentialsFromFile", () => {
     const clock = createFakeClock();
     open({ clock });
     expect(clock.pending).toBe(1);
-    clock.advance(5_000);
+    clock.advance("5s");
     expect(clock.pending).toBe(0);
     await until(() => clock.pending === 1);
   });
@@ -287,7 +287,7 @@ describe("credentialsFromFile", () => {
     const { credentials } = open({ clock });
     const [before] = credentials.findTokenCredentials({ issuer: "i" });
     writeFileSync(join(folder, "s.txt"), `X${secret}`);
-    clock.advance(1000);
+    clock.advance("1s");
     await until(() => credentials.findTokenCredentials({ issuer: "i" })[0] !== before);
   });
 
@@ -297,12 +297,12 @@ describe("credentialsFromFile", () => {
     const { credentials, reports } = open({ clock });
     replace("{");
     await until(() => {
-      clock.advance(1000);
+      clock.advance("1s");
       return reports.length === 1;
     });
     for (let n = 0; n < 5; n++) {
       expect(credentials.reload()).toBe(false);
-      clock.advance(1000);
+      clock.advance("1s");
     }
     expect(has(credentials, "a")).toBe(true);
     expect(reports).toMatchObject([{ level: "error", details: { file: path } }]);
@@ -314,7 +314,7 @@ describe("credentialsFromFile", () => {
     expect(reports).toHaveLength(2);
     expect(reports[1]?.message).toMatch(/does not exist/);
     write(withKey("b"));
-    clock.advance(1000);
+    clock.advance("1s");
     await until(() => has(credentials, "b"));
     replace("{");
     credentials.reload();
@@ -326,11 +326,11 @@ describe("credentialsFromFile", () => {
     const clock = createFakeClock();
     const { credentials, reports } = open({ clock, pollInterval: "10s" });
     write("{");
-    clock.advance(10_000);
+    clock.advance("10s");
     // The retry of the half-written file is waiting beside the poll.
     await until(() => clock.pending === 2);
     write(withKey("b"));
-    clock.advance(200);
+    clock.advance("200ms");
     await until(() => has(credentials, "b"));
     expect(reports).toEqual([]);
   });
@@ -341,12 +341,12 @@ describe("credentialsFromFile", () => {
     const { credentials, reports } = open({ clock });
     replace(withKey("b", { jwt: { id: "j", issuer: "i", secret: { file: "sub/s.txt" } } }));
     await until(() => {
-      clock.advance(1000);
+      clock.advance("1s");
       return reports.length === 1;
     });
     mkdirSync(join(folder, "sub"));
     writeFileSync(join(folder, "sub", "s.txt"), secret);
-    clock.advance(1000);
+    clock.advance("1s");
     await until(() => has(credentials, "b"));
   });
 

@@ -197,9 +197,9 @@ describe("credentialsFromLookup", () => {
       });
     const credentials = credentialsFromLookup({ key }, { clock });
     const failing = failure(() => credentials.findKey(digest, "service-key"));
-    clock.advance(1999);
+    clock.advance("1999ms");
     expect(clock.pending).toBe(1);
-    clock.advance(1);
+    clock.advance("1ms");
     expect((await failing).message).toBe("the lookup key() did not answer within 2000 ms");
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => {
