@@ -249,7 +249,7 @@ Example: hookgate events replay --db hooks.db --state dead --handler ship --sinc
     `Usage: hookgate events drop EVENT… --db PATH [--states LIST] [--handler NAME] --yes
        hookgate events drop --db PATH [filters] [--states LIST] [--handler NAME] --yes
 
-Gives tasks up; they stay in the store as dropped and can be replayed. Tasks that were held behind a dropped dead letter run.
+Gives tasks up; they stay in the store as dropped and can be replayed. Tasks that were blocked by a dropped dead letter run.
 ${changing}  --states LIST       any of waiting, retrying, blocked, dead (default: all four), separated by commas
 ${changeOptions}`,
   ],
@@ -258,7 +258,7 @@ ${changeOptions}`,
     `Usage: hookgate events purge --db PATH --state done|dead [--older-than TIME] [--keep N] [options]
 
 Deletes events, oldest first, in small batches; none with a task that is waiting, blocked or running. When a dead
-letter that held others back is deleted, those run. --older-than, --keep or both are required.
+letter that blocked others is deleted, those run. --older-than, --keep or both are required.
 
 ${db}  --state STATE       done (ignored ones, too) or dead
   --older-than TIME   accepted longer ago than this: 12h, 30d …
@@ -274,7 +274,7 @@ Example: hookgate events purge --db hooks.db --state done --older-than 30d
     "events stats",
     `Usage: hookgate events stats --db PATH [--receiver NAME] [--json]
 
-Shows how many tasks wait, are blocked behind another of their ordering key, are held behind a dead letter, run and are dead;
+Shows how many tasks wait, are blocked by another of their ordering key, are blocked by a dead letter, run and are dead;
 for how long; what came through in the last minute; the numbers of every handler; and who runs tasks, with the age of the
 last heartbeat.
 

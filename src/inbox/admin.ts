@@ -114,7 +114,7 @@ export interface Inbox {
   ): Promise<number>;
   /**
    * Gives tasks up, and resolves with their number. `states`: by default `["waiting", "retrying", "blocked", "dead"]`.
-   * Tasks that were held behind a dropped dead letter run.
+   * Tasks that a dropped dead letter blocked run.
    */
   drop(
     selection: InboxSelection,
@@ -122,7 +122,7 @@ export interface Inbox {
   ): Promise<number>;
   /**
    * Deletes events of a state, in small batches, and resolves with their number. `done` includes ignored events. Tasks that
-   * were held behind a purged dead letter run.
+   * a purged dead letter blocked run.
    */
   purge(options: InboxPurgeOptions): Promise<number>;
   /**

@@ -17,7 +17,7 @@ import { type Acceptor, createAcceptor } from "./accept.js";
 import type { Settle } from "./batching.js";
 import type { InboxHealth } from "./health.js";
 import type { InboxSettings } from "./options.js";
-import { HeldTasksMonitor, startRetention } from "./retention.js";
+import { BlockedTasksMonitor, startRetention } from "./retention.js";
 import { type ReadData, Worker } from "./worker.js";
 
 /** What an inbox needs. */
@@ -89,7 +89,7 @@ export class ReceiverInbox<Tx> {
   readonly settings: InboxSettings<Tx>;
   readonly #parts: ReceiverInboxParts<Tx>;
   readonly #acceptor: Acceptor;
-  readonly #heldTasks: HeldTasksMonitor;
+  readonly #blockedTasks: BlockedTasksMonitor;
   #started: Started<Tx> | undefined;
   #opening: Promise<void> | undefined;
   /** `engine.open` was called, and `close` not yet. */
@@ -101,7 +101,11 @@ export class ReceiverInbox<Tx> {
     const { settings, reporter, clock } = parts;
     this.#parts = parts;
     this.settings = settings;
-    this.#heldTasks = new HeldTasksMonitor({ engine: settings.engine, receiver: parts.receiver, reporter });
+    this.#blockedTasks = new BlockedTasksMonitor({
+      engine: settings.engine,
+      receiver: parts.receiver,
+      reporter,
+    });
     this.#acceptor = createAcceptor({
       engine: settings.engine,
       reporter,
@@ -135,7 +139,7 @@ export class ReceiverInbox<Tx> {
 
   /** Findings about stored tasks, as of the last check. */
   diagnose(): readonly string[] {
-    return this.#heldTasks.findings();
+    return this.#blockedTasks.findings();
   }
 
   /** StoppedError where the engine is not open. */
@@ -159,8 +163,8 @@ export class ReceiverInbox<Tx> {
       const byName = new Map(handlers.map((handler) => [handler.name, handler]));
       const worker = this.#createWorker(byName);
       const consumer = settings.workers && handlers.length > 0 ? this.#consume(worker, byName) : undefined;
-      const heldTasks = this.#heldTasks;
-      const endRetention = startRetention({ engine, receiver, retention, clock, reporter, heldTasks });
+      const blockedTasks = this.#blockedTasks;
+      const endRetention = startRetention({ engine, receiver, retention, clock, reporter, blockedTasks });
       this.#started = { worker, consumer, endRetention };
       void this.#reportStuckTasks(byName);
     } catch (error) {
@@ -243,16 +247,16 @@ export class ReceiverInbox<Tx> {
     });
   }
 
-  /** Tasks whose handler was renamed or removed, and tasks that are held: nothing runs them by itself. */
+  /** Tasks whose handler was renamed or removed, and tasks that a dead letter blocks: nothing runs them by itself. */
   async #reportStuckTasks(handlers: ReadonlyMap<string, RegisteredHandler>): Promise<void> {
     const { receiver, settings, reporter } = this.#parts;
     try {
       const stats = await settings.engine.stats({ receiver });
-      // Tasks that were held under another policy run soon if it is "continue" now.
-      const holders = stats.handlers.filter(
+      // Tasks that were blocked under another policy run soon if it is "continue" now.
+      const blocking = stats.handlers.filter(
         ({ handler }) => handlers.get(handler)?.onDeadLetter !== "continue",
       );
-      this.#heldTasks.update({ handlers: holders });
+      this.#blockedTasks.update({ handlers: blocking });
       for (const { handler, waiting, blocked } of stats.handlers) {
         const left = waiting + blocked;
         if (left === 0 || handlers.has(handler)) continue;

@@ -20,12 +20,12 @@ export interface RetentionParts {
   readonly retention: Retention;
   readonly clock: Clock;
   readonly reporter: Pick<InboxReporter, "note">;
-  /** Checked after each run: dead letters that hold others back are kept, and the operator should know. */
-  readonly heldTasks: Pick<HeldTasksMonitor, "check">;
+  /** Checked after each run: dead letters that block others are kept, and the operator should know. */
+  readonly blockedTasks: Pick<BlockedTasksMonitor, "check">;
 }
 
 /**
- * Deletes expired events once a minute, in small batches, but no dead letter that holds others back. A failure is logged, and
+ * Deletes expired events once a minute, in small batches, but no dead letter that blocks others. A failure is logged, and
  * tried again the next time. Returns the function that stops it.
  */
 export function startRetention(parts: RetentionParts): () => void {
@@ -58,7 +58,7 @@ export function startRetention(parts: RetentionParts): () => void {
       parts.reporter.note("warn", "old events are not deleted from the inbox for now", { err: doubt });
     }
     doubts = doubt === undefined ? 0 : doubts + 1;
-    if (!ended) await parts.heldTasks.check();
+    if (!ended) await parts.blockedTasks.check();
   }
 
   function again(): void {
@@ -81,8 +81,8 @@ async function purgeAll(
   for (const state of ["done", "dead"] as const) {
     const beforeMs = clock.now() - (state === "done" ? retention.doneMs : retention.deadMs);
     const keep = state === "done" ? retention.maxDone : retention.maxDead;
-    // Deleting a dead letter that holds others back would break their order: that is up to the operator.
-    const shared = { receiver, state, keepHolding: true, limit: batch };
+    // Deleting a dead letter that blocks others would break their order: that is up to the operator.
+    const shared = { receiver, state, keepBlocking: true, limit: batch };
     const rules: PurgeOptions[] = [{ ...shared, beforeMs }];
     if (keep !== undefined) rules.push({ ...shared, keep });
     for (const rule of rules) {
@@ -165,21 +165,21 @@ export function parseRetention(value: unknown, where: string): Retention {
 }
 
 /** What a monitor needs. */
-export interface HeldTasksParts {
+export interface BlockedTasksParts {
   readonly engine: Pick<InboxEngine, "stats">;
   readonly receiver: string;
   readonly reporter: Pick<InboxReporter, "note">;
 }
 
 /**
- * Warns about tasks that are held by a dead letter (`onDeadLetter: "block"`): once per handler, and again after a time without
- * held tasks.
+ * Warns about tasks that a dead letter blocks (`onDeadLetter: "block"`): once per handler, and again after a time without
+ * such tasks.
  */
-export class HeldTasksMonitor {
-  readonly #parts: HeldTasksParts;
-  #held: ReadonlyMap<string, string> = new Map();
+export class BlockedTasksMonitor {
+  readonly #parts: BlockedTasksParts;
+  #blocked: ReadonlyMap<string, string> = new Map();
 
-  constructor(parts: HeldTasksParts) {
+  constructor(parts: BlockedTasksParts) {
     this.#parts = parts;
   }
 
@@ -191,21 +191,22 @@ export class HeldTasksMonitor {
 
   /** Warns about what is new in the counts. */
   update({ handlers }: Pick<InboxStats, "handlers">): void {
-    const held = new Map<string, string>();
-    for (const { handler, held: tasks, holding, oldestHeldMs } of handlers) {
-      if (tasks === 0) continue;
-      const oldest = oldestHeldMs === undefined ? "" : `, the oldest for ${minutes(oldestHeldMs)}`;
-      const finding = `${counted(tasks, "task")} of the handler "${printable(handler)}" held behind ${counted(holding, "dead letter")} (onDeadLetter: "block")${oldest}; replay, drop or purge the dead letters: retention keeps them`;
-      held.set(handler, finding);
-      if (this.#held.has(handler)) continue;
-      this.#parts.reporter.note("warn", finding, { handler, held: tasks, holding });
+    const blocked = new Map<string, string>();
+    for (const { handler, blockedByDead, blockingDead, oldestBlockedByDeadMs } of handlers) {
+      if (blockedByDead === 0) continue;
+      const oldest =
+        oldestBlockedByDeadMs === undefined ? "" : `, the oldest for ${minutes(oldestBlockedByDeadMs)}`;
+      const finding = `${counted(blockedByDead, "task")} of the handler "${printable(handler)}" blocked by ${counted(blockingDead, "dead letter")} (onDeadLetter: "block")${oldest}; replay, drop or purge the dead letters: retention keeps them`;
+      blocked.set(handler, finding);
+      if (this.#blocked.has(handler)) continue;
+      this.#parts.reporter.note("warn", finding, { handler, blockedByDead, blockingDead });
     }
-    this.#held = held;
+    this.#blocked = blocked;
   }
 
-  /** What was held at the last check, one line per handler. */
+  /** What was blocked at the last check, one line per handler. */
   findings(): readonly string[] {
-    return [...this.#held.values()];
+    return [...this.#blocked.values()];
   }
 }
 

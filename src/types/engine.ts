@@ -69,7 +69,7 @@ export interface InboxEngine<Tx = never> {
   health?(): Promise<EngineHealth>;
   /**
    * Deletes at most `limit` events, oldest first, and resolves with their number; none with a task that is
-   * waiting, blocked or running. When a dead letter that held others back is deleted, the next task of its ordering key runs.
+   * waiting, blocked or running. When a dead letter that blocked others is deleted, the next task of its ordering key runs.
    */
   purge(options: PurgeOptions): Promise<number>;
   /**

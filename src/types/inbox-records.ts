@@ -187,20 +187,20 @@ export interface TaskCounts {
   readonly waiting: number;
   /** Tasks that wait for another task of their ordering key. */
   readonly blocked: number;
-  /** Blocked tasks that are behind a dead letter, until it is replayed, dropped or purged. */
-  readonly held: number;
+  /** Blocked tasks that come after a dead letter, until it is replayed, dropped or purged. */
+  readonly blockedByDead: number;
   /** Tasks that are running. */
   readonly running: number;
   /** Dead letters. */
   readonly dead: number;
-  /** Dead letters that hold others back. */
-  readonly holding: number;
+  /** Dead letters that block other tasks. */
+  readonly blockingDead: number;
   /** Milliseconds since the oldest task that may run was due; undefined if there is none. */
   readonly oldestWaitingMs: number | undefined;
   /** Milliseconds since the oldest blocked task was accepted or replayed; undefined if there is none. */
   readonly oldestBlockedMs: number | undefined;
-  /** The same for held tasks. */
-  readonly oldestHeldMs: number | undefined;
+  /** The same for tasks that are blocked by a dead letter. */
+  readonly oldestBlockedByDeadMs: number | undefined;
 }
 
 /** Numbers about the tasks of an inbox. */
@@ -258,8 +258,8 @@ export interface PurgeOptions {
   readonly beforeMs?: number | undefined;
   /** Leave as many of the newest of this state. */
   readonly keep?: number | undefined;
-  /** Keep events with a dead letter that holds others back, whatever its age. Otherwise the later tasks of its key are released. */
-  readonly keepHolding?: boolean | undefined;
+  /** Keep events with a dead letter that blocks others, whatever its age. Otherwise the later tasks of its key are released. */
+  readonly keepBlocking?: boolean | undefined;
   /**
    * Delete by `beforeMs` even if the machine's clock is far ahead of the last activity in the store. Otherwise an engine
    * that compares the two rejects with an error whose code is ERR_CLOCK_AHEAD.

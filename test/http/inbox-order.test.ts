@@ -88,22 +88,22 @@ describe("H11 a dead letter that holds its key", () => {
     const { receiver, ran } = await held(scene.engine(), { inbox, more: { clock } });
     clock.advance("1m");
     const findings = (): string => receiver.diagnose().join("\n");
-    await until(() => findings().includes("held"));
+    await until(() => findings().includes("blocked by"));
     expect(findings()).toContain(
-      '2 tasks of the handler "ledger" held behind 1 dead letter (onDeadLetter: "block")',
+      '2 tasks of the handler "ledger" blocked by 1 dead letter (onDeadLetter: "block")',
     );
-    expect(scene.log.filter((line) => line.includes("held behind"))).toHaveLength(1);
+    expect(scene.log.filter((line) => line.includes("blocked by"))).toHaveLength(1);
     expect((await receiver.inbox.list({ state: "dead" })).items).toHaveLength(1);
     expect(ran).toEqual(["k-1", "free-1"]);
     const stats = await receiver.inbox.stats();
-    expect(stats).toMatchObject({ waiting: 0, blocked: 2, held: 2, holding: 1, dead: 1 });
-    expect(stats.oldestHeldMs).toBeGreaterThanOrEqual(0);
+    expect(stats).toMatchObject({ waiting: 0, blocked: 2, blockedByDead: 2, blockingDead: 1, dead: 1 });
+    expect(stats.oldestBlockedByDeadMs).toBeGreaterThanOrEqual(0);
     expect(stats.oldestBlockedMs).toBeGreaterThanOrEqual(0);
     // Once nothing is behind it, it goes as any other.
     await receiver.inbox.drop({ filter: { state: "pending" } });
     clock.advance("1m");
     await until(async () => (await receiver.inbox.list({ state: "dead" })).items.length === 0);
-    await until(() => !findings().includes("held"));
+    await until(() => !findings().includes("blocked by"));
   });
 
   it("holds no one any more once the handler is deployed with skip", async () => {
@@ -116,7 +116,7 @@ describe("H11 a dead letter that holds its key", () => {
     await send(after.receiver, "k-4");
     await until(() => after.ran.length === 3);
     expect(after.ran).toEqual(["k-2", "k-3", "k-4"]);
-    expect(scene.log.filter((line) => line.includes("held behind"))).toEqual([]);
+    expect(scene.log.filter((line) => line.includes("blocked by"))).toEqual([]);
   });
 
   it("holds those behind it although it was dead on arrival, before any process ran tasks", async () => {
@@ -132,7 +132,7 @@ describe("H11 a dead letter that holds its key", () => {
     await scene.send(working.receiver, { id: "free-1", type: "order.paid", total: 3 });
     await until(() => working.ran.length > 0);
     expect(working.ran).toEqual(["free-1"]);
-    expect(await working.receiver.inbox.stats()).toMatchObject({ held: 1, holding: 1 });
+    expect(await working.receiver.inbox.stats()).toMatchObject({ blockedByDead: 1, blockingDead: 1 });
   });
 });
 

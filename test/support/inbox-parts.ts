@@ -88,8 +88,8 @@ export function claimedTask(changes: Partial<Task> = {}): Task {
 
 /** The counts of a store, or of a handler, without tasks. */
 export const noTasks: TaskCounts = {
-  ...{ waiting: 0, blocked: 0, held: 0, running: 0, dead: 0, holding: 0 },
-  ...{ oldestWaitingMs: undefined, oldestBlockedMs: undefined, oldestHeldMs: undefined },
+  ...{ waiting: 0, blocked: 0, blockedByDead: 0, running: 0, dead: 0, blockingDead: 0 },
+  ...{ oldestWaitingMs: undefined, oldestBlockedMs: undefined, oldestBlockedByDeadMs: undefined },
 };
 
 /** An engine that has nothing and does nothing, but where a test says otherwise. */

@@ -95,7 +95,13 @@ function counts(tasks: readonly MapTask[]): Inbox.TaskCounts {
     running: tasks.filter(({ state }) => state === "running").length,
     dead: tasks.filter(({ state }) => state === "dead").length,
     oldestWaitingMs: due.length === 0 ? undefined : nowMs - Math.min(...due),
-    ...{ blocked: 0, held: 0, holding: 0, oldestBlockedMs: undefined, oldestHeldMs: undefined },
+    ...{
+      blocked: 0,
+      blockedByDead: 0,
+      blockingDead: 0,
+      oldestBlockedMs: undefined,
+      oldestBlockedByDeadMs: undefined,
+    },
   };
 }
 

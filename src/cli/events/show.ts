@@ -279,7 +279,7 @@ export async function eventsStats(args: readonly string[], io: CommandIo): Promi
   const options = readOptions(args, { db: "text", receiver: "text", json: "switch" });
   const stats = await withStore(options.db, io, (store) => store.stats({ receiver: options.receiver }));
   io.stdout(options.json ? jsonOf(stats) : statsText(stats));
-  if (!options.json && stats.held > 0) io.stderr(heldNote(stats));
+  if (!options.json && stats.blockedByDead > 0) io.stderr(blockedByDeadNote(stats));
   return 0;
 }
 
@@ -320,13 +320,13 @@ function statsText({ throughput, handlers, consumers, ...counts }: InboxStats): 
 /** What waits behind another task of its ordering key. */
 function blockedTable(handlers: readonly HandlerStats[]): string {
   return tableOf(
-    ["receiver", "handler", "blocked", "held", "held by", "oldest blocked", "oldest held"],
+    ["receiver", "handler", "blocked", "by dead", "dead letters", "oldest blocked", "oldest by dead"],
     handlers
       .filter(({ blocked }) => blocked > 0)
       .map((one) => [
         ...namesOf(one),
-        ...numbers(one.blocked, one.held, one.holding),
-        ...[ago(one.oldestBlockedMs), ago(one.oldestHeldMs)],
+        ...numbers(one.blocked, one.blockedByDead, one.blockingDead),
+        ...[ago(one.oldestBlockedMs), ago(one.oldestBlockedByDeadMs)],
       ]),
   );
 }
@@ -343,6 +343,6 @@ function ago(ms: number | undefined): string {
   return ms === undefined ? "" : `${spanOf(ms)} ago`;
 }
 
-function heldNote({ held, holding }: InboxStats): string {
-  return `${countOf(held, "task")} held behind ${countOf(holding, "dead letter")} (onDeadLetter: "block"): replay, drop or purge the dead letters; events list --state dead shows them.\n`;
+function blockedByDeadNote({ blockedByDead, blockingDead }: InboxStats): string {
+  return `${countOf(blockedByDead, "task")} blocked by ${countOf(blockingDead, "dead letter")} (onDeadLetter: "block"): replay, drop or purge the dead letters; events list --state dead shows them.\n`;
 }

@@ -1,7 +1,7 @@
 import { changeableStates } from "../../lib/task-changes.js";
 import type { Change, EventFilter, ReplayTask, TaskState } from "../../types/engine.js";
 import type { Connection } from "./connection.js";
-import { holdsOthers, promote, recordAttempt } from "./order.js";
+import { blocksOthers, promote, recordAttempt } from "./order.js";
 import type { ChangeRequest, Purged, Times } from "./protocol.js";
 import { eventNumber, fromStored, type HandlerRow, type QueryContext, toStored } from "./query-context.js";
 import { taskStateOf, taskStates } from "./schema.js";
@@ -156,11 +156,11 @@ const maxForgotten = 1_000;
 
 /**
  * Deletes events with all that belongs to them, as many as the time of a step allows. Skips those that have an open task by now,
- * and with `keepHolding` those that hold others by now. While an id is remembered its row stays, without the delivery.
+ * and with `keepBlocking` those that block others by now. While an id is remembered its row stays, without the delivery.
  */
 export function purgeEvents(
   parts: QueryContext,
-  { events, keepHolding }: { readonly events: readonly number[]; readonly keepHolding: boolean },
+  { events, keepBlocking }: { readonly events: readonly number[]; readonly keepBlocking: boolean },
   times: Times,
 ): Purged {
   const began = performance.now();
@@ -170,7 +170,7 @@ export function purgeEvents(
   let purged = 0;
   let seen = 0;
   for (const event of events) {
-    if (purgeOne(parts, event, keepHolding, times)) purged++;
+    if (purgeOne(parts, event, keepBlocking, times)) purged++;
     seen++;
     if (performance.now() - began > sliceMs) break;
   }
@@ -193,7 +193,7 @@ function forget(connection: Connection, times: Times): boolean {
 function purgeOne(
   { connection, ids }: QueryContext,
   event: number,
-  keepHolding: boolean,
+  keepBlocking: boolean,
   times: Times,
 ): boolean {
   const open = connection.statement(sql.purging.openTask).get(event);
@@ -205,7 +205,7 @@ function purgeOne(
     handler: ids.handlerByNumber(handler),
     key,
   }));
-  if (keepHolding && dead.some(({ handler, key }) => holdsOthers(connection, handler, { event, key }))) {
+  if (keepBlocking && dead.some(({ handler, key }) => blocksOthers(connection, handler, { event, key }))) {
     return false;
   }
   for (const statement of [sql.purging.removeTasks, sql.purging.removeAttempts, sql.purging.removeReplays]) {
@@ -215,7 +215,7 @@ function purgeOne(
     connection.statement(sql.purging.empty).run(event);
   } else connection.statement(sql.purging.removeEvent).run(event);
   connection.statement(sql.purging.removeDelivery).run(row.delivery);
-  // It no longer holds others.
+  // It no longer blocks others.
   for (const { handler, key } of dead) promote(connection, handler, key, times.storeMs);
   return true;
 }

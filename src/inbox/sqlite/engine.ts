@@ -472,11 +472,11 @@ export class Purger {
   readonly #progress = new Map<string, Progress>();
 
   async purge({ reader, writer }: Clients, options: PurgeOptions): Promise<number> {
-    const keepHolding = options.keepHolding === true;
+    const keepBlocking = options.keepBlocking === true;
     let events = await this.#find(reader, options);
     let count = 0;
     for (let step = 1; ; step++) {
-      const { purged, seen, forgetsMore } = await writer.ask({ op: "purge", events, keepHolding });
+      const { purged, seen, forgetsMore } = await writer.ask({ op: "purge", events, keepBlocking });
       count += purged;
       events = events.slice(seen);
       if (events.length === 0 && (!forgetsMore || step >= maxSteps)) return count;
@@ -484,10 +484,10 @@ export class Purger {
   }
 
   async #find(reader: StoreClient, options: PurgeOptions): Promise<readonly number[]> {
-    const { receiver, state, beforeMs, keep, keepHolding, limit } = options;
-    const key = JSON.stringify([receiver, state, keep, keepHolding]);
+    const { receiver, state, beforeMs, keep, keepBlocking, limit } = options;
+    const key = JSON.stringify([receiver, state, keep, keepBlocking]);
     const filter = { receiver, state: state === "done" ? ("finished" as const) : state };
-    const purgeable = { ...filter, beforeMs, noHolding: keepHolding };
+    const purgeable = { ...filter, beforeMs, noBlocking: keepBlocking };
     const progress = this.#progress.get(key);
     const bound = progress?.bound ?? (await boundOf(reader, filter, keep));
     const found = (after: number | undefined): Promise<readonly number[]> =>

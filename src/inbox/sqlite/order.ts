@@ -70,8 +70,8 @@ export function blockerOf(
   return dead !== undefined && dead < event ? dead : undefined;
 }
 
-/** Whether a dead letter holds a task. */
-export function holdsOthers(
+/** Whether a dead letter blocks a task. */
+export function blocksOthers(
   connection: Connection,
   { handler, hold }: OrderedHandler,
   { event, key }: { readonly event: number; readonly key: string },

@@ -100,7 +100,7 @@ export type Request =
   | { readonly op: "probe" }
   | { readonly op: "doubt" }
   | ChangeRequest
-  | { readonly op: "purge"; readonly events: readonly number[]; readonly keepHolding: boolean }
+  | { readonly op: "purge"; readonly events: readonly number[]; readonly keepBlocking: boolean }
   /** On its own connection, so that nothing else waits for it. */
   | { readonly op: "backup"; readonly path: string }
   | { readonly op: "compact" }

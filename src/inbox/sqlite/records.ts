@@ -174,21 +174,21 @@ export function readStats(connection: Connection, receiver: string | undefined, 
       due: nextDueOf(connection, handler),
     };
     const blocked = blockedOf(connection, handler);
-    const held = hold === 1 && blocked.count > 0 ? heldOf(connection, handler) : none;
+    const byDead = hold === 1 && blocked.count > 0 ? blockedByDeadOf(connection, handler) : none;
     return {
       receiver: fromStored(row.receiver),
       handler: fromStored(row.name),
       ordered: ordered === 1,
       waiting: waiting.count,
       blocked: blocked.count,
-      held: held.count,
+      blockedByDead: byDead.count,
       running: countOf(connection, handler, taskStates.running),
       dead: countOf(connection, handler, taskStates.dead),
-      holding: held.count > 0 ? holdingOf(connection, handler) : 0,
+      blockingDead: byDead.count > 0 ? blockingDeadOf(connection, handler) : 0,
       // A task that is due later is not late.
       oldestWaitingMs: waiting.due !== null && waiting.due <= times.storeMs ? ageOf(waiting) : undefined,
       oldestBlockedMs: ageOf(blocked),
-      oldestHeldMs: ageOf(held),
+      oldestBlockedByDeadMs: ageOf(byDead),
     };
   });
   return {
@@ -229,34 +229,37 @@ function blockedOf(connection: Connection, handler: number): Counted {
   return connection.statement(sql.stats.blocked).get(handler) as Counted;
 }
 
-/** Blocked tasks of a handler behind the first dead letter of their key. */
-function heldOf(connection: Connection, handler: number): Counted {
-  return connection.statement(sql.stats.held).get(handler) as Counted;
+/** Blocked tasks of a handler that come after the first dead letter of their key. */
+function blockedByDeadOf(connection: Connection, handler: number): Counted {
+  return connection.statement(sql.stats.blockedByDead).get(handler) as Counted;
 }
 
-/** Dead letters of a handler with a blocked task behind them. */
-function holdingOf(connection: Connection, handler: number): number {
-  const row = connection.statement(sql.stats.holding).get(handler) as { readonly count: number };
+/** Dead letters of a handler with a blocked task after them. */
+function blockingDeadOf(connection: Connection, handler: number): number {
+  const row = connection.statement(sql.stats.blockingDead).get(handler) as { readonly count: number };
   return row.count;
 }
 
 function totalOf(handlers: readonly HandlerStats[]): TaskCounts {
-  const sum = (member: "waiting" | "blocked" | "held" | "running" | "dead" | "holding"): number =>
-    handlers.reduce((total, handler) => total + handler[member], 0);
-  const oldest = (member: "oldestWaitingMs" | "oldestBlockedMs" | "oldestHeldMs"): number | undefined => {
+  const sum = (
+    member: "waiting" | "blocked" | "blockedByDead" | "running" | "dead" | "blockingDead",
+  ): number => handlers.reduce((total, handler) => total + handler[member], 0);
+  const oldest = (
+    member: "oldestWaitingMs" | "oldestBlockedMs" | "oldestBlockedByDeadMs",
+  ): number | undefined => {
     const ages = handlers.map((handler) => handler[member]).filter((age) => age !== undefined);
     return ages.length === 0 ? undefined : ages.reduce((a, b) => Math.max(a, b));
   };
   return {
     waiting: sum("waiting"),
     blocked: sum("blocked"),
-    held: sum("held"),
+    blockedByDead: sum("blockedByDead"),
     running: sum("running"),
     dead: sum("dead"),
-    holding: sum("holding"),
+    blockingDead: sum("blockingDead"),
     oldestWaitingMs: oldest("oldestWaitingMs"),
     oldestBlockedMs: oldest("oldestBlockedMs"),
-    oldestHeldMs: oldest("oldestHeldMs"),
+    oldestBlockedByDeadMs: oldest("oldestBlockedByDeadMs"),
   };
 }
 

@@ -178,8 +178,8 @@ export type SearchState = EventState | "finished";
 /** The filter of a search. */
 export type SearchFilter = Omit<EventFilter, "state"> & {
   readonly state?: SearchState | undefined;
-  /** True: none with a dead letter that holds others back. */
-  readonly noHolding?: boolean | undefined;
+  /** True: none with a dead letter that blocks others. */
+  readonly noBlocking?: boolean | undefined;
 };
 
 /** The condition of a filter; `scopes` is what `scopesOf` says of it. A purged event matches none. */
@@ -202,7 +202,7 @@ export function conditionOf(filter: SearchFilter, scopes: readonly number[] | un
   add(conditions.before, filter.beforeMs);
   add(conditions.handler, text(filter.handler));
   if (filter.state !== undefined) parts.push(conditions.state[filter.state]);
-  if (filter.noHolding === true) parts.push(`NOT ${conditions.holding}`);
+  if (filter.noBlocking === true) parts.push(`NOT ${conditions.blocking}`);
   return { sql: parts.join(" AND "), values };
 }
 

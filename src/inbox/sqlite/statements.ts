@@ -220,11 +220,11 @@ export const stats = {
     "SELECT count(*) AS count FROM hookgate_tasks INDEXED BY hookgate_tasks_by_state WHERE handler = ? AND state = ?",
   blocked: `SELECT count(*) AS count, min(due) AS due FROM hookgate_tasks INDEXED BY hookgate_tasks_blocked WHERE state = ${blocked} AND handler = ?`,
   /** Blocked tasks after the first dead letter of their key. */
-  held:
+  blockedByDead:
     `SELECT count(*) AS count, min(b.due) AS due FROM (SELECT d.order_key, min(d.event) AS event ${deadOfHandler} GROUP BY d.order_key) d ` +
     `CROSS JOIN hookgate_tasks b INDEXED BY hookgate_tasks_blocked ON ${afterDead}`,
   /** Dead letters with a blocked task after them. */
-  holding: `SELECT count(*) AS count ${deadOfHandler} AND EXISTS (SELECT 1 FROM hookgate_tasks b INDEXED BY hookgate_tasks_blocked WHERE ${afterDead})`,
+  blockingDead: `SELECT count(*) AS count ${deadOfHandler} AND EXISTS (SELECT 1 FROM hookgate_tasks b INDEXED BY hookgate_tasks_blocked WHERE ${afterDead})`,
   consumers:
     "SELECT c.consumer, r.name AS receiver, c.lease_ms, c.beat_ms, " +
     `(SELECT count(*) FROM hookgate_tasks t WHERE t.state = ${running} AND t.consumer = c.consumer) AS running ` +
@@ -317,8 +317,8 @@ export const conditions = {
     /** Done or ignored. */
     finished: `NOT ${hasOpenOrDead}`,
   },
-  /** Has a dead letter that holds others. */
-  holding:
+  /** Has a dead letter that blocks others. */
+  blocking:
     `EXISTS (SELECT 1 FROM hookgate_tasks d CROSS JOIN hookgate_handlers h ON h.handler = d.handler WHERE d.event = e.event AND d.state = ${dead} AND h.hold = 1 ` +
     `AND EXISTS (SELECT 1 FROM hookgate_tasks b INDEXED BY hookgate_tasks_blocked WHERE b.handler = d.handler AND b.order_key = d.order_key AND b.state = ${blocked} AND b.event > d.event))`,
 };

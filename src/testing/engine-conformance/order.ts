@@ -93,8 +93,8 @@ export const orderCases: readonly CaseDefinition[] = [
       assert.equal(task?.blockedBy, head);
       assert.equal((await scene.record(head)).tasks[0]?.blockedBy, undefined);
       assert.equal((await scene.engine.list({})).items[0]?.tasks[0]?.state, "blocked");
-      const { waiting, blocked, held, oldestBlockedMs } = await scene.engine.stats({});
-      assertSame([waiting, blocked, held], [1, 1, 0]);
+      const { waiting, blocked, blockedByDead, oldestBlockedMs } = await scene.engine.stats({});
+      assertSame([waiting, blocked, blockedByDead], [1, 1, 0]);
       assert.ok(oldestBlockedMs !== undefined && oldestBlockedMs >= 0);
     },
   },
@@ -351,7 +351,7 @@ export const heldCases: readonly CaseDefinition[] = [
       assert.equal(await scene.change({ recordIds: [head] }, { action: "drop" }), 1);
       await scene.until("those behind have run", () => working.reports.length === 4);
       assertSame(idsOf(working), ["one", "free", "two", "three"]);
-      assertSame(await counts(scene), { blocked: 0, held: 0, holding: 0, dead: 0 });
+      assertSame(await counts(scene), { blocked: 0, blockedByDead: 0, blockingDead: 0, dead: 0 });
     },
   },
   {
@@ -385,7 +385,7 @@ export const heldCases: readonly CaseDefinition[] = [
       await scene.event("no key", [{ handler: "a", dead: failure }]);
       const beforeMs = Date.now() + 3_600_000;
       const purge = (more: { readonly keep?: number }): Promise<number> =>
-        scene.engine.purge({ state: "dead", beforeMs, keepHolding: true, limit: 10, ...more });
+        scene.engine.purge({ state: "dead", beforeMs, keepBlocking: true, limit: 10, ...more });
       assert.equal(await purge({ keep: 1 }), 1);
       assert.equal(await purge({}), 1);
       assert.equal(await purge({}), 0);
@@ -393,7 +393,7 @@ export const heldCases: readonly CaseDefinition[] = [
         (await scene.engine.list({ state: "dead" })).items.map(({ id }) => id),
         ["one"],
       );
-      assertSame(await counts(scene), { blocked: 2, held: 2, holding: 1, dead: 1 });
+      assertSame(await counts(scene), { blocked: 2, blockedByDead: 2, blockingDead: 1, dead: 1 });
       assert.equal(await scene.change({ recordIds: [head] }, { action: "drop" }), 1);
       await scene.until("those behind have run", () => working.reports.length === 4);
     },
@@ -405,7 +405,7 @@ export const heldCases: readonly CaseDefinition[] = [
       const { working } = await holding(scene);
       const behind = await scene.event("dead behind", [{ ...under("key"), dead: failure }]);
       const purge = (): Promise<number> =>
-        scene.engine.purge({ state: "dead", keepHolding: true, limit: 10 });
+        scene.engine.purge({ state: "dead", keepBlocking: true, limit: 10 });
       // Nothing is behind this one.
       assert.equal(await purge(), 1);
       assert.equal(await scene.engine.get(behind), undefined);
@@ -421,11 +421,18 @@ export const heldCases: readonly CaseDefinition[] = [
     async run(scene) {
       const { head } = await holding(scene);
       const stats = await scene.engine.stats({});
-      assertSame(await counts(scene), { blocked: 2, held: 2, holding: 1, dead: 1 });
+      assertSame(await counts(scene), { blocked: 2, blockedByDead: 2, blockingDead: 1, dead: 1 });
       const [handler] = stats.handlers;
-      assertSame([handler?.handler, handler?.blocked, handler?.held, handler?.holding], ["a", 2, 2, 1]);
+      assertSame(
+        [handler?.handler, handler?.blocked, handler?.blockedByDead, handler?.blockingDead],
+        ["a", 2, 2, 1],
+      );
       assert.equal(handler?.ordered, true);
-      for (const ageMs of [stats.oldestBlockedMs, stats.oldestHeldMs, handler?.oldestHeldMs]) {
+      for (const ageMs of [
+        stats.oldestBlockedMs,
+        stats.oldestBlockedByDeadMs,
+        handler?.oldestBlockedByDeadMs,
+      ]) {
         assert.ok(ageMs !== undefined && ageMs >= 0, "it is held for some time");
       }
       assertSame([stats.waiting, stats.oldestWaitingMs], [0, undefined]);
@@ -475,7 +482,7 @@ export const heldCases: readonly CaseDefinition[] = [
       await scene.event("free", [under("free")]);
       await scene.until("what is free has run", () => before.reports.length === 1);
       await before.consumer.stop();
-      assert.equal((await scene.engine.stats({})).held, 60);
+      assert.equal((await scene.engine.stats({})).blockedByDead, 60);
       const after = scene.consume({ handlers: { a: { onDeadLetter: "continue" } }, run: () => done });
       await scene.until("all that was held has run", () => after.reports.length === 60);
       for (const key of keys) {
@@ -484,7 +491,7 @@ export const heldCases: readonly CaseDefinition[] = [
           [`${key} second`, `${key} third`],
         );
       }
-      assertSame(await counts(scene), { blocked: 0, held: 0, holding: 0, dead: 30 });
+      assertSame(await counts(scene), { blocked: 0, blockedByDead: 0, blockingDead: 0, dead: 30 });
     },
   },
   {
@@ -500,7 +507,7 @@ export const heldCases: readonly CaseDefinition[] = [
       await scene.until("the second waits for its retry", () => before.reports.length === 2);
       await before.consumer.stop();
       const after = scene.consume({ handlers: { a: hold }, run: () => done });
-      await scene.until("they are held", async () => (await scene.engine.stats({})).held === 2);
+      await scene.until("they are held", async () => (await scene.engine.stats({})).blockedByDead === 2);
       assert.equal(await scene.change({ filter: {} }, { action: "retry" }), 0);
       const head = (await scene.engine.list({ state: "dead" })).items[0]?.recordId ?? "";
       await scene.change({ recordIds: [head] }, { action: "replay" });
@@ -563,11 +570,11 @@ async function holding<Tx>(
   await scene.event("three", [under("key")]);
   await scene.event("free", [under("another")]);
   await scene.until("the other key has run", () => working.reports.length === 2);
-  assertSame(await counts(scene), { blocked: 2, held: 2, holding: 1, dead: 1 });
+  assertSame(await counts(scene), { blocked: 2, blockedByDead: 2, blockingDead: 1, dead: 1 });
   return { working, head };
 }
 
 async function counts<Tx>(scene: Scene<Tx>): Promise<object> {
-  const { blocked, held, holding: heads, dead: letters } = await scene.engine.stats({});
-  return { blocked, held, holding: heads, dead: letters };
+  const { blocked, blockedByDead, blockingDead, dead: letters } = await scene.engine.stats({});
+  return { blocked, blockedByDead, blockingDead, dead: letters };
 }

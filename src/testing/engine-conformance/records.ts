@@ -175,11 +175,11 @@ async function runStats<Tx>(scene: Scene<Tx>): Promise<void> {
   await scene.stored(deliveryOf([eventOf("other")], { receiver: "elsewhere" }));
   const stats = await scene.engine.stats({ receiver: "receiver" });
   assertSame([stats.waiting, stats.running, stats.dead], [1, 1, 1]);
-  assertSame([stats.blocked, stats.held, stats.holding], [0, 0, 0]);
-  assertSame([stats.oldestBlockedMs, stats.oldestHeldMs], [undefined, undefined]);
+  assertSame([stats.blocked, stats.blockedByDead, stats.blockingDead], [0, 0, 0]);
+  assertSame([stats.oldestBlockedMs, stats.oldestBlockedByDeadMs], [undefined, undefined]);
   assert.ok(stats.oldestWaitingMs !== undefined && stats.oldestWaitingMs >= 0);
   const handlers = [...stats.handlers].sort((a, b) => (a.handler < b.handler ? -1 : 1));
-  const counts = { blocked: 0, held: 0, holding: 0, ordered: false };
+  const counts = { blocked: 0, blockedByDead: 0, blockingDead: 0, ordered: false };
   assertSame(handlers.map(withoutAges), [
     { ...counts, receiver: "receiver", handler: "a", waiting: 0, running: 1, dead: 0 },
     { ...counts, receiver: "receiver", handler: "b", waiting: 1, running: 0, dead: 1 },
@@ -198,7 +198,12 @@ async function runStats<Tx>(scene: Scene<Tx>): Promise<void> {
 }
 
 /** How old what waits is, is another matter than how many do. */
-function withoutAges({ oldestWaitingMs, oldestBlockedMs, oldestHeldMs, ...counts }: HandlerStats): object {
+function withoutAges({
+  oldestWaitingMs,
+  oldestBlockedMs,
+  oldestBlockedByDeadMs,
+  ...counts
+}: HandlerStats): object {
   return counts;
 }
 

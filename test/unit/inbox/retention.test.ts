@@ -31,7 +31,7 @@ function scene(
     },
   };
   const end = startRetention({
-    heldTasks,
+    blockedTasks: heldTasks,
     engine: { purge },
     receiver: "orders",
     retention,
@@ -49,7 +49,7 @@ describe("retention", () => {
     expect(asked).toEqual([]);
     clock.advance("1ms");
     await turn();
-    const rule = { receiver: "orders", keepHolding: true, limit: 500 };
+    const rule = { receiver: "orders", keepBlocking: true, limit: 500 };
     expect(asked).toEqual([
       { ...rule, state: "done", beforeMs: clock.now() - 1_000 },
       { ...rule, state: "dead", beforeMs: clock.now() - 2_000 },

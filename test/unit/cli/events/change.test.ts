@@ -264,9 +264,9 @@ describe("hookgate events purge", () => {
     expect(await state()).toEqual(["a ledger dead", "b ledger blocked"]);
     const { out, err } = await scene.run(`events stats ${db}`);
     expect(out).toMatch(
-      /blocked +held +held by +oldest blocked +oldest held\norders +ledger +1 +1 +1 +1 s ago +1 s ago\n/,
+      /blocked +by dead +dead letters +oldest blocked +oldest by dead\norders +ledger +1 +1 +1 +1 s ago +1 s ago\n/,
     );
-    expect(err).toMatch(/^1 task held behind 1 dead letter \(onDeadLetter: "block"\)/);
+    expect(err).toMatch(/^1 task blocked by 1 dead letter \(onDeadLetter: "block"\)/);
     expect(await scene.run(`events purge ${db} --state dead --keep 0`)).toMatchObject({ code: 0 });
     expect(await state()).toEqual(["b ledger waiting"]);
   });

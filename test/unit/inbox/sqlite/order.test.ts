@@ -198,9 +198,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.tuple(records, fc.boolean()).map(
-      ([events, keepHolding]): Step =>
+      ([events, keepBlocking]): Step =>
         (it) =>
-          it.ask<"purge">({ op: "purge", events, keepHolding }),
+          it.ask<"purge">({ op: "purge", events, keepBlocking }),
     ),
   },
   {
@@ -263,8 +263,8 @@ describe("ordering keys in the file", () => {
     it.join(true);
     it.accept({ orderingKey: "k", dead: error });
     it.accept({ orderingKey: "k" });
-    expect(it.ask<"purge">({ op: "purge", events: [1], keepHolding: true })).toMatchObject({ purged: 0 });
-    expect(it.ask<"purge">({ op: "purge", events: [1], keepHolding: false })).toMatchObject({ purged: 1 });
+    expect(it.ask<"purge">({ op: "purge", events: [1], keepBlocking: true })).toMatchObject({ purged: 0 });
+    expect(it.ask<"purge">({ op: "purge", events: [1], keepBlocking: false })).toMatchObject({ purged: 1 });
     expect(faultsOf(it)).toEqual({ doubled: [], stuck: [] });
     it.close();
   });
