@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.js";
 import { decodeUtf8, parseJson, parseStrictJsonBytes } from "../lib/json.js";
-import { onFirstUse } from "../lib/on-first-use.js";
+import { onFirstUse } from "../lib/module-loading.js";
 import type { MaybePromise } from "../types/credential.js";
 import type { BodyKind } from "../types/source.js";
 
@@ -11,11 +11,11 @@ export type ParsedBody = { readonly value: unknown } | Refusal;
 const loadXml = onFirstUse(() => import("./xml.js"));
 
 /**
- * What a body says, read as the kind that its content type named; or a Refusal with ERR_BODY_MALFORMED (also for an
- * empty body) or, for a token in a form, ERR_CREDENTIAL_REPEATED. See `parseStrictJson`, `parseForm`
- * and `readXml`. A promise for XML alone. Of `bytes` the value is a copy, of `empty` undefined. `readsJson`: the receiver reads JSON, too. Then a
- * form or XML that could be JSON is refused: the content type is not signed, so anyone who recorded signed JSON could send it
- * again as the other kind, and text inside it would become fields.
+ * Parses a body as the kind that its content type named; or a Refusal with ERR_BODY_MALFORMED (also for an empty body) or, for
+ * a token in a form, ERR_CREDENTIAL_REPEATED. See `parseStrictJson`, `parseForm` and `readXml`. A promise for XML only. The
+ * value of `bytes` is a copy, that of `empty` is undefined. `readsJson`: the receiver reads JSON as well. Then a form or XML
+ * that could be JSON is refused: the content type is not signed, so anyone who recorded signed JSON could send it again as the
+ * other kind, and text inside it would become fields.
  */
 export function parseBody(
   rawBody: Buffer,
@@ -53,7 +53,7 @@ function mayBeJson(rawBody: Buffer): boolean {
   }
 }
 
-/** Stops at the first byte that says something: for all but hostile bodies, the first. */
+/** Stops at the first byte that is not white space: for all but hostile bodies, the first. */
 function isBlank(bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];

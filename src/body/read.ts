@@ -4,7 +4,7 @@ import type { RawBodyError } from "raw-body";
 import { Refusal } from "../errors.js";
 import type { Clock } from "../lib/clock.js";
 import type { Duration } from "../lib/duration.js";
-import { onFirstUse } from "../lib/on-first-use.js";
+import { onFirstUse } from "../lib/module-loading.js";
 import {
   assertOptions,
   choiceOption,

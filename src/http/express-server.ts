@@ -1,5 +1,5 @@
 import type { RequestListener, Server } from "node:http";
-import { createServer, IncomingMessage, ServerResponse } from "../lib/on-first-use.js";
+import { createServer, IncomingMessage, ServerResponse } from "../lib/module-loading.js";
 import { describe, OptionError } from "../lib/options.js";
 
 /** An Express app, in the members that are used of it. */

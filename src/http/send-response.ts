@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { type ErrorCode, errorEntry } from "../errors.js";
 import { systemClock } from "../lib/clock.js";
-import { STATUS_CODES } from "../lib/on-first-use.js";
+import { STATUS_CODES } from "../lib/module-loading.js";
 
 /** Header fields by name. */
 export type AnswerHeaders = Readonly<Record<string, string>>;

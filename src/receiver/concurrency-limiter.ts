@@ -19,31 +19,36 @@ export class ConcurrencyLimiter {
   #handling = 0;
   /** Reading places held by senders without a credential, by network. */
   readonly #anonymousByNetwork = new Map<string, number>();
-  #closed: string | undefined;
+  #closedReason: string | undefined;
   #stopping = false;
   readonly #waiting: (() => void)[] = [];
+  /** Whether a delivery came before `open` was called. */
+  refusedBeforeOpen = false;
 
   /** `closed`: why no delivery may enter until `open` is called. Left out: deliveries may enter immediately. */
   constructor(maxConcurrent: number, closed?: string) {
     this.#max = maxConcurrent;
-    this.#closed = closed;
+    this.#closedReason = closed;
   }
-
-  /** Whether a delivery came before `open` was called. */
-  refusedBeforeOpen = false;
 
   /** Lets deliveries in, unless `stop` was called. */
   open(): void {
-    if (!this.#stopping) this.#closed = undefined;
+    if (!this.#stopping) this.#closedReason = undefined;
   }
 
   /** Why no further delivery may enter: ERR_STOPPED, ERR_OVERLOADED; undefined where it may. */
   refuse(): Refusal | undefined {
-    if (this.#closed !== undefined) {
+    if (this.#closedReason !== undefined) {
       this.refusedBeforeOpen ||= !this.#stopping;
-      return new Refusal("ERR_STOPPED", this.#closed, undefined, this.#stopping ? "closed" : "not-started");
+      return new Refusal(
+        "ERR_STOPPED",
+        this.#closedReason,
+        undefined,
+        this.#stopping ? "closed" : "not-started",
+      );
     }
-    if (this.#reading >= this.#max) return this.#full("bodies are being read", this.#reading, "reading");
+    if (this.#reading >= this.#max)
+      return this.#overloaded("bodies are being read", this.#reading, "reading");
     return this.#refuseHandling();
   }
 
@@ -74,7 +79,7 @@ export class ConcurrencyLimiter {
     this.#wake();
   }
 
-  /** Changes that place for one among those that are handled, or gives it back and says why. Others came in meanwhile. */
+  /** Exchanges that place for one to be handled, or gives it back and says why: others may have come in meanwhile. */
   startHandling(anonymous?: AnonymousSender): Refusal | undefined {
     const refusal = this.#refuseHandling();
     if (refusal === undefined) {
@@ -92,7 +97,7 @@ export class ConcurrencyLimiter {
     else this.#anonymousByNetwork.set(anonymous.network, held - 1);
   }
 
-  /** Gives the place of a delivery that was handled back. */
+  /** Gives the place of a handled delivery back. */
   stopHandling(): void {
     this.#handling--;
     this.#wake();
@@ -106,7 +111,7 @@ export class ConcurrencyLimiter {
   /** Lets no further delivery in; resolves when none is in progress. */
   stop(): Promise<void> {
     this.#stopping = true;
-    this.#closed = "the receiver was closed";
+    this.#closedReason = "the receiver was closed";
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#wake();
@@ -115,11 +120,11 @@ export class ConcurrencyLimiter {
 
   #refuseHandling(): Refusal | undefined {
     return this.#handling >= this.#max
-      ? this.#full("deliveries are in progress", this.#handling, "running")
+      ? this.#overloaded("deliveries are in progress", this.#handling, "running")
       : undefined;
   }
 
-  #full(what: string, count: number, fault: string): Refusal {
+  #overloaded(what: string, count: number, fault: string): Refusal {
     return new Refusal("ERR_OVERLOADED", `${count} ${what}; maxConcurrent is ${this.#max}`, undefined, fault);
   }
 

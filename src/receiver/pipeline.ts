@@ -35,7 +35,7 @@ import {
   takeHandlingPlace,
   takeReadingPlace,
 } from "./checks.js";
-import { conclude, handOver } from "./handlers-step.js";
+import { conclude, handOver } from "./hand-over.js";
 import {
   type ArrivalConfig,
   type CheckRunner,

@@ -22,7 +22,13 @@ import type { ComposedDelivery, Source, SourceAuth } from "../types/source.js";
 import { signMessageScheme } from "./http-message/sign.js";
 import { parsePublicUrl } from "./public-url.js";
 import { compileSigned } from "./signed-content.js";
-import { asSignedRequest, keyInUse, privateKeyOf, type SigningOptions, type Unsigned } from "./signing.js";
+import {
+  asSignedRequest,
+  keyInUse,
+  privateKeyOf,
+  type SigningOptions,
+  type Unsigned,
+} from "./signing-options.js";
 
 /** An event to be sent. */
 export interface EventToSend {

@@ -1,6 +1,6 @@
 export type { EventToSend, SignedDelivery, SignedDeliveryOptions } from "../signatures/sign.js";
 export { signBody, signedDelivery } from "../signatures/sign.js";
-export type { SigningOptions } from "../signatures/signing.js";
+export type { SigningOptions } from "../signatures/signing-options.js";
 export type { InboxEngine } from "../types/engine.js";
 export type { TestAnswer, TestDelivery, TestTarget } from "./delivery.js";
 export { sendDelivery } from "./delivery.js";

@@ -63,7 +63,11 @@ const openers: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Files that load a module when it is first needed, past the imports that these rules read. */
-const loaders: ReadonlySet<string> = new Set(["inbox/sqlite/driver.ts", "ip/cidr.ts", "lib/on-first-use.ts"]);
+const loaders: ReadonlySet<string> = new Set([
+  "inbox/sqlite/driver.ts",
+  "ip/cidr.ts",
+  "lib/module-loading.ts",
+]);
 
 /** What anybody may use of node:fs: it opens nothing. */
 const opensNothing: ReadonlySet<string> = new Set([

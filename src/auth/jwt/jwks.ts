@@ -5,7 +5,7 @@ import { defaultAlgorithms, fits, type JwsAlgorithm } from "../../keys/algorithm
 import { importableKey, type PublicKey, readPublicJwk, readPublicPem } from "../../keys/public-key.js";
 import type { Clock } from "../../lib/clock.js";
 import type { Duration, DurationBounds } from "../../lib/duration.js";
-import { onFirstUse } from "../../lib/on-first-use.js";
+import { onFirstUse } from "../../lib/module-loading.js";
 import {
   assertOptions,
   describe,

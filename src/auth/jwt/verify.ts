@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { CredentialsUnavailableError, Refusal } from "../../errors.js";
-import { onFirstUse } from "../../lib/on-first-use.js";
+import { onFirstUse } from "../../lib/module-loading.js";
 import { own } from "../../lib/options.js";
 import { printable } from "../../lib/printable.js";
 import type {

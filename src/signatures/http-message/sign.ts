@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { constants, createHash, createHmac, type KeyObject, sign } from "node:crypto";
 import type { MessageAlgorithm, MessageKey, MessageScheme } from "../../types/signature.js";
 import { parsePublicUrl } from "../public-url.js";
-import { keyInUse, privateKeyOf, type SigningOptions, type Unsigned } from "../signing.js";
+import { keyInUse, privateKeyOf, type SigningOptions, type Unsigned } from "../signing-options.js";
 import { type Component, createValues, fieldsOf, parseComponent } from "./components.js";
 import { type BareItem, type InnerList, parseItem, serializeMember } from "./structured-fields.js";
 import { signatureBase } from "./verify.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { onFirstUse } from "../../../src/lib/on-first-use.js";
+import { onFirstUse } from "../../../src/lib/module-loading.js";
 
 describe("onFirstUse", () => {
   it("loads nothing before the first call, and once for all calls", async () => {
