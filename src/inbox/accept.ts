@@ -174,7 +174,7 @@ export function createAcceptor({
 }): Acceptor {
   const reasons = {
     rejected: "the inbox's store did not take the delivery",
-    timeout: `the inbox's store had not answered within ${timeoutMs} ms (acceptTimeoutMs)`,
+    timeout: `the inbox's store had not answered within ${timeoutMs} ms (inbox.acceptTimeout)`,
     closed: "the receiver was closed before the inbox's store had answered",
   };
   return new Batcher({
@@ -196,7 +196,7 @@ export function createAcceptor({
       // Their senders were answered 503: the retry will be a duplicate.
       late(deliveries, stored) {
         const what = stored ? "stored after all" : "refused by the store";
-        reporter.logger.debug({ deliveries }, `${what}, after acceptTimeoutMs`);
+        reporter.logger.debug({ deliveries }, `${what}, after inbox.acceptTimeout`);
       },
     },
   });
@@ -235,7 +235,7 @@ export function toOutcome(delivery: NewDelivery, acceptance: Acceptance | Refusa
         `${acceptance.backlog} tasks wait or run; inbox.maxBacklog is ${delivery.maxBacklog}`,
       );
     default:
-      return new Refusal("ERR_INTERNAL", "the inbox's engine answered with what is no acceptance");
+      return new Refusal("ERR_INTERNAL", "the engine of the inbox returned an invalid acceptance");
   }
 }
 

@@ -67,7 +67,7 @@ function heartbeatCheck(ageMs: number, leaseMs: number): HealthCheck & { readonl
   if (ageMs < leaseMs) return { ...ok, ageMs };
   return {
     status: "warn",
-    reason: "no heartbeat for leaseMs: other processes may take over the tasks",
+    reason: "no heartbeat within the lease: other processes may take over the tasks",
     ageMs,
   };
 }
