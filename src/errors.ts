@@ -4,7 +4,7 @@ interface ErrorEntry {
   readonly status: number;
   /** `Retry-After` of the answer, in seconds. */
   readonly retryAfterSeconds?: number;
-  /** True: the connection is closed behind the answer, because a body was left unread. */
+  /** True: the connection is closed after the answer, because a body was left unread. */
   readonly close?: true;
 }
 
@@ -95,7 +95,7 @@ export class AddressRefusedError extends errorClass("ERR_ADDRESS_REFUSED") {}
 export class HeadersTooLargeError extends errorClass("ERR_HEADERS_TOO_LARGE") {}
 /** `Authorization` holds control or non-ASCII bytes (RFC 9110 section 5.5). */
 export class HeaderMalformedError extends errorClass("ERR_HEADER_MALFORMED") {}
-/** `access_token` stands in the query string (RFC 6750 section 2.3). */
+/** `access_token` is in the query string (RFC 6750 section 2.3). */
 export class CredentialInQueryError extends errorClass("ERR_CREDENTIAL_IN_QUERY") {}
 /** A credential was sent more than once (RFC 6750 section 3.1). */
 export class CredentialRepeatedError extends errorClass("ERR_CREDENTIAL_REPEATED") {}

@@ -191,7 +191,7 @@ function readName(value: unknown, where: string): string {
 
 /**
  * The part of a receiver that handlers are registered with. `EventMap` has an event type's data by its name; `Context`
- * is what handlers get beside the event. With an inbox `on`, `onAny` and `off` are for before `start()`. Misuse throws a TypeError that says what to write instead.
+ * is what handlers get in addition to the event. With an inbox `on`, `onAny` and `off` are for before `start()`. Misuse throws a TypeError that says what to write instead.
  */
 export interface HandlerRegistration<EventMap, Context = HandlerContext> {
   /**

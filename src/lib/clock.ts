@@ -1,6 +1,6 @@
 import { describe, OptionError } from "./options.js";
 
-/** The one seam for time. `hookgate/testing` has a clock that stands still until told. */
+/** The one seam for time. `hookgate/testing` has a clock that moves only when told to. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;

@@ -41,7 +41,7 @@ export interface HttpMessageKey extends LifetimeOptions {
   readonly publicKey?: string | PublicJwk | undefined;
 }
 
-/** Where something stands: a member path of the body such as `meta.type`, or a header, which must then be signed. */
+/** Where something is: a member path of the body such as `meta.type`, or a header, which must then be signed. */
 export type EventPlace =
   | string
   | {
@@ -69,9 +69,9 @@ export interface HttpMessageSignaturesOptions {
   readonly tag?: string | undefined;
   /** How far `created` may be from our clock, before or after it, "1s" to "1h". Default: "5m". */
   readonly tolerance?: Duration | undefined;
-  /** Where the event's type stands. Default: the member `type`. */
+  /** Where the event's type is. Default: the member `type`. */
   readonly type?: EventPlace | undefined;
-  /** Where the event's id stands. Default: the member `id`; without one, the id is made from the body. */
+  /** Where the event's id is. Default: the member `id`; without one, the id is made from the body. */
   readonly id?: EventPlace | undefined;
   /** Member path of what becomes `event.data`. Default: the whole body. */
   readonly data?: string | undefined;

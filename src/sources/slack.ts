@@ -31,7 +31,7 @@ export interface SlackEnvelope<Type extends string = string> {
 export interface SlackCommand {
   /** With its slash. */
   readonly command: string;
-  /** What the user wrote behind it. */
+  /** The text after the command. */
   readonly text: string;
   readonly user_id: string;
   readonly team_id: string;
@@ -198,7 +198,7 @@ export interface SlackOptions {
 }
 
 /**
- * Slack's Events API, slash commands and interactivity on one URL. `X-Slack-Signature`, HMAC-SHA-256 in hex behind `v0=`,
+ * Slack's Events API, slash commands and interactivity on one URL. `X-Slack-Signature`, HMAC-SHA-256 in hex after `v0=`,
  * over `v0:{timestamp}:{body}` with `X-Slack-Request-Timestamp`, which may lie 300 seconds off.
  *
  * | what | type | id (signed) | data |
@@ -208,10 +208,10 @@ export interface SlackOptions {
  * | interaction | `interaction.TYPE`, such as `interaction.block_actions` | `trigger_id`, if any | the payload |
  * | events held back | `app_rate_limited` | from the bytes | the body |
  *
- * `url_verification` is answered behind the signature check. Slack takes any 2xx within 3 seconds; it sends an event three
+ * `url_verification` is answered after the signature check. Slack takes any 2xx within 3 seconds; it sends an event three
  * times more (at once, after 1 and 5 minutes, with `X-Slack-Retry-Num` and `-Reason`), a command or an interaction never. What
  * answers a command or an interaction is shown to its user, so those get 200 without a body: reply through `response_url`.
- * What must stand in the answer itself (options of `block_suggestion`, errors of `view_submission`) cannot be given here.
+ * What must be in the answer itself (options of `block_suggestion`, errors of `view_submission`) cannot be given here.
  *
  * @example
  * createReceiver({ name: "chat", source: slack({ secret: process.env.SLACK_SIGNING_SECRET }) });

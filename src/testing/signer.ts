@@ -30,7 +30,7 @@ export type SigningAlgorithm =
 export interface TestSigner {
   /** The JWS algorithm of its tokens. */
   readonly algorithm: SigningAlgorithm;
-  /** What goes into `auth.jwt` or a service's `jwt`, beside the issuer. */
+  /** What goes into `auth.jwt` or a service's `jwt`, in addition to the issuer. */
   readonly verification: Pick<JwtOptions, "secret" | "publicKey" | "algorithms">;
   /**
    * A signed token. `claims` are taken as they are: give `iss` and, unless the rules say otherwise, `exp`; times

@@ -79,7 +79,7 @@ export interface KeySet {
 export interface TokenPolicy {
   /** Exact issuer. */
   readonly issuer: string;
-  /** At least one of these must stand in `aud`; undefined: `aud` is not looked at. */
+  /** `aud` must contain at least one of these; undefined: `aud` is not checked. */
   readonly audience: readonly string[] | undefined;
   /** JWS algorithms accepted: of one family where the user names them; a set without names takes what its keys bring. */
   readonly algorithms: readonly string[];

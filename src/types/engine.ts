@@ -45,7 +45,7 @@ export interface InboxEngine<Tx = never> {
   close(options?: EndOptions): Promise<void>;
   /**
    * Stores deliveries, all in one commit where the store can; answers in their order. When it resolves, nothing of a
-   * stored delivery can be lost. The events of one delivery stand all or none. Rejects where the store cannot; a delivery
+   * stored delivery can be lost. The events of one delivery are stored all or none. Rejects where the store cannot; a delivery
    * may be repeated then, and whatever half of it was stored is completed.
    */
   accept(deliveries: readonly NewDelivery[]): Promise<readonly Acceptance[]>;

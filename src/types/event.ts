@@ -16,7 +16,7 @@ export interface AnyEventMap {
   readonly [type: string]: unknown;
 }
 
-/** What a handler gets beside the event. Take members off it: a copy by spread has neither `deadline` nor `signal`. */
+/** What a handler gets in addition to the event. Take members off it: a copy by spread has neither `deadline` nor `signal`. */
 export interface HandlerContext {
   /** Who the delivery proved to be. */
   readonly caller: Caller;
@@ -36,7 +36,7 @@ export interface HandlerContext {
 export interface InboxContext<Tx> extends HandlerContext {
   /**
    * Completes the task now, together with the writes of `write`, in one transaction: both are there, or neither. Once
-   * per run; what the handler does behind it can no longer fail the task. Without `write` it only completes.
+   * per run; what the handler does after it can no longer fail the task. Without `write` it only completes.
    * Rejects with LeaseLostError where the task is another worker's by now, with a TypeError where it was called before
    * or the engine takes no writes, and with what the store made of the writes; then nothing was committed.
    *

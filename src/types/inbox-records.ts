@@ -47,7 +47,7 @@ export interface InboxQuery extends EventFilter {
 export interface Page<Item> {
   /** The items of this page. */
   readonly items: readonly Item[];
-  /** The cursor of the next page; undefined behind the last. */
+  /** The cursor of the next page; undefined after the last. */
   readonly next: string | undefined;
 }
 

@@ -79,7 +79,7 @@ export interface SignedAlternatives {
 /** One way in which the header may be signed. */
 export interface SignatureVariant {
   /**
-   * What stands before the signature: a prefix such as `sha256=`, or with `parts` the name of the part, such as `v1`.
+   * What comes before the signature: a prefix such as `sha256=`, or with `parts` the name of the part, such as `v1`.
    * Empty: nothing.
    */
   readonly label: string;

@@ -40,7 +40,7 @@ export interface SourceFault {
   readonly kind?: string | undefined;
 }
 
-/** A request before anything of it is believed, or, with `body`, behind every check. */
+/** A request before anything of it is believed, or, with `body`, after every check. */
 export interface HandshakeRequest {
   /** The request's method. */
   readonly method: string;
@@ -149,7 +149,7 @@ export interface SourceAuth {
   claims?(url: string): Readonly<Record<string, unknown>>;
 }
 
-/** Where a source's senders put credentials of the option `auth` beside the usual places. */
+/** Where a source's senders put credentials of the option `auth` in addition to the usual places. */
 export interface CredentialPlaces {
   /** A value of three parts between dots in the key header is a JWT, and decides alone. */
   readonly tokenInKeyHeader?: boolean | undefined;
@@ -180,7 +180,7 @@ export interface ComposedDelivery {
 }
 
 /**
- * How one kind of sender talks: where its events stand, how it signs, what answer it expects. Declarative: a receiver
+ * How one kind of sender talks: where its events are, how it signs, what answer it expects. Declarative: a receiver
  * does the checks. `EventMap` gives handlers their types.
  */
 export interface Source<EventMap = AnyEventMap> {
@@ -201,7 +201,7 @@ export interface Source<EventMap = AnyEventMap> {
   readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
   /** Tokens that its senders bring. Left out: the receiver's `auth` applies. */
   readonly auth?: SourceAuth | undefined;
-  /** Left out: keys stand in the key header, JWTs in `Authorization: Bearer`. */
+  /** Left out: keys come in the key header, JWTs in `Authorization: Bearer`. */
   readonly credentialPlaces?: CredentialPlaces | undefined;
   /** How its senders sign. Left out: they do not. */
   readonly signature?: SignatureScheme | undefined;
@@ -210,8 +210,8 @@ export interface Source<EventMap = AnyEventMap> {
   /** How long this sender waits for the answer, "1ms" to "1h". */
   readonly deadline: Duration;
   /**
-   * Answers what is no delivery. Asked twice: for methods other than POST behind the check of the address, without
-   * `body`; and for a POST behind every check, with the parsed `body`. Undefined: go on as usual.
+   * Answers what is no delivery. Asked twice: for methods other than POST after the check of the address, without
+   * `body`; and for a POST after every check, with the parsed `body`. Undefined: go on as usual.
    */
   handshake?(request: HandshakeRequest): SourceAnswer | undefined;
   /** Undefined: the usual answer. */

@@ -46,7 +46,7 @@ interface OpenStore extends TaskQueueParts {
 /** Creates the host of a connection; a seam for tests. */
 export type MakeHost = (options: ConnectionOptions, note: (message: string) => void) => Host;
 
-/** What an engine may be given besides its connections. */
+/** Options of the engine that are not about its connections. */
 export interface EngineParts {
   /** Milliseconds since the epoch, in place of the machine's clocks. */
   readonly now?: (() => number) | undefined;

@@ -271,7 +271,7 @@ export function decodeHeaderValue(value: string): string | undefined {
  * it is.
  */
 export function unquote(value: string): string | undefined {
-  // A byte beyond ASCII may be Latin-1 or UTF-8: whoever guesses may take two events for one.
+  // A non-ASCII byte may be Latin-1 or UTF-8. A wrong guess could make one event of two.
   if (!/^[\t\x20-\x7e]*$/.test(value)) return undefined;
   if (!value.includes('"')) return value;
   let text = "";

@@ -11,7 +11,7 @@ import { memberOf, withMember } from "../settings.js";
 import { headerName } from "./signature.js";
 
 /**
- * Where something stands: a member path such as `"meta.type"`, a header, or a function. `element` is the body, or with `each`
+ * Where something is: a member path such as `"meta.type"`, a header, or a function. `element` is the body, or with `each`
  * one element of its list, and paths begin there.
  */
 export type CustomLocator =
@@ -22,7 +22,7 @@ export type CustomLocator =
     }
   | ((delivery: ParsedDelivery, element: unknown) => unknown);
 
-/** Where the events of a delivery stand. */
+/** Where the events of a delivery are. */
 export interface CustomEventsOptions {
   /** Default: the member `type`. */
   readonly type?: CustomLocator | undefined;

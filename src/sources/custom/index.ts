@@ -36,7 +36,7 @@ export interface CustomSourceOptions<EventMap = AnyEventMap> extends CustomEvent
   readonly signature?: CustomSignatureOptions | CustomSignatureCheck | undefined;
   /** Tokens that the sender brings; takes the place of the receiver's option `auth`. */
   readonly auth?: SourceAuth | undefined;
-  /** Where the sender puts credentials of the receiver's option `auth` beside the usual places. */
+  /** Where the sender puts credentials of the receiver's option `auth` in addition to the usual places. */
   readonly credentialPlaces?: CredentialPlaces | undefined;
   /** Schemas of the data by event type, where the receiver's option `events` is left out. */
   readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
@@ -81,7 +81,7 @@ const known = optionKeys<CustomSourceOptions>({
 
 const kinds: readonly BodyKind[] = ["json", "form", "xml", "bytes", "empty"];
 
-/** Headers that are credentials, whoever sends them; an inbox would write them down. */
+/** Headers that are credentials for any sender; an inbox would write them down. */
 const credentials: ReadonlySet<string> = new Set([
   "authorization",
   "cookie",
@@ -91,7 +91,7 @@ const credentials: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A source for a sender that has none here: where its events stand and how it signs, declared. Everything that cannot be
+ * A source for a sender that has none here: where its events are and how it signs, declared. Everything that cannot be
  * meant is a TypeError that names the option and the fix. The guide `docs/guides/custom-source.md` shows a dozen providers.
  *
  * @example

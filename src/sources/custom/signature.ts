@@ -41,7 +41,7 @@ export interface CustomSignatureOptions {
   /** Sets of headers under which the signature is known; the first of which any header was sent counts. */
   readonly headers?: readonly SignatureHeaders[] | undefined;
   /**
-   * What stands before the signature, such as `sha256=`; with `parts`, the name of its part, such as `v1`. A list where it may be
+   * What comes before the signature, such as `sha256=`; with `parts`, the name of its part, such as `v1`. A list where it may be
    * one of several. Default: nothing.
    */
   readonly prefix?: string | readonly string[] | undefined;

@@ -68,7 +68,7 @@ export const orderCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "order: those behind wait for the retries of the one in front",
+    name: "order: later tasks wait while an earlier one is retried",
     needs: "ordered",
     async run(scene) {
       for (const id of ["one", "two"]) await scene.event(id, [under("key")]);
@@ -81,7 +81,7 @@ export const orderCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "order: a task behind another is blocked, due at no known time, and tells what it waits for",
+    name: "order: a task that waits for another of its key is blocked, has no due time, and names the task",
     needs: "ordered",
     async run(scene) {
       const head = await scene.event("one", [under("key")]);
@@ -99,7 +99,7 @@ export const orderCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "order: any two keys are told apart, whatever text they are",
+    name: "order: keys are distinct whatever text they contain",
     needs: "ordered",
     async run(scene) {
       const keys = ["", "a", "a\0", "\ud800", "\ud801", "é", "e\u0301"];
@@ -164,7 +164,7 @@ export const orderCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "order: a task behind another stays there, whatever retry is told",
+    name: "order: retry does not move a blocked task ahead",
     needs: "ordered",
     async run(scene) {
       const recordIds = [await scene.event("one", [under("key")]), await scene.event("two", [under("key")])];
@@ -173,7 +173,7 @@ export const orderCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "order: those behind run when the one in front is dropped, or is out of attempts",
+    name: "order: later tasks run when the first is dropped or has used up its attempts",
     needs: "ordered",
     async run(scene) {
       const head = await scene.event("one", [under("key")]);
@@ -188,12 +188,12 @@ export const orderCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "order: those behind wait for the one whose process stopped, until another has run it",
+    name: "order: later tasks wait for a task whose process stopped, until another process has run it",
     needs: "freeze",
     run: runTakeover,
   },
   {
-    name: "order: whatever operators and handlers do, one of a key runs at a time and none is left behind",
+    name: "order: whatever operators and handlers do, tasks of a key run one at a time and all of them run",
     needs: "ordered",
     run: runAtRandom,
   },
@@ -328,10 +328,10 @@ async function runSeed<Tx>(scene: Scene<Tx>, seed: number): Promise<void> {
 
 const hold = { onDeadLetter: "block" } as const;
 
-/** What a dead letter does to those behind it, and how it ends. */
+/** Whether a dead letter blocks later tasks of its key, and what unblocks them. */
 export const heldCases: readonly CaseDefinition[] = [
   {
-    name: "held: skip lets those behind a dead letter run",
+    name: "blocked: with continue, tasks after a dead letter run",
     needs: "ordered",
     async run(scene) {
       for (const id of ["one", "two"]) await scene.event(id, [under("key")]);
@@ -344,7 +344,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: hold keeps those behind a dead letter, until it is dropped",
+    name: "blocked: with block, tasks after a dead letter wait until it is dropped",
     needs: "ordered",
     async run(scene) {
       const { working, head } = await holding(scene);
@@ -355,7 +355,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: hold keeps those behind a dead letter, until its replay is done",
+    name: "blocked: with block, tasks after a dead letter wait until its replay is done",
     needs: "ordered",
     async run(scene) {
       const { working, head } = await holding(scene);
@@ -365,7 +365,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: hold keeps those behind a dead letter, until it is purged by hand",
+    name: "blocked: with block, tasks after a dead letter wait until it is purged by hand",
     needs: "ordered",
     async run(scene) {
       const { working } = await holding(scene);
@@ -377,7 +377,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: a purge that keeps what holds leaves such a dead letter, and takes the others",
+    name: "blocked: a purge with keepBlocking keeps dead letters that block, and deletes the others",
     needs: "ordered",
     async run(scene) {
       const { working, head } = await holding(scene);
@@ -399,7 +399,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: a purge keeps what holds whatever else holds the same key, and only while something is behind it",
+    name: "blocked: a purge keeps every dead letter that blocks a key, and only while a task waits for it",
     needs: "ordered",
     async run(scene) {
       const { working } = await holding(scene);
@@ -416,7 +416,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: stats and get tell what holds, what is held and since when",
+    name: "blocked: stats and get report what blocks, what is blocked and since when",
     needs: "ordered",
     async run(scene) {
       const { head } = await holding(scene);
@@ -444,7 +444,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: a dead letter from the start holds those behind it, before any consumer was there",
+    name: "blocked: an event stored as a dead letter blocks later tasks before any consumer has joined",
     needs: "ordered",
     async run(scene) {
       const head = await scene.event("one", [{ ...under("key"), ...hold, dead: failure }]);
@@ -459,7 +459,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: a dead letter from the start holds no one where its handler skips",
+    name: "blocked: an event stored as a dead letter blocks nothing if its handler continues",
     needs: "ordered",
     async run(scene) {
       await scene.event("one", [{ ...under("key"), onDeadLetter: "continue", dead: failure }]);
@@ -469,7 +469,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: from hold to skip, what was held runs from the start on",
+    name: "blocked: after a change from block to continue, blocked tasks run once the handler starts",
     needs: "ordered",
     async run(scene) {
       const keys = Array.from({ length: 30 }, (_, count) => `key ${count}`);
@@ -495,7 +495,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: from skip to hold, a dead letter holds those behind it from the start on",
+    name: "blocked: after a change from continue to block, a dead letter blocks once the handler starts",
     needs: "ordered",
     async run(scene) {
       for (const id of ["one", "two", "three"]) await scene.event(id, [under("key")]);
@@ -519,7 +519,7 @@ export const heldCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "held: a process that comes back after a stop does not bring its old policy back",
+    name: "blocked: a process that resumes after a stop does not bring back its old policy",
     needs: "freeze",
     run: runOldPolicy,
   },
