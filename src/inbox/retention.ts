@@ -82,7 +82,7 @@ async function purgeAll(
     const beforeMs = clock.now() - (state === "done" ? retention.doneMs : retention.deadMs);
     const keep = state === "done" ? retention.maxDone : retention.maxDead;
     // Deleting a dead letter that blocks others would break their order: that is up to the operator.
-    const shared = { receiver, state, keepBlocking: true, limit: batch };
+    const shared: PurgeOptions = { receiver, state, keepBlocking: true, limit: batch };
     const rules: PurgeOptions[] = [{ ...shared, beforeMs }];
     if (keep !== undefined) rules.push({ ...shared, keep });
     for (const rule of rules) {

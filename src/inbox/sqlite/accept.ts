@@ -1,7 +1,7 @@
 import type { Acceptance, NewEvent } from "../../types/engine.js";
 import { mustWait } from "./order.js";
 import type { AcceptRequest, PackedDelivery, Times } from "./protocol.js";
-import { type QueryContext, toStored } from "./query-context.js";
+import { type QueryContext, recordIdOf, toStored } from "./query-context.js";
 import { taskStates } from "./schema.js";
 import * as sql from "./statements.js";
 
@@ -125,7 +125,7 @@ export class AcceptQueries {
       );
       counters.accepted(number);
       for (const task of event.tasks) this.#storeTask(delivery.receiver, number, task, times);
-      return `rec_${number}`;
+      return recordIdOf(number);
     });
   }
 

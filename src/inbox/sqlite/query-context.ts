@@ -134,9 +134,14 @@ export function toStored(text: string): string {
   return text.startsWith(mark) || unstorable.test(text) ? mark + JSON.stringify(text) : text;
 }
 
-/** The text that a stored form stands for. */
+/** The text that was stored in this form. */
 export function fromStored(stored: string): string {
   return stored.startsWith(mark) ? (parseJson(stored.slice(1)) as string) : stored;
+}
+
+/** The record id of an event by its number. */
+export function recordIdOf(event: number): string {
+  return `rec_${event}`;
 }
 
 /** The number in a record id; undefined if it is not a record id. */

@@ -17,7 +17,7 @@ import type {
 import type { Connection } from "./connection.js";
 import { blockerOf } from "./order.js";
 import type { Times } from "./protocol.js";
-import { eventNumber, fromStored, toStored } from "./query-context.js";
+import { eventNumber, fromStored, recordIdOf, toStored } from "./query-context.js";
 import { taskStateOf, taskStates } from "./schema.js";
 import * as sql from "./statements.js";
 
@@ -88,7 +88,7 @@ export class RecordQueries {
   #blocker(event: number, { handler, hold, state, order_key: key }: TaskRow): string | undefined {
     if (state !== taskStates.blocked || key === null) return undefined;
     const blocker = blockerOf(this.#connection, { handler, hold: hold === 1 }, { event, key });
-    return blocker === undefined ? undefined : `rec_${blocker}`;
+    return blocker === undefined ? undefined : recordIdOf(blocker);
   }
 
   #history(event: number, task: TaskRow): readonly AttemptRecord[] {
@@ -137,7 +137,7 @@ export class RecordQueries {
 
 function toRecord(row: EventRow, tasks: readonly TaskRecord[]): EventRecord {
   return {
-    recordId: `rec_${row.event}`,
+    recordId: recordIdOf(row.event),
     receiver: fromStored(row.receiver),
     source: fromStored(row.source),
     tenant: fromStored(row.tenant),

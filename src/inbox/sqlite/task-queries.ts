@@ -4,7 +4,7 @@ import type { SettledReport, StoredDelivery, TaskError, Verdict } from "../../ty
 import type { ClaimedTask, Claims } from "../polling/task-queue.js";
 import { applyPolicy, promote, recordAttempt } from "./order.js";
 import type { ClaimName, ClaimRequest, Pulse, Request, Times } from "./protocol.js";
-import { fromStored, type HandlerRow, type QueryContext } from "./query-context.js";
+import { fromStored, type HandlerRow, type QueryContext, recordIdOf } from "./query-context.js";
 import { taskStates } from "./schema.js";
 import * as sql from "./statements.js";
 
@@ -170,7 +170,7 @@ export class TaskQueries {
     const head = parseJson(row.head) as Omit<StoredDelivery, "receivedAtMs" | "rawBody">;
     const { buffer, byteOffset, byteLength } = row.body;
     return {
-      recordId: `rec_${row.event}`,
+      recordId: recordIdOf(row.event),
       handler: name,
       attempt: row.attempts + 1,
       fence: row.fence + 1,
@@ -193,7 +193,7 @@ export class TaskQueries {
     counters.addBacklog(handler.receiver, -1);
     promote(connection, handler, row.order_key, 0);
     return {
-      recordId: `rec_${row.event}`,
+      recordId: recordIdOf(row.event),
       handler: handler.name,
       attempt: row.attempts,
       event: { id: fromStored(row.id), type: fromStored(row.type) },
